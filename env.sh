@@ -1,0 +1,37 @@
+# Source me (bash or zsh): puts `ros2`, this workspace and its Python on the path.
+#     source env.sh
+# ROS 2: the one that is already sourced, else the wheels in .venv. Traffic stays on this machine.
+
+if [ -n "${BASH_SOURCE:-}" ]; then
+    _vega_root=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+else
+    _vega_root=$(cd "$(dirname "$0")" && pwd)
+fi
+if [ ! -x "$_vega_root/.venv/bin/python" ] || [ ! -f "$_vega_root/ros2_ws/install/local_setup.sh" ]; then
+    echo "env.sh: not set up yet; run 'make setup' in $_vega_root first" >&2
+    unset _vega_root
+    return 1
+fi
+
+export VIRTUAL_ENV="$_vega_root/.venv"
+case ":$PATH:" in *":$VIRTUAL_ENV/bin:"*) ;; *) export PATH="$VIRTUAL_ENV/bin:$PATH" ;; esac
+if [ -z "${ROS_DISTRO:-}" ] || [ "${VEGA_ROS:-}" = wheels ]; then
+    export ROS_DISTRO=jazzy VEGA_ROS=wheels ROS_VERSION=2 ROS_PYTHON_VERSION=3
+    case ":${AMENT_PREFIX_PATH:-}:" in
+        *":$VIRTUAL_ENV:"*) ;;
+        *) export AMENT_PREFIX_PATH="$VIRTUAL_ENV${AMENT_PREFIX_PATH:+:$AMENT_PREFIX_PATH}" ;;
+    esac
+fi
+if [ -n "${ZSH_VERSION:-}" ]; then
+    . "$_vega_root/ros2_ws/install/local_setup.zsh"
+else
+    . "$_vega_root/ros2_ws/install/local_setup.bash"
+fi
+
+# Shared memory for the cameras, UDP on the loopback only; a lab with several machines sets its own.
+if [ -z "${FASTRTPS_DEFAULT_PROFILES_FILE:-}" ]; then
+    export FASTRTPS_DEFAULT_PROFILES_FILE="$_vega_root/ros2_ws/src/vega_runtime/config/fastdds_loopback.xml"
+fi
+export ROS_AUTOMATIC_DISCOVERY_RANGE="${ROS_AUTOMATIC_DISCOVERY_RANGE:-LOCALHOST}"
+export PYTHONUNBUFFERED=1
+unset _vega_root

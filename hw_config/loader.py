@@ -1,0 +1,136 @@
+"""Reads hw_config's YAML and reports what is wrong with it by file and line."""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from hw_config.schema import ConfigError, HardwareConfig, TaskConfig
+
+_HERE = Path(__file__).resolve().parent
+_Lines = dict[tuple[str, ...], int]
+
+
+def config_dir() -> Path:
+    """The folder that describes the cell: $VEGA_HW_CONFIG, or the one of this repository."""
+    return Path(os.environ.get("VEGA_HW_CONFIG") or _HERE)
+
+
+def load(folder: Path | None = None) -> HardwareConfig:
+    """Reads arms, cameras, limits and rates.
+
+    Raises:
+        ConfigError: A file is missing or malformed, a key is unknown or missing, or a value is
+            impossible; every problem is listed with its file and line.
+    """
+    folder = folder or config_dir()
+    arms = _File(folder / "arms.yaml")
+    cameras = _File(folder / "cameras.yaml")
+    limits = _File(folder / "limits.yaml")
+    rates = _File(folder / "rates.yaml")
+    stream = {k: v for k, v in cameras.data.items() if k in ("width", "height", "fps")}
+    entries = cameras.mapping("cameras")
+    both_arms = {k: v * 2 if isinstance(v, list) else v for k, v in limits.data.items()}
+    data = {
+        **{k: v for k, v in cameras.data.items() if k not in (*stream, "cameras")},
+        **arms.data,
+        "cameras": {
+            k: {**stream, **v, "name": k} if isinstance(v, dict) else v for k, v in entries.items()
+        },
+        "limits": both_arms,
+        "rates": rates.data,
+    }
+
+    def locate(path: tuple[str, ...]) -> str:
+        if path[:1] == ("limits",):
+            return limits.at(path[1:2])
+        if path[:1] == ("rates",):
+            return rates.at(path[1:])
+        if path[:1] == ("cameras",):
+            return cameras.at(path[2:] if path[2:] in cameras.lines else path)
+        return (arms if path[:1] and path[0] in arms.data else cameras).at(path)
+
+    return _validate(HardwareConfig, data, locate)
+
+
+def task_names(folder: Path | None = None) -> list[str]:
+    """Names of the tasks that this cell knows, sorted."""
+    return sorted(path.stem for path in ((folder or config_dir()) / "tasks").glob("*.yaml"))
+
+
+def load_task(name: str, folder: Path | None = None) -> TaskConfig:
+    """Reads one task.
+
+    Raises:
+        ConfigError: There is no such task (the valid names are listed) or its file is wrong.
+    """
+    folder = folder or config_dir()
+    names = task_names(folder)
+    if name not in names:
+        near = difflib.get_close_matches(name, names, n=1)
+        hint = f" Did you mean {near[0]}?" if near else ""
+        raise ConfigError(f"unknown task {name!r}; the tasks are: {', '.join(names)}.{hint}")
+    file = _File(folder / "tasks" / f"{name}.yaml")
+    return _validate(TaskConfig, {**file.data, "name": name}, file.at)
+
+
+class _File:
+    """A YAML file and the line of each of its keys."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.lines: _Lines = {}
+        try:
+            root = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
+        except OSError as error:
+            raise ConfigError(f"{path}: cannot be read ({error.strerror})") from None
+        except (yaml.YAMLError, UnicodeDecodeError) as error:
+            raise ConfigError(f"{path}: not valid YAML: {error}") from None
+        if not isinstance(root, yaml.MappingNode):
+            raise ConfigError(f"{path}: expected a mapping of keys to values")
+        self._index(root, ())
+        self.data: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
+
+    def _index(self, node: yaml.Node, path: tuple[str, ...]) -> None:
+        if isinstance(node, yaml.MappingNode):
+            for key, value in node.value:
+                here = (*path, str(key.value))
+                line = key.start_mark.line + 1
+                if here in self.lines:
+                    where = f"{self.path}:{line}"
+                    raise ConfigError(f"{where}: {'.'.join(here)} is given a second time")
+                self.lines[here] = line
+                self._index(value, here)
+
+    def mapping(self, key: str) -> dict[str, Any]:
+        value = self.data.get(key)
+        if not isinstance(value, dict):
+            raise ConfigError(f"{self.path}: expected a mapping under '{key}'")
+        return value
+
+    def at(self, path: tuple[str, ...]) -> str:
+        """`file:line` of the deepest known part of a path."""
+        for end in range(len(path), 0, -1):
+            if path[:end] in self.lines:
+                return f"{self.path}:{self.lines[path[:end]]}"
+        return str(self.path)
+
+
+def _validate(schema: Any, data: dict[str, Any], locate: Callable[[tuple[str, ...]], str]) -> Any:
+    try:
+        return schema.model_validate(data)
+    except ValidationError as error:
+        rows = []
+        for problem in error.errors():
+            path = tuple(str(part) for part in problem["loc"])
+            text = {"extra_forbidden": "unknown key", "missing": "missing key"}.get(
+                problem["type"], problem["msg"]
+            )
+            rows.append(f"{locate(path)}: {'.'.join(path)}: {text}".replace(": : ", ": "))
+        raise ConfigError("\n".join(rows)) from None

@@ -1,0 +1,1 @@
+"""Geometry of the robot: MJCF of the Piper arm and the Cobot Magic cell, frames, kinematics."""

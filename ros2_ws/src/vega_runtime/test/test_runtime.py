@@ -1,0 +1,66 @@
+import numpy as np
+import pytest
+import rclpy
+from builtin_interfaces.msg import Time
+from rclpy.parameter import Parameter
+from dataclasses import dataclass
+
+from vega_runtime import images
+from vega_runtime.diagnostics import RateMeter
+from vega_runtime.parameters import ParameterError, declare, parameter
+
+
+@dataclass(frozen=True)
+class Parameters:
+    rate_hz: float = parameter(200.0, "rate", low=1.0, high=1000.0)
+    names: tuple[str, ...] = parameter(("a", "b"), "names")
+    count: int = parameter(3, "count", low=0)
+
+
+@pytest.fixture(scope="module")
+def ros():
+    rclpy.init()
+    yield
+    rclpy.shutdown()
+
+
+def make_node(**overrides):
+    given = [Parameter(name, value=value) for name, value in overrides.items()]
+    return rclpy.create_node("tested", parameter_overrides=given)
+
+
+def test_parameters_have_defaults_and_take_overrides(ros):
+    node = make_node(rate_hz=100.0)
+    assert declare(node, Parameters) == Parameters(rate_hz=100.0, names=("a", "b"), count=3)
+    assert node.describe_parameter("rate_hz").description == "rate"
+
+
+@pytest.mark.parametrize(
+    ("overrides", "says"),
+    [
+        ({"rate_hzz": 1.0}, "Did you mean 'rate_hz'"),
+        ({"rate_hz": 5000.0}, "between 1.0 and 1000.0, got 5000.0"),
+        ({"rate_hz": "fast"}, "expected float"),
+        ({"count": -1}, "got -1"),
+    ],
+)
+def test_a_wrong_parameter_is_named(ros, overrides, says):
+    with pytest.raises(ParameterError, match=says):
+        declare(make_node(**overrides), Parameters)
+
+
+def test_images_survive_the_message():
+    picture = np.random.default_rng(0).integers(0, 256, (4, 6, 3), dtype=np.uint8)
+    message = images.to_message(picture, Time(sec=1), "frame")
+    assert np.array_equal(images.from_message(message), picture)
+    message.encoding = "bgr8"
+    with pytest.raises(ValueError, match="rgb8"):
+        images.from_message(message)
+
+
+def test_rate_is_measured_between_events():
+    meter = RateMeter()
+    assert meter.hz == 0.0
+    for tick in range(11):
+        meter.add(tick * 0.1)
+    assert meter.hz == pytest.approx(10.0)
