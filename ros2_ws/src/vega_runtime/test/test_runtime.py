@@ -1,10 +1,10 @@
+from dataclasses import dataclass
+
 import numpy as np
 import pytest
 import rclpy
 from builtin_interfaces.msg import Time
 from rclpy.parameter import Parameter
-from dataclasses import dataclass
-
 from vega_runtime import images
 from vega_runtime.diagnostics import RateMeter
 from vega_runtime.parameters import ParameterError, declare, parameter

@@ -1,10 +1,10 @@
 """A node's parameters as a dataclass: name, type, default, description and range in one place.
 
-    @dataclass(frozen=True)
-    class Parameters:
-        rate_hz: float = parameter(200.0, "commands a second", low=1.0, high=1000.0)
+@dataclass(frozen=True)
+class Parameters:
+    rate_hz: float = parameter(200.0, "commands a second", low=1.0, high=1000.0)
 
-    parameters = declare(node, Parameters)
+parameters = declare(node, Parameters)
 """
 
 from __future__ import annotations
@@ -68,9 +68,7 @@ def _refuse_unknown(node: Node, known: list[str]) -> None:
 
 def _declare_one(node: Node, field: dataclasses.Field[Any], hint: Any) -> Any:
     default = list(field.default) if isinstance(field.default, tuple) else field.default
-    descriptor = ParameterDescriptor(
-        description=field.metadata["description"], read_only=True
-    )
+    descriptor = ParameterDescriptor(description=field.metadata["description"], read_only=True)
     low, high = field.metadata["low"], field.metadata["high"]
     if low is not None or high is not None:
         if isinstance(field.default, float):
