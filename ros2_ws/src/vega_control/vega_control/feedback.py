@@ -1,0 +1,65 @@
+"""What the arms say of themselves, and whether it can be relied on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+
+class Feedback:
+    """Measured positions of all arms, their age, and whether each arm is enabled."""
+
+    def __init__(self, arms: Mapping[str, slice], joints: int, max_age_s: float) -> None:
+        """Takes the place of each arm's joints in a vector of all `joints`."""
+        self._arms = dict(arms)
+        self._max_age_s = max_age_s
+        self._seen_s: dict[str, float | None] = dict.fromkeys(arms)
+        self._disabled: dict[str, str] = {}
+        self.positions = np.zeros(joints)
+
+    def observe(self, arm: str, positions: Sequence[float], time_s: float) -> bool:
+        """Notes a joint state of one arm: rad, gripper m.
+
+        Returns:
+            False when it is unusable (wrong length or a value that is not finite) and ignored.
+        """
+        values = np.asarray(positions, np.float64)
+        place = self._arms[arm]
+        if len(values) != place.stop - place.start or not np.isfinite(values).all():
+            return False
+        self.positions[place] = values
+        self._seen_s[arm] = time_s
+        return True
+
+    def set_enabled(self, arm: str, enabled: bool, text: str = "") -> None:
+        """Notes whether an arm can move; `text` says why not."""
+        if enabled:
+            self._disabled.pop(arm, None)
+        else:
+            self._disabled[arm] = text or "no reason given"
+
+    def forget(self) -> None:
+        """Drops the joint states: the time they were stamped with is no longer valid."""
+        self._seen_s = dict.fromkeys(self._arms)
+
+    @property
+    def disabled_arms(self) -> list[slice]:
+        """Places of the arms that cannot move."""
+        return [self._arms[arm] for arm in self._disabled]
+
+    @property
+    def complete(self) -> bool:
+        """Whether every arm has been heard of."""
+        return None not in self._seen_s.values()
+
+    def problem(self, now_s: float) -> str | None:
+        """Why the arms must not be moved now, naming the arm, or None."""
+        for arm, seen_s in self._seen_s.items():
+            if seen_s is None:
+                return f"no joint states of the {arm} arm yet"
+            if now_s - seen_s > self._max_age_s:
+                return f"no joint states of the {arm} arm for more than {self._max_age_s:g} s"
+        for arm, text in self._disabled.items():
+            return f"the {arm} arm is disabled: {text}"
+        return None

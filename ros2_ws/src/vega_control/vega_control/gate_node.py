@@ -1,0 +1,212 @@
+"""The command gate as a lifecycle node: chunks in, arm commands out."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import hw_config
+import numpy as np
+from diagnostic_msgs.msg import DiagnosticArray
+from rclpy.publisher import Publisher
+from rclpy.qos import QoSProfile
+from rclpy.subscription import Subscription
+from rclpy.timer import Timer
+from sensor_msgs.msg import JointState
+from vega_msgs.msg import ActionChunk, ArmCommand, ArmStatus, ArmTarget, GateState
+from vega_runtime import diagnostics, node, qos
+from vega_runtime.lifecycle import LifecycleNode
+from vega_runtime.parameters import declare, parameter
+
+from vega_control import messages
+from vega_control.config import GateConfig
+from vega_control.gate import Gate, Mode
+
+_STATE_HZ = 10.0
+# rclpy refuses two severities from one line of code.
+_LOG: dict[str, Callable[[Any, str], object]] = {
+    "info": lambda logger, text: logger.info(text),
+    "warn": lambda logger, text: logger.warning(text),
+    "error": lambda logger, text: logger.error(text),
+}
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """Parameters of the node; limits and rates come from hw_config."""
+
+    command_validity_s: float = parameter(
+        0.1, "an arm must not execute a command that is older than this (s)", 0.01, 1.0
+    )
+
+
+class GateNode(LifecycleNode):
+    """Commands the arms at gate_hz while it is active; the last command is a hold."""
+
+    def __init__(self) -> None:
+        super().__init__("gate")
+        self._settings = declare(self, Parameters)
+        # A stopped clock must not keep an arm from being held: hardware is watched on the
+        # monotonic clock. The twin's time may stand still, and its arms stand still with it.
+        self._simulated = bool(self.get_parameter("use_sim_time").value)
+        self._ros_clock = self.get_clock()
+        self._gate: Gate | None = None
+        self._timer: Timer | None = None
+        self._timers_owned: list[Timer] = []
+        self._subscriptions_owned: list[Subscription] = []
+        self._publishers_owned: list[Publisher] = []
+
+    def configure(self) -> None:
+        """Reads hw_config and connects the topics; nothing is commanded."""
+        config = GateConfig.from_hardware(hw_config.load())
+        self._gate = Gate(config)
+        self._names = list(config.joint_names)
+        self._period_s = config.period_s
+        self._sequence = 0
+        self._published: tuple[Mode, str] | None = None
+        self._rate = diagnostics.RateMeter()
+        self._writers = {
+            arm: messages.CommandWriter(
+                self._names[place], place, self._settings.command_validity_s
+            )
+            for arm, place in config.arms.items()
+        }
+        self._connect()
+
+    def _connect(self) -> None:
+        self._commands: dict[str, Publisher] = {}
+        for arm in self._writers:
+            follower = f"{arm}/follower"
+            self._commands[arm] = self._publisher(ArmCommand, f"{follower}/command", qos.COMMAND)
+            on_state, on_status = partial(self._on_state, arm), partial(self._on_status, arm)
+            self._subscribe(JointState, f"{follower}/joint_states", on_state, qos.SENSOR)
+            self._subscribe(ArmStatus, f"{follower}/status", on_status, qos.LATCHED)
+        self._subscribe(ActionChunk, "action_chunk", self._on_chunk, qos.COMMAND)
+        self._target = self._publisher(ArmTarget, "gate/target", qos.REPORT)
+        self._state = self._publisher(GateState, "gate/state", qos.LATCHED)
+        self._diagnostics = self._publisher(DiagnosticArray, "/diagnostics", qos.REPORT)
+        self._timers_owned = [
+            self.create_timer(1.0 / _STATE_HZ, self._publish_state),
+            self.create_timer(1.0, self._publish_diagnostics),
+        ]
+
+    def _publisher(self, kind: type, topic: str, profile: QoSProfile) -> Publisher:
+        publisher = self.create_publisher(kind, topic, profile)
+        self._publishers_owned.append(publisher)
+        return publisher
+
+    def _subscribe(
+        self, kind: type, topic: str, callback: Callable[[Any], None], profile: QoSProfile
+    ) -> None:
+        self._subscriptions_owned.append(self.create_subscription(kind, topic, callback, profile))
+
+    def activate(self) -> None:
+        """Starts commanding, first where the arms are."""
+        self._ready_gate().activate()
+        self._timer = self.create_timer(self._period_s, self._tick)
+
+    def deactivate(self) -> None:
+        """Brings the arms to rest within 0.1 s and leaves them with a hold command."""
+        if self._timer is not None:
+            self.destroy_timer(self._timer)
+            self._timer = None
+        now_s = self._now_s()
+        for positions in self._ready_gate().deactivate():
+            now_s += self._period_s
+            self._send(positions, now_s)
+            time.sleep(self._period_s)
+        self._publish_state()
+
+    def cleanup(self) -> None:
+        """Disconnects the topics."""
+        for timer in self._timers_owned:
+            self.destroy_timer(timer)
+        for subscription in self._subscriptions_owned:
+            self.destroy_subscription(subscription)
+        for publisher in self._publishers_owned:
+            self.destroy_publisher(publisher)
+        self._timers_owned, self._subscriptions_owned, self._publishers_owned = [], [], []
+        self._gate = None
+
+    def close(self) -> None:
+        """Called at the end of the process: leaves the arms holding."""
+        if self._gate is not None and self._gate.mode is not Mode.INACTIVE:
+            self.deactivate()
+
+    def _ready_gate(self) -> Gate:
+        if self._gate is None:
+            raise RuntimeError("the gate node is not configured")
+        return self._gate
+
+    def _now_s(self) -> float:
+        return self._ros_clock.now().nanoseconds * 1e-9
+
+    def _watch_s(self, now_s: float) -> float:
+        return now_s if self._simulated else time.monotonic()
+
+    def _on_state(self, arm: str, message: JointState) -> None:
+        stamp_s = messages.seconds(message.header.stamp)
+        self._ready_gate().feedback.observe(arm, message.position, self._watch_s(stamp_s))
+
+    def _on_status(self, arm: str, message: ArmStatus) -> None:
+        self._ready_gate().feedback.set_enabled(arm, message.enabled, message.text)
+
+    def _on_chunk(self, message: ActionChunk) -> None:
+        now_s = self._now_s()
+        self._ready_gate().accept(messages.to_chunk(message), now_s, self._watch_s(now_s))
+        self._report()
+
+    def _tick(self) -> None:
+        gate = self._ready_gate()
+        now_s = self._now_s()
+        command = gate.update(now_s, self._watch_s(now_s))
+        if command is not None:
+            self._send(command.positions, now_s)
+            self._rate.add(now_s)
+            if command.target is not None:
+                self._target.publish(
+                    messages.target_message(command.target, self._names, now_s)
+                )
+        self._report()
+
+    def _send(self, positions: np.ndarray, now_s: float) -> None:
+        self._sequence += 1
+        for arm, writer in self._writers.items():
+            self._commands[arm].publish(writer.fill(positions, self._sequence, now_s))
+
+    def _report(self) -> None:
+        gate = self._ready_gate()
+        while gate.events:
+            event = gate.events.popleft()
+            _LOG[event.level](self.get_logger(), event.text)
+        if (gate.mode, gate.reason) != self._published:
+            self._publish_state()
+
+    def _publish_state(self) -> None:
+        gate = self._ready_gate()
+        self._published = (gate.mode, gate.reason)
+        self._state.publish(messages.state_message(gate, self._now_s()))
+
+    def _publish_diagnostics(self) -> None:
+        gate = self._ready_gate()
+        counters = gate.counters
+        level = diagnostics.WARN if gate.mode is Mode.HOLD else diagnostics.OK
+        text = f"{gate.mode.name.lower()}: {gate.reason}".rstrip(": ")
+        values = {
+            "command_hz": self._rate.hz,
+            "chunks_accepted": counters.chunks_accepted,
+            **{f"refused_{reason}": count for reason, count in counters.refusals.items()},
+            "commands_sent": counters.commands_sent,
+            "commands_clamped": counters.commands_clamped,
+            "holds": counters.holds,
+        }
+        stamp = self._ros_clock.now().to_msg()
+        self._diagnostics.publish(diagnostics.report(stamp, "gate", level, text, values))
+
+
+def main() -> None:
+    """Runs the node."""
+    node.main(GateNode)

@@ -1,0 +1,79 @@
+"""The timeline of the chunk being executed."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vega_control.chunk import Chunk
+
+
+class Schedule:
+    """Where the policy wants the arms at any time.
+
+    Row k of a chunk is due at `observed_s + (k + 1) * dt_s`, in between it is interpolated
+    linearly. A chunk takes over at the time it arrives: rows that were due while it was being
+    computed are skipped. What is left of the old motion fades out over `crossfade_s`, so that a
+    takeover bends the path instead of breaking it.
+    """
+
+    def __init__(self, crossfade_s: float) -> None:
+        self._crossfade_s = crossfade_s
+        self._chunk: Chunk | None = None
+        self._rows = np.empty((0, 0))
+        self._offset = np.empty(0)
+        self._spliced_s = 0.0
+
+    @property
+    def chunk(self) -> Chunk | None:
+        """The chunk in force."""
+        return self._chunk
+
+    def clear(self) -> None:
+        """Forgets the chunk."""
+        self._chunk = None
+
+    def splice(self, chunk: Chunk, now_s: float, commanded: NDArray[np.float64]) -> None:
+        """Puts a chunk in force.
+
+        Args:
+            chunk: A checked chunk that has not run out at `now_s`.
+            now_s: Present time.
+            commanded: The last command [n], where the fade starts.
+        """
+        self._chunk = chunk
+        self._rows = chunk.rows
+        self._spliced_s = now_s
+        self._offset = commanded - self._interpolate(chunk, now_s)
+
+    def at(self, now_s: float) -> NDArray[np.float64] | None:
+        """Wanted positions [n], or None without a chunk or after its last row was due."""
+        if self._chunk is None or now_s > self._chunk.end_s:
+            return None
+        plan = self._interpolate(self._chunk, now_s)
+        faded = max(now_s - self._spliced_s, 0.0)
+        if faded < self._crossfade_s:
+            plan = plan + self._offset * (1.0 - faded / self._crossfade_s)
+        return plan
+
+    def step(self, now_s: float) -> int:
+        """The row that is approached at `now_s`."""
+        if self._chunk is None:
+            raise RuntimeError("there is no chunk in force")
+        step = int(np.ceil(self._rows_passed(self._chunk, now_s) - 1e-6))
+        return min(max(step, 0), self._chunk.steps - 1)
+
+    def _interpolate(self, chunk: Chunk, now_s: float) -> NDArray[np.float64]:
+        passed = self._rows_passed(chunk, now_s)
+        if passed <= 0.0:
+            return self._rows[0]
+        k = int(passed)
+        if k >= chunk.steps - 1:
+            return self._rows[-1]
+        share = passed - k
+        return (1.0 - share) * self._rows[k] + share * self._rows[k + 1]
+
+    @staticmethod
+    def _rows_passed(chunk: Chunk, now_s: float) -> float:
+        """0 when row 0 is due, 1 when row 1 is due."""
+        return (now_s - chunk.observed_s) / chunk.dt_s - 1.0
