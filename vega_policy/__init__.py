@@ -1,0 +1,1 @@
+"""VEGA policies without ROS: the model, its alignment, training, checkpoints and inference."""

@@ -1,0 +1,1 @@
+"""Alignment of the policy's vision to a frozen spatial teacher, in training only."""

@@ -1,0 +1,1 @@
+"""Demonstration episodes as training data."""

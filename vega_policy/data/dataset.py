@@ -1,0 +1,242 @@
+"""Training samples: views, state, instruction, and the chunk of actions that follows."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from vega_policy.alignment.teacher import Scene
+from vega_policy.data.episodes import Episode, episode_files, read_episode
+from vega_policy.data.frames import build_cache, open_cache
+from vega_policy.errors import DatasetError
+from vega_policy.model.layout import TextBatch, text_batch
+from vega_policy.normalization import Normalizer, Statistics, statistics_of
+from vega_policy.recipe import Recipe
+from vega_policy.tokenizer import InstructionTokenizer
+
+
+class Batch(NamedTuple):
+    """B samples.
+
+    Attributes:
+        views: uint8 [B, V, S, S, 3].
+        proprio: Normalised states float32 [B, D].
+        actions: Normalised chunks float32 [B, K, D].
+        text: One row each, or one row for all if they share the instruction.
+        scene: Ground truth for teachers, or None.
+    """
+
+    views: Tensor
+    proprio: Tensor
+    actions: Tensor
+    text: TextBatch
+    scene: Scene | None
+
+
+class DatasetFacts(NamedTuple):
+    """What a checkpoint must remember of its data."""
+
+    tasks: dict[str, str]
+    joint_names: tuple[str, ...]
+    camera_names: tuple[str, ...]
+    fps: float
+    action: Statistics
+    proprio: Statistics
+
+
+def successful_episodes(directory: Path, report: Callable[[str], None]) -> list[Episode]:
+    """Reads all episodes, leaves failures out, and checks that the rest agree.
+
+    Raises:
+        DatasetError: None succeeded, or they differ in joints, cameras or rate.
+    """
+    episodes = [read_episode(path) for path in episode_files(directory)]
+    kept = [episode for episode in episodes if episode.success]
+    if not kept:
+        raise DatasetError(f"{directory}: none of {len(episodes)} episodes succeeded")
+    if len(kept) < len(episodes):
+        report(f"left out {len(episodes) - len(kept)} episodes that failed")
+    first = kept[0]
+    for episode in kept:
+        for name in ("joint_names", "camera_names", "fps"):
+            if getattr(episode, name) != getattr(first, name):
+                raise DatasetError(
+                    f"{name} differ: {getattr(first, name)} in {first.path}, "
+                    f"{getattr(episode, name)} in {episode.path}"
+                )
+    return kept
+
+
+def dataset_facts(episodes: list[Episode], recipe: Recipe) -> DatasetFacts:
+    """Statistics over every step of all episodes, and what else describes them."""
+    names = episodes[0].joint_names
+    data = recipe.data
+    span = np.array(
+        [
+            data.gripper_minimum_span if name.endswith("gripper") else data.joint_minimum_span
+            for name in names
+        ]
+    )
+    return DatasetFacts(
+        tasks={episode.task: episode.instruction for episode in episodes},
+        joint_names=names,
+        camera_names=episodes[0].camera_names,
+        fps=episodes[0].fps,
+        action=statistics_of(np.concatenate([e.action for e in episodes]), span),
+        proprio=statistics_of(np.concatenate([e.state for e in episodes]), span),
+    )
+
+
+class DemonstrationDataset:
+    """Samples in RAM, addressed by number.
+
+    Args:
+        directory: The dataset.
+        episodes: Those to use.
+        frame_offset: Frames in the cache before the first of these episodes.
+        all_episodes: What the cache was built from.
+        recipe: Sizes, normalisation, tail.
+        facts: Statistics to normalise with.
+        tokenizer: For the prompts.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        episodes: list[Episode],
+        frame_offset: int,
+        all_episodes: list[Episode],
+        recipe: Recipe,
+        facts: DatasetFacts,
+        tokenizer: InstructionTokenizer,
+    ) -> None:
+        self._frames = open_cache(directory, all_episodes, recipe.model.image_size)
+        views = self._frames.views.shape[1]
+        if views != recipe.model.views:
+            raise DatasetError(
+                f"the dataset has {views} cameras, the recipe's model has {recipe.model.views}"
+            )
+        self._chunk = recipe.model.chunk
+        self._queries = recipe.model.action_token_count
+        scheme = recipe.data.normalization
+        self._states = Normalizer(facts.proprio, scheme).normalize_training(
+            np.concatenate([e.state for e in episodes])
+        )
+        self._actions = Normalizer(facts.action, scheme).normalize_training(
+            np.concatenate([e.action for e in episodes])
+        )
+        self._pad_id = tokenizer.pad_id
+        self._prompts = [tokenizer.prompt(e.instruction) for e in episodes]
+        self._samples = _sample_table(episodes, frame_offset, recipe)
+
+    def __len__(self) -> int:
+        return len(self._samples.frame)
+
+    def batch(self, numbers: NDArray[np.int64]) -> Batch:
+        """The samples of these numbers."""
+        table = self._samples
+        frame, step = table.frame[numbers], table.step[numbers]
+        ahead = step[:, None] + np.arange(self._chunk)
+        ahead = np.minimum(ahead, table.last_step[numbers][:, None])
+        prompts = [self._prompts[i] for i in table.episode[numbers]]
+        if all(prompt == prompts[0] for prompt in prompts):
+            prompts = prompts[:1]
+        return Batch(
+            views=torch.from_numpy(self._frames.views[frame]),
+            proprio=torch.from_numpy(self._states[step]),
+            actions=torch.from_numpy(self._actions[ahead]),
+            text=text_batch(prompts, self._queries, self._pad_id),
+            scene=self._scene(frame),
+        )
+
+    def _scene(self, frame: NDArray[np.int64]) -> Scene | None:
+        frames = self._frames
+        if frames.depth is None or frames.segmentation is None or frames.camera_poses is None:
+            return None
+        return Scene(
+            torch.from_numpy(frames.depth[frame]),
+            torch.from_numpy(frames.segmentation[frame]),
+            torch.from_numpy(frames.camera_poses[frame]),
+        )
+
+
+class _SampleTable(NamedTuple):
+    """For each sample: its frame in the cache, its step, its episode's last step, its episode."""
+
+    frame: NDArray[np.int64]
+    step: NDArray[np.int64]
+    last_step: NDArray[np.int64]
+    episode: NDArray[np.int64]
+
+
+def _sample_table(episodes: list[Episode], frame_offset: int, recipe: Recipe) -> _SampleTable:
+    columns: list[list[NDArray[np.int64]]] = [[], [], [], []]
+    first_step, first_frame = 0, frame_offset
+    for number, episode in enumerate(episodes):
+        steps, frames = len(episode.state), len(episode.image_index)
+        usable = steps if recipe.data.tail == "pad" else steps - (recipe.model.chunk - 1)
+        kept = np.flatnonzero(episode.image_index < usable)
+        rows = (
+            first_frame + kept,
+            first_step + episode.image_index[kept],
+            np.full(len(kept), first_step + steps - 1),
+            np.full(len(kept), number),
+        )
+        for column, row in zip(columns, rows):
+            column.append(row)
+        first_step += steps
+        first_frame += frames
+    table = _SampleTable(*(np.concatenate(column) for column in columns))
+    if len(table.frame) == 0:
+        raise DatasetError(
+            f"no episode is as long as a chunk ({recipe.model.chunk} steps): set data.tail=pad"
+        )
+    return table
+
+
+class Datasets(NamedTuple):
+    """Training samples, held-out samples or None, and the facts of the training data."""
+
+    train: DemonstrationDataset
+    validation: DemonstrationDataset | None
+    facts: DatasetFacts
+
+
+def open_datasets(
+    directory: Path,
+    recipe: Recipe,
+    tokenizer: InstructionTokenizer,
+    report: Callable[[str], None],
+    build: bool = True,
+) -> Datasets:
+    """Opens a dataset for a recipe; the last episodes are held out for validation.
+
+    Args:
+        directory: Folder of episodes.
+        recipe: What it is for.
+        tokenizer: For the prompts.
+        report: Gets lines of progress.
+        build: Whether to build the frame cache; other processes wait for the one that does.
+
+    Raises:
+        DatasetError: The folder, an episode or their agreement is wrong.
+    """
+    episodes = successful_episodes(directory, report)
+    held_out = recipe.data.validation_episodes
+    if held_out >= len(episodes):
+        raise DatasetError(f"{held_out} of {len(episodes)} episodes held out leaves none to train")
+    if build:
+        build_cache(directory, episodes, recipe.model.image_size, report)
+    split = len(episodes) - held_out
+    facts = dataset_facts(episodes[:split], recipe)
+    frames = sum(len(episode.image_index) for episode in episodes[:split])
+
+    def part(chosen: list[Episode], offset: int) -> DemonstrationDataset:
+        return DemonstrationDataset(directory, chosen, offset, episodes, recipe, facts, tokenizer)
+
+    validation = part(episodes[split:], frames) if held_out else None
+    return Datasets(part(episodes[:split], 0), validation, facts)

@@ -1,0 +1,93 @@
+"""The order of tokens in a sequence, to the last one as OpenVLA-OFT has it.
+
+    [BOS] [patches of every view] [state] [prompt from its 2nd token] [action queries] [stop] [padding]
+
+Action queries enter as zeros; only their position tells them apart. As in next-token prediction
+a query's answer is read one position early: with P inserted tokens (patches and state) and a prompt
+of L ids, the A answers are at [P + L - 1 : P + L - 1 + A].
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+BOS_ID = 1
+STOP_ID = 2
+QUERY_ID = 1
+"""Placeholder at the query positions. Its embedding is replaced by zeros, so any id would do."""
+
+
+class TextBatch(NamedTuple):
+    """Prompts with query placeholders, right-padded.
+
+    Attributes:
+        ids: [B, T] int64: prompt (BOS first), A placeholders, stop, padding.
+        valid: [B, T] bool, False at padding.
+        prompt_lengths: [B] int64, ids of each prompt.
+        uniform_length: The common prompt length, or None if the prompts differ in length.
+    """
+
+    ids: Tensor
+    valid: Tensor
+    prompt_lengths: Tensor
+    uniform_length: int | None
+
+    def query_mask(self, queries: int) -> Tensor:
+        """Boolean [B, T], True at the A query positions."""
+        offset = torch.arange(self.ids.shape[1], device=self.ids.device)
+        offset = offset[None] - self.prompt_lengths[:, None]
+        return (offset >= 0) & (offset < queries)
+
+    def to(self, device: torch.device) -> "TextBatch":
+        """The same batch on another device."""
+        return TextBatch(
+            self.ids.to(device),
+            self.valid.to(device),
+            self.prompt_lengths.to(device),
+            self.uniform_length,
+        )
+
+
+def text_batch(prompts: Sequence[Sequence[int]], queries: int, pad_id: int = 0) -> TextBatch:
+    """Lays out the text part of a batch.
+
+    Args:
+        prompts: Token ids of each prompt, BOS first.
+        queries: Number A of action query tokens.
+        pad_id: Id at the padding; masked, so its value shows only in the reference's FiLM mean.
+    """
+    rows = [[*prompt, *[QUERY_ID] * queries, STOP_ID] for prompt in prompts]
+    longest = max(map(len, rows))
+    ids = torch.tensor([row + [pad_id] * (longest - len(row)) for row in rows])
+    lengths = torch.tensor([len(row) for row in rows])
+    valid = torch.arange(longest)[None] < lengths[:, None]
+    prompt_lengths = [len(prompt) for prompt in prompts]
+    uniform = prompt_lengths[0] if len(set(prompt_lengths)) == 1 else None
+    return TextBatch(ids, valid, torch.tensor(prompt_lengths), uniform)
+
+
+def insert_after_first(text: Tensor, inserted: Tensor) -> Tensor:
+    """Puts tokens between BOS and the rest: [B, T, D], [B, P, D] -> [B, T + P, D]."""
+    return torch.cat([text[:, :1], inserted, text[:, 1:]], dim=1)
+
+
+def answers(hidden: Tensor, text: TextBatch, inserted: int, queries: int) -> Tensor:
+    """Hidden states that answer the queries.
+
+    Args:
+        hidden: [B, S, D] of the whole sequence.
+        text: The batch's text part.
+        inserted: Number P of tokens between BOS and the rest of the prompt.
+        queries: Number A of action query tokens.
+
+    Returns:
+        [B, A, D].
+    """
+    if text.uniform_length is not None:
+        start = inserted + text.uniform_length - 1
+        return hidden[:, start : start + queries]
+    start = inserted + text.prompt_lengths - 1
+    index = start[:, None] + torch.arange(queries, device=hidden.device)
+    return hidden.gather(1, index[:, :, None].expand(-1, -1, hidden.shape[-1]))

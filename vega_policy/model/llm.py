@@ -1,0 +1,110 @@
+"""The Llama decoder of transformers, run as a bidirectional encoder.
+
+OpenVLA-OFT lets every token see every token that is not padding. A causal decoder runs just as well
+and acts badly, so :func:`assert_bidirectional` probes the real module at load time.
+"""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from transformers import LlamaConfig, LlamaModel
+
+from vega_policy.errors import CheckpointError
+from vega_policy.model.attention import IMPLEMENTATION
+from vega_policy.model.config import LanguageModelConfig
+
+
+class HiddenStates(NamedTuple):
+    """Output of the language model.
+
+    Attributes:
+        last: After the final norm, [B, S, dim].
+        layers: Input embeddings, then the output of each layer (the last one after the final norm);
+            empty unless asked for.
+    """
+
+    last: Tensor
+    layers: tuple[Tensor, ...]
+
+
+class LanguageModel(nn.Module):
+    """Llama without its causal mask; ``lm_head`` is held for the layout and for discrete decoding.
+
+    Args:
+        config: Sizes.
+        full_layout: Whether to hold ``lm_head``, which continuous action heads never compute.
+    """
+
+    def __init__(self, config: LanguageModelConfig, full_layout: bool) -> None:
+        super().__init__()
+        self.model = LlamaModel(_llama_config(config))
+        if full_layout:
+            self.lm_head = nn.Linear(config.dim, config.vocab_size, bias=False)
+
+    def embed(self, ids: Tensor) -> Tensor:
+        """Input embeddings [..., dim] of token ids."""
+        return self.model.embed_tokens(ids)
+
+    def forward(
+        self, embeddings: Tensor, valid: Tensor | None = None, all_layers: bool = False
+    ) -> HiddenStates:
+        """Hidden states of a sequence.
+
+        Args:
+            embeddings: [B, S, dim].
+            valid: Boolean [B, S], False at padding; None if nothing is padded.
+            all_layers: Whether to return the state after every layer too.
+        """
+        length = embeddings.shape[1]
+        mask = None if valid is None else valid[:, None, None, :].expand(-1, 1, length, -1)
+        output = self.model(
+            inputs_embeds=embeddings,
+            attention_mask=mask,
+            use_cache=False,
+            output_hidden_states=all_layers,
+        )
+        return HiddenStates(output.last_hidden_state, tuple(output.hidden_states or ()))
+
+
+def _llama_config(config: LanguageModelConfig) -> LlamaConfig:
+    return LlamaConfig(
+        vocab_size=config.vocab_size,
+        hidden_size=config.dim,
+        intermediate_size=config.ffn,
+        num_hidden_layers=config.layers,
+        num_attention_heads=config.heads,
+        num_key_value_heads=config.heads,
+        max_position_embeddings=config.max_positions,
+        rms_norm_eps=config.rms_norm_eps,
+        rope_parameters={"rope_type": "default", "rope_theta": config.rope_theta},
+        tie_word_embeddings=False,
+        attn_implementation=IMPLEMENTATION,
+    )
+
+
+@torch.no_grad()
+def assert_bidirectional(model: LanguageModel, tokens: int = 8) -> None:
+    """Checks that an early token sees a late one.
+
+    Args:
+        model: The language model as it will be run.
+        tokens: Length of the probe.
+
+    Raises:
+        CheckpointError: The first hidden state ignores the last token, so attention is causal.
+    """
+    weight = model.model.embed_tokens.weight
+    generator = torch.Generator().manual_seed(0)
+    probe = torch.randn(1, tokens, weight.shape[1], generator=generator)
+    probe = probe.to(weight.device, weight.dtype)
+    changed = probe.clone()
+    changed[:, -1] = -changed[:, -1]
+    for valid in (None, torch.ones(1, tokens, dtype=torch.bool, device=weight.device)):
+        first = model(probe, valid).last[:, 0]
+        if torch.equal(first, model(changed, valid).last[:, 0]):
+            raise CheckpointError(
+                "the language model attends causally: changing the last token left the first "
+                "hidden state untouched. OpenVLA-OFT needs full bidirectional attention and would "
+                "run, but act wrongly. Use the transformers version this project pins."
+            )

@@ -1,0 +1,89 @@
+"""Trains a policy.
+
+    python -m vega_policy.train --recipe twin_close_laptop --dataset DIR --out DIR
+
+Any field of the recipe can be overridden: ``training.batch=16 alignment.weight=0.2``. Ctrl-C and
+SIGTERM save and end the run; the same command with ``--resume`` goes on exactly. Under
+``torchrun --nproc-per-node N -m vega_policy.train ...`` the batch is shared among N processes.
+"""
+
+import argparse
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from types import FrameType
+
+import yaml
+
+import hw_config
+from vega_policy.errors import PolicyError, RecipeError
+from vega_policy.recipe import load_recipe, recipe_names
+from vega_policy.training.loop import STATE, Trainer
+from vega_policy.training.ranks import Ranks
+
+RECIPE_FILE = "recipe.yaml"
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the command line; returns the exit code."""
+    arguments = _parser().parse_args(argv)
+    try:
+        return _train(arguments)
+    except (PolicyError, hw_config.ConfigError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m vega_policy.train", description=__doc__)
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.add_argument("--recipe", required=True, help=", ".join(recipe_names()))
+    parser.add_argument("--dataset", required=True, type=Path, help="folder of episodes (*.npz)")
+    parser.add_argument("--out", required=True, type=Path, help="folder of the run")
+    parser.add_argument("--steps", type=int, help="length of the run, instead of the recipe's")
+    parser.add_argument("--resume", action="store_true", help="go on with the run in --out")
+    parser.add_argument("overrides", nargs="*", metavar="field=value", help="fields of the recipe")
+    return parser
+
+
+def _train(arguments: argparse.Namespace) -> int:
+    overrides = list(arguments.overrides)
+    if arguments.steps is not None:
+        overrides.append(f"training.steps={arguments.steps}")
+    recipe = load_recipe(arguments.recipe, overrides)
+    out: Path = arguments.out
+    if (out / STATE).exists() and not arguments.resume:
+        raise RecipeError(f"{out} holds a run already: add --resume, or choose another --out")
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RecipeError(f"cannot write to {out}: {error}") from None
+    ranks = Ranks()
+
+    def report(line: str) -> None:
+        if ranks.is_first:
+            print(line, flush=True)
+
+    try:
+        trainer = Trainer(recipe, arguments.dataset, out, ranks, report)
+        if arguments.resume:
+            trainer.resume()
+        if ranks.is_first:
+            text = yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False)
+            (out / RECIPE_FILE).write_text(text)
+
+        def stop(number: int, frame: FrameType | None) -> None:
+            del number, frame
+            report("stopping after this step")
+            trainer.request_stop()
+
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, stop)
+        return 0 if trainer.run() else 130
+    finally:
+        ranks.close()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
