@@ -157,17 +157,15 @@ class Gate:
         config = self._config
         if self.mode is Mode.INACTIVE:
             return "not_active", "the gate is not active"
-        for word, text in (
-            ("wrong_shape", checks.wrong_shape(chunk, config.joint_names)),
-            ("stale", checks.stale(chunk, now_s, config.max_chunk_age_s)),
-            ("out_of_order", self._out_of_order(chunk, now_s)),
+        # In this order: each check relies on the ones before it.
+        for word, check in (
+            ("wrong_shape", lambda: checks.wrong_shape(chunk, config.joint_names)),
+            ("stale", lambda: checks.stale(chunk, now_s, config.max_chunk_age_s)),
+            ("out_of_order", lambda: self._out_of_order(chunk, now_s)),
+            ("non_finite", lambda: checks.non_finite(chunk)),
+            ("out_of_range", lambda: checks.out_of_range(chunk)),
         ):
-            if text is not None:
-                return word, text
-        for word, text in (
-            ("non_finite", checks.non_finite(chunk)),
-            ("out_of_range", checks.out_of_range(chunk)),
-        ):
+            text = check()
             if text is not None:
                 return word, text
         problem = self.feedback.problem(watch_s)
@@ -227,7 +225,7 @@ class Gate:
                 self.reason = "waiting for the next chunk"
         self._check_following(now_s)
         chunk = self._schedule.chunk
-        if self.mode is Mode.EXECUTING and chunk is not None and now_s > chunk.end_s:
+        if chunk is not None and self._schedule.has_run_out(now_s):
             text = f"chunk {chunk.sequence} has run out and no newer one came"
             self._hold("warn", text, now_s)
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-import hw_config
 import numpy as np
 from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.publisher import Publisher
@@ -21,6 +20,7 @@ from vega_runtime import diagnostics, node, qos
 from vega_runtime.lifecycle import LifecycleNode
 from vega_runtime.parameters import declare, parameter
 
+import hw_config
 from vega_control import messages
 from vega_control.config import GateConfig
 from vega_control.gate import Gate, Mode
@@ -167,9 +167,7 @@ class GateNode(LifecycleNode):
             self._send(command.positions, now_s)
             self._rate.add(now_s)
             if command.target is not None:
-                self._target.publish(
-                    messages.target_message(command.target, self._names, now_s)
-                )
+                self._target.publish(messages.target_message(command.target, self._names, now_s))
         self._report()
 
     def _send(self, positions: np.ndarray, now_s: float) -> None:

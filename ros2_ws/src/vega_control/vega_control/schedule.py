@@ -7,6 +7,8 @@ from numpy.typing import NDArray
 
 from vega_control.chunk import Chunk
 
+_ROUNDING_S = 1e-6
+
 
 class Schedule:
     """Where the policy wants the arms at any time.
@@ -29,6 +31,10 @@ class Schedule:
         """The chunk in force."""
         return self._chunk
 
+    def has_run_out(self, now_s: float) -> bool:
+        """Whether the last row of the chunk in force was due before `now_s`."""
+        return self._chunk is not None and now_s > self._chunk.end_s + _ROUNDING_S
+
     def clear(self) -> None:
         """Forgets the chunk."""
         self._chunk = None
@@ -48,7 +54,7 @@ class Schedule:
 
     def at(self, now_s: float) -> NDArray[np.float64] | None:
         """Wanted positions [n], or None without a chunk or after its last row was due."""
-        if self._chunk is None or now_s > self._chunk.end_s:
+        if self._chunk is None or self.has_run_out(now_s):
             return None
         plan = self._interpolate(self._chunk, now_s)
         faded = max(now_s - self._spliced_s, 0.0)
@@ -60,7 +66,7 @@ class Schedule:
         """The row that is approached at `now_s`."""
         if self._chunk is None:
             raise RuntimeError("there is no chunk in force")
-        step = int(np.ceil(self._rows_passed(self._chunk, now_s) - 1e-6))
+        step = int(np.ceil(self._rows_passed(self._chunk, now_s) - _ROUNDING_S))
         return min(max(step, 0), self._chunk.steps - 1)
 
     def _interpolate(self, chunk: Chunk, now_s: float) -> NDArray[np.float64]:
