@@ -1,8 +1,8 @@
 """The image pipeline of OpenVLA-OFT, without TensorFlow.
 
 A camera frame is squashed to 256x256 (Pillow bicubic, aspect not kept), optionally sent through a
-JPEG round trip, resized to the model's size (lanczos3, antialiased), and cropped to 0.9 of its area:
-the centre in evaluation, a random box with colour jitter in training. DINOv2 and SigLIP get
+JPEG round trip, resized to the model's size (lanczos3, antialiased), and cropped to 0.9 of its
+area: the centre in evaluation, a random box with colour jitter in training. DINOv2 and SigLIP get
 differently normalised copies, six channels a view.
 """
 

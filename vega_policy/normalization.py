@@ -17,7 +17,7 @@ EPSILON = 1e-8
 class Statistics(BaseModel):
     """Statistics of one vector over a dataset, in the units of the vector.
 
-    ``mask`` is False at dimensions that are passed through untouched; without it all are normalised.
+    ``mask`` is False at dimensions that are passed through untouched; without it, none are.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)

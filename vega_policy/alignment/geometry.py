@@ -1,10 +1,10 @@
 """A spatial teacher that needs no weights: the true geometry of the twin.
 
 VEGA's teacher is a FiT3D-tuned ViT-L that was never published, and a ViT of that size could not
-teach a tower of the twin's size anyway. This teacher stands in for it where depth, segmentation and
-camera poses are known, that is in simulation. It is not the paper's teacher and makes no claim about
-it; what it shares is the mechanism: per-patch targets that say where things are in the robot's
-frame, reached through the projector and the cosine loss.
+teach a tower of the twin's size anyway. This teacher stands in for it where depth, segmentation
+and camera poses are known, that is in simulation. It is not the paper's teacher and says nothing
+about it; what it shares is the mechanism: per-patch targets that say where things are in the
+robot's frame, reached through the projector and the cosine loss.
 """
 
 import math
@@ -24,8 +24,8 @@ FARTHEST_M = 3.0
 class GeometryTeacher:
     """Where each patch's surface is and what it belongs to.
 
-    A patch's feature is the sine-cosine encoding of the mean 3D point it sees, in the robot's frame,
-    then the share of each segmentation class, then the share of pixels that see a surface.
+    A patch's feature is the sine-cosine encoding of the mean 3D point that it sees, in the robot's
+    frame, then the share of each segmentation class, then the share of pixels that see a surface.
 
     Args:
         config: Encoding.

@@ -155,12 +155,12 @@ class DemonstrationDataset:
 
     def _scene(self, frame: NDArray[np.int64]) -> Scene | None:
         frames = self._frames
-        if frames.depth is None or frames.segmentation is None or frames.camera_poses is None:
+        if frames.depth is None or frames.segmentation is None or frames.camera_pose is None:
             return None
         return Scene(
             torch.from_numpy(frames.depth[frame]),
             torch.from_numpy(frames.segmentation[frame]),
-            torch.from_numpy(frames.camera_poses[frame]),
+            torch.from_numpy(frames.camera_pose[frame]),
         )
 
 

@@ -6,10 +6,12 @@ image_index   int32   [N]               steps at which the cameras were kept
 images        uint8   [N, V, 256, 256, 3]
 depth         float16 [N, V, 64, 64]    m along the optical axis     (twin only)
 segmentation  uint8   [N, V, 64, 64]    class ids                    (twin only)
-camera_poses  float32 [N, V, 4, 4]      optical frame in the robot's (twin only)
-instruction, task, success, joint_names, camera_names, fps
+camera_pose   float32 [N, V, 4, 4]      optical frame in the robot's (twin only)
+metadata      str                       JSON: task, instruction, success, fps, joint_names,
+                                        camera_names, ...
 """
 
+import json
 import zipfile
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,7 +21,7 @@ from numpy.typing import NDArray
 
 from vega_policy.errors import DatasetError
 
-SCENE_KEYS = ("depth", "segmentation", "camera_poses")
+SCENE_KEYS = ("depth", "segmentation", "camera_pose")
 
 
 class Episode(NamedTuple):
@@ -88,22 +90,23 @@ def read_episode(path: Path) -> Episode:
     """
     with open_episode(path) as file:
         try:
+            metadata = json.loads(str(file["metadata"]))
             episode = Episode(
                 path=path,
                 state=file["state"].astype(np.float32),
                 action=file["action"].astype(np.float32),
                 image_index=file["image_index"].astype(np.int64),
-                instruction=str(file["instruction"]),
-                task=str(file["task"]),
-                joint_names=tuple(str(name) for name in file["joint_names"]),
-                camera_names=tuple(str(name) for name in file["camera_names"]),
-                fps=float(file["fps"]),
-                success=bool(file["success"]),
+                instruction=str(metadata["instruction"]),
+                task=str(metadata["task"]),
+                joint_names=tuple(metadata["joint_names"]),
+                camera_names=tuple(metadata["camera_names"]),
+                fps=float(metadata["fps"]),
+                success=bool(metadata["success"]),
                 has_scene=all(key in file.files for key in SCENE_KEYS),
             )
         except KeyError as error:
             raise DatasetError(f"{path}: a field is missing: {error.args[0]}") from None
-        except (ValueError, OSError, zipfile.BadZipFile) as error:
+        except (ValueError, TypeError, OSError, zipfile.BadZipFile) as error:
             raise DatasetError(f"{path}: damaged ({error})") from None
     _check(episode)
     return episode

@@ -22,7 +22,7 @@ from vega_policy.images import lanczos_resize
 
 CACHE_FOLDER = ".cache"
 FORMAT = 1
-DTYPES = {"depth": np.float16, "segmentation": np.uint8, "camera_poses": np.float32}
+DTYPES = {"depth": np.float16, "segmentation": np.uint8, "camera_pose": np.float32}
 
 
 class Frames(NamedTuple):
@@ -30,13 +30,13 @@ class Frames(NamedTuple):
 
     Attributes:
         views: uint8 [N, V, S, S, 3].
-        depth: float16 [N, V, h, w] or None; ``segmentation`` and ``camera_poses`` alike.
+        depth: float16 [N, V, h, w] or None; ``segmentation`` and ``camera_pose`` alike.
     """
 
     views: NDArray[np.uint8]
     depth: NDArray[np.float16] | None
     segmentation: NDArray[np.uint8] | None
-    camera_poses: NDArray[np.float32] | None
+    camera_pose: NDArray[np.float32] | None
 
 
 def cache_path(directory: Path, episodes: list[Episode], size: int) -> Path:
@@ -123,4 +123,4 @@ def open_cache(directory: Path, episodes: list[Episode], size: int) -> Frames:
     views = load("views")
     if views is None:
         raise DatasetError(f"{folder} is incomplete: delete it and start again")
-    return Frames(views, load("depth"), load("segmentation"), load("camera_poses"))
+    return Frames(views, load("depth"), load("segmentation"), load("camera_pose"))

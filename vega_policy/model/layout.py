@@ -1,6 +1,6 @@
 """The order of tokens in a sequence, to the last one as OpenVLA-OFT has it.
 
-    [BOS] [patches of every view] [state] [prompt from its 2nd token] [action queries] [stop] [padding]
+    [BOS] [patches of every view] [state] [prompt from its 2nd token] [queries] [stop] [padding]
 
 Action queries enter as zeros; only their position tells them apart. As in next-token prediction
 a query's answer is read one position early: with P inserted tokens (patches and state) and a prompt

@@ -1,0 +1,167 @@
+"""Runs a policy: one observation in, one chunk of actions in physical units out."""
+
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from vega_policy import checkpoint
+from vega_policy.checkpoint import LoadedPolicy
+from vega_policy.errors import ObservationError
+from vega_policy.images import (
+    check_frame,
+    evaluation_images,
+    jpeg_round_trip,
+    lanczos_resize,
+    squash,
+    to_model_channels,
+)
+from vega_policy.model.layout import TextBatch, text_batch
+from vega_policy.model.vision import VisionModulation
+from vega_policy.normalization import Normalizer
+
+_WARM_UP_PASSES = 2
+_REMEMBERED_INSTRUCTIONS = 16
+
+
+class Observation(NamedTuple):
+    """What the robot sees and is told.
+
+    Attributes:
+        images: Frame of each camera by name, uint8 [height, width, 3] RGB as the camera gives it.
+        state: Joint positions in rad and gripper openings in m, float [proprio_dim].
+        instruction: In plain words.
+    """
+
+    images: Mapping[str, NDArray[np.uint8]]
+    state: NDArray[np.floating]
+    instruction: str
+
+
+class ActionChunk(NamedTuple):
+    """What the policy wants to do.
+
+    Attributes:
+        values: Absolute joint targets float32 [K, action_dim], rad and m, one a control period.
+        timings_ms: Milliseconds by stage: ``preprocess``, ``model``, ``total``.
+    """
+
+    values: NDArray[np.float32]
+    timings_ms: dict[str, float]
+
+
+class PolicyRunner:
+    """A loaded policy. Equal observations give equal chunks; calls must not overlap.
+
+    Args:
+        loaded: From :func:`vega_policy.checkpoint.load`.
+        device: Where its weights are.
+    """
+
+    def __init__(self, loaded: LoadedPolicy, device: str = "cpu") -> None:
+        self.contract = loaded.contract
+        self._policy = loaded.policy
+        self._tokenizer = loaded.tokenizer
+        self._device = torch.device(device)
+        normalization = loaded.contract.normalization
+        self._proprio = Normalizer(normalization.proprio, normalization.scheme)
+        self._action = Normalizer(normalization.action, normalization.scheme)
+        self._instructions: dict[str, tuple[TextBatch, VisionModulation | None]] = {}
+        self._warm_up()
+
+    @classmethod
+    def load(cls, directory: Path | str, device: str = "cpu", threads: int = 1) -> "PolicyRunner":
+        """Loads a checkpoint, probes it, and runs it once or twice.
+
+        Args:
+            directory: The checkpoint.
+            device: For example ``cpu`` or ``cuda``.
+            threads: CPU threads of a model operation, for this whole process.
+
+        Raises:
+            CheckpointError: The checkpoint is incomplete, corrupt or contradicts itself.
+        """
+        torch.set_num_threads(threads)
+        return cls(checkpoint.load(Path(directory), device), device)
+
+    @torch.inference_mode()
+    def infer(self, observation: Observation) -> ActionChunk:
+        """Predicts the chunk of actions that follows an observation.
+
+        Raises:
+            ObservationError: The observation does not have the form the policy was trained on.
+        """
+        begin = time.perf_counter()
+        state = self._checked_state(observation.state)
+        text, modulation = self._instructed(observation.instruction)
+        pixels = self._pixels(observation.images)
+        proprio = torch.from_numpy(self._proprio.normalize_observation(state))[None]
+        prepared = time.perf_counter()
+        output = self._policy(pixels, proprio.to(self._device), text, modulation)
+        actions = output.actions[0].float().cpu().numpy()
+        values = self._action.unnormalize(actions)
+        end = time.perf_counter()
+        return ActionChunk(
+            values,
+            {
+                "preprocess": 1e3 * (prepared - begin),
+                "model": 1e3 * (end - prepared),
+                "total": 1e3 * (end - begin),
+            },
+        )
+
+    def _pixels(self, images: Mapping[str, NDArray[np.uint8]]) -> Tensor:
+        missing = [name for name in self.contract.camera_names if name not in images]
+        if missing:
+            raise ObservationError(
+                f"no image of {', '.join(missing)}: the policy needs "
+                f"{', '.join(self.contract.camera_names)}, got {', '.join(images) or 'none'}"
+            )
+        image = self.contract.image
+        squashed = []
+        for camera in self.contract.cameras:
+            frame = check_frame(camera.name, images[camera.name], camera.height, camera.width)
+            small = squash(frame, image.squash)
+            squashed.append(jpeg_round_trip(small) if image.jpeg else small)
+        views = torch.from_numpy(np.stack(squashed)).to(self._device)
+        planes = evaluation_images(lanczos_resize(views, image.size), image.crop_area)
+        return to_model_channels(planes, len(squashed))
+
+    def _checked_state(self, state: object) -> NDArray[np.floating]:
+        expected = f"expected {self.contract.proprio_dim} finite floats"
+        if not isinstance(state, np.ndarray) or not np.issubdtype(state.dtype, np.floating):
+            kind = getattr(state, "dtype", type(state).__name__)
+            raise ObservationError(f"state: {expected}, got {kind}")
+        if state.shape != (self.contract.proprio_dim,):
+            raise ObservationError(f"state: {expected}, got shape {state.shape}")
+        bad = [name for name, x in zip(self.contract.joint_names, state) if not np.isfinite(x)]
+        if bad:
+            raise ObservationError(f"state: {expected}; not finite: {', '.join(bad)}")
+        return state
+
+    def _instructed(self, instruction: object) -> tuple[TextBatch, VisionModulation | None]:
+        """Prompt and FiLM of an instruction, kept because they depend on nothing else."""
+        if not isinstance(instruction, str) or not instruction.strip():
+            raise ObservationError(f"instruction: expected a sentence, got {instruction!r}")
+        if instruction not in self._instructions:
+            if len(self._instructions) >= _REMEMBERED_INSTRUCTIONS:
+                self._instructions.clear()
+            queries = self._policy.config.action_token_count
+            prompt = self._tokenizer.prompt(instruction)
+            text = text_batch([prompt], queries).to(self._device)
+            self._instructions[instruction] = (text, self._policy.modulation(text))
+        return self._instructions[instruction]
+
+    def _warm_up(self) -> None:
+        observation = Observation(
+            {c.name: np.zeros((c.height, c.width, 3), np.uint8) for c in self.contract.cameras},
+            np.asarray(self.contract.normalization.proprio.mean, dtype=np.float32),
+            next(iter(self.contract.tasks.values()), "do nothing"),
+        )
+        for _ in range(_WARM_UP_PASSES):
+            self.infer(observation)
