@@ -1,0 +1,115 @@
+"""The twin's measurements as ROS messages; one message object a topic, filled anew each time."""
+
+from __future__ import annotations
+
+import array
+import math
+
+import numpy as np
+from builtin_interfaces.msg import Time
+from numpy.typing import NDArray
+from rclpy.node import Node
+from rosgraph_msgs.msg import Clock
+from sensor_msgs.msg import CameraInfo, Image, JointState
+from vega_msgs.msg import TaskState
+from vega_runtime import images
+from vega_runtime.qos import LATCHED, SENSOR
+
+import hw_config
+from hw_config import CameraConfig, HardwareConfig
+from vega_sim.commands import ARMS
+from vega_sim.cosimulation import NS, EpisodeState
+
+Array = NDArray[np.float64]
+
+
+class SimOutputs:
+    """Publishes joint states, clock, pictures and the episode's state.
+
+    Attributes:
+        scene: task and variant that the episode's state names.
+    """
+
+    def __init__(self, node: Node, hw: HardwareConfig, scene: tuple[str, str]) -> None:
+        self.scene = scene
+        self._time_limits: dict[str, float] = {}
+        self._arms = {}
+        for arm in ARMS:
+            message = JointState(name=list(hw.arms[arm].joint_names))
+            message.header.frame_id = f"{arm}_base"
+            publisher = node.create_publisher(JointState, f"{arm}/follower/joint_states", SENSOR)
+            self._arms[arm] = (publisher, message)
+        self._cameras = {name: _Camera(node, camera) for name, camera in hw.cameras.items()}
+        self._clock = node.create_publisher(Clock, "/clock", 1)
+        self._task_state = node.create_publisher(TaskState, "sim/task_state", LATCHED)
+
+    def joint_state(self, arm: str, stamp_ns: int, q: Array, dq: Array, effort: Array) -> None:
+        """Positions, velocities and efforts [7] of an arm."""
+        publisher, message = self._arms[arm]
+        message.header.stamp = to_time(stamp_ns)
+        message.position = array.array("d", q)
+        message.velocity = array.array("d", dq)
+        message.effort = array.array("d", effort)
+        publisher.publish(message)
+
+    def clock(self, stamp_ns: int) -> None:
+        """The time is now `stamp_ns`."""
+        self._clock.publish(Clock(clock=to_time(stamp_ns)))
+
+    def wants(self, camera: str) -> bool:
+        """Whether somebody listens to this camera's pictures."""
+        return self._cameras[camera].image.get_subscription_count() > 0
+
+    def picture(self, camera: str, stamp_ns: int, pixels: NDArray[np.uint8]) -> None:
+        """A picture, uint8 [H, W, 3], with its camera_info."""
+        self._cameras[camera].publish(to_time(stamp_ns), pixels)
+
+    def episode(self, stamp_ns: int, state: EpisodeState) -> None:
+        """How the episode stands."""
+        message = TaskState(
+            task=self.scene[0],
+            variant=self.scene[1],
+            seed=state.seed,
+            episode=state.episode,
+            time_s=state.time_s,
+            time_limit_s=self._time_limit_s(self.scene[0]),
+            success=state.success,
+            progress=state.progress,
+            milestones=list(state.milestones),
+            milestones_reached=list(state.milestones.values()),
+            real_time_factor=state.real_time_factor,
+            frames_published=[state.frames.get(camera, 0) for camera in self._cameras],
+        )
+        message.header.stamp = to_time(stamp_ns)
+        self._task_state.publish(message)
+
+    def _time_limit_s(self, task: str) -> float:
+        if task not in self._time_limits:
+            self._time_limits[task] = hw_config.load_task(task).time_limit_s
+        return self._time_limits[task]
+
+
+class _Camera:
+    """Publishers of one camera."""
+
+    def __init__(self, node: Node, camera: CameraConfig) -> None:
+        self._frame_id = camera.frame_id
+        self.image = node.create_publisher(Image, f"{camera.namespace}/image_raw", SENSOR)
+        self._info = node.create_publisher(CameraInfo, f"{camera.namespace}/camera_info", SENSOR)
+        self._info_message = images.camera_info(
+            Time(),
+            camera.frame_id,
+            camera.width,
+            camera.height,
+            math.radians(camera.vertical_fov_deg),
+        )
+
+    def publish(self, stamp: Time, pixels: NDArray[np.uint8]) -> None:
+        self.image.publish(images.to_message(pixels, stamp, self._frame_id))
+        self._info_message.header.stamp = stamp
+        self._info.publish(self._info_message)
+
+
+def to_time(stamp_ns: int) -> Time:
+    """Nanoseconds as a message."""
+    return Time(sec=stamp_ns // NS, nanosec=stamp_ns % NS)
