@@ -14,8 +14,7 @@ import numpy as np
 from vega_description import piper
 from vega_description.transforms import Array, pose, pose_from, rotation_vector
 
-_FLANGE = pose_from(np.array(piper.LINK6_TO_FLANGE).T, np.zeros(3)).T
-_FLANGE[3, :3] = 0.0
+_FLANGE = pose_from(np.array(piper.FLANGE_IN_LINK6), np.zeros(3))
 
 
 @dataclass(frozen=True)

@@ -48,8 +48,8 @@ FINGER_RPY = ((1.5708, 0.0, 1.5708), (-1.5708, 0.0, 1.5708))
 FINGER_RANGES_M = ((-0.038, 0.0), (0.0, 0.038))
 FINGER_AXIS_SIGNS = (-1, 1)
 
-# Zero-pose axes of link6 seen from the flange frame (x along the approach, y left, z up).
-LINK6_TO_FLANGE = ((0.0, 1.0, 0.0), (0.0, 0.0, 1.0), (1.0, 0.0, 0.0))
+# Rotation of the flange frame (x along the approach, y left, z up) in link6.
+FLANGE_IN_LINK6 = ((0.0, 1.0, 0.0), (0.0, 0.0, 1.0), (1.0, 0.0, 0.0))
 
 LINK_INERTIAS = (
     Inertia(

@@ -1,0 +1,65 @@
+"""Plays one episode of the scripted operator and writes it as a video of all three cameras.
+
+python -m vega_sim.play --task close_laptop --seed 3 --variant easy --out episode.mp4
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+import numpy as np
+
+import hw_config
+from vega_sim import operators
+from vega_sim.render import RenderError
+from vega_sim.tasks import built_tasks
+from vega_sim.twin import Twin
+from vega_sim.video import VideoWriter
+
+_TAIL_S = 1.5  # shown after success
+
+
+def play(task: str, seed: int, variant: str, out: Path) -> bool:
+    """Writes the episode of a seed to `out`, and returns whether it succeeded."""
+    twin = Twin(task, variant)
+    twin.reset(seed)
+    operator = operators.make(task)
+    operator.reset(twin)
+    end = hw_config.load_task(task).time_limit_s
+    success, phases = False, ""
+    with VideoWriter(out, twin.hw.rates.control_hz) as video:
+        while twin.time_s < end:
+            video.add(np.hstack([twin.render(camera) for camera in twin.hw.cameras]))
+            twin.advance(operator.act(twin))
+            now = ", ".join(f"{side} {phase}" for side, phase in operator.phases.items())
+            if now != phases:
+                phases = now
+                print(f"{twin.time_s:5.1f} s  {twin.progress()}  ({phases})", flush=True)
+            if twin.success() and not success:
+                success, end = True, twin.time_s + _TAIL_S
+                print(f"{twin.time_s:5.1f} s  success", flush=True)
+    twin.close()
+    return success
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Command line; returns 0 on success, 1 when the operator failed, 2 on a wrong argument."""
+    parser = argparse.ArgumentParser(prog="python -m vega_sim.play", description=__doc__)
+    parser.add_argument("--task", default="close_laptop", help=", ".join(built_tasks()))
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--variant", default="easy", help="easy or hard")
+    parser.add_argument("--out", type=Path, default=Path("episode.mp4"))
+    args = parser.parse_args(argv)
+    try:
+        success = play(args.task, args.seed, args.variant, args.out)
+    except (hw_config.ConfigError, RenderError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    print(f"{'success' if success else 'FAILED'}: {args.out}")
+    return 0 if success else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

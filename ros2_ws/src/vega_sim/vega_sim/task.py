@@ -1,0 +1,80 @@
+"""What a task of the twin is: its objects, where they start, when it is done, how it is solved.
+
+A task module defines one class `Scene(Task)`. Its instance belongs to one `Twin` and may keep what
+it drew at the last reset. Call order: `build` once, before the model is compiled; then, for every
+episode, `reset`, and after each step any of `success`, `milestones`, `progress`.
+
+Everything random comes from the generator that `reset` is given, so an episode is a function of
+its seed alone.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, ClassVar
+
+import mujoco
+import numpy as np
+
+from hw_config import TaskConfig
+
+if TYPE_CHECKING:
+    from vega_sim.operators import ArmScript
+    from vega_sim.world import World
+
+Circle = tuple[float, float, float]
+
+
+class Task(ABC):
+    """Base of all tasks.
+
+    Attributes:
+        config: the task as hw_config describes it (instruction, arms, time limit).
+        variant: "easy" or "hard".
+        parts: semantic name -> names of the bodies that carry it, in class order. The label image
+            gives background 0, table 1, left arm 2, right arm 3, these parts from 4 on, clutter
+            last.
+    """
+
+    parts: ClassVar[Mapping[str, tuple[str, ...]]]
+
+    def __init__(self, config: TaskConfig, variant: str) -> None:
+        self.config = config
+        self.variant = variant
+
+    @property
+    def hard(self) -> bool:
+        """Whether placements are wide and colours vary (clutter, light, table: see `variation`)."""
+        return self.variant == "hard"
+
+    @abstractmethod
+    def build(self, spec: mujoco.MjSpec) -> None:
+        """Adds the task's bodies to the cell.
+
+        Objects that move get a free joint; give colliding geoms `vega_sim.shapes` collision bits.
+        """
+
+    @abstractmethod
+    def reset(self, world: World, rng: np.random.Generator) -> None:
+        """Places the objects on the table; nothing needs to have settled yet."""
+
+    @abstractmethod
+    def success(self, world: World) -> bool:
+        """The success predicate; its docstring is the definition."""
+
+    @abstractmethod
+    def milestones(self, world: World) -> dict[str, bool]:
+        """Steps on the way that hold now, in order, the last one equal to `success`."""
+
+    @abstractmethod
+    def progress(self, world: World) -> str:
+        """One short line for people."""
+
+    @abstractmethod
+    def keep_out(self, world: World) -> list[Circle]:
+        """Circles (x, y, radius) in m, in `footprint`, that clutter must leave free."""
+
+    @abstractmethod
+    def scripts(self, world: World) -> list[ArmScript]:
+        """Scripts of the arms that work, for the scripted operator; idle arms stay at home."""
