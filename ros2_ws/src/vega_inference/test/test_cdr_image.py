@@ -1,0 +1,51 @@
+import struct
+
+import numpy as np
+import pytest
+from builtin_interfaces.msg import Time
+from rclpy.serialization import serialize_message
+from vega_inference import cdr_image
+from vega_runtime import images
+
+
+def serialized(frame_id="head_camera_color_optical_frame", height=4, width=6):
+    shape = (height, width, 3)
+    picture = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
+    message = images.to_message(picture, Time(sec=12, nanosec=345_000_000), frame_id)
+    return picture, message
+
+
+@pytest.mark.parametrize("frame_id", ["", "a", "ab", "abc", "abcd", "head_camera_color"])
+def test_a_serialised_image_is_read_as_it_was_written(frame_id):
+    picture, message = serialized(frame_id)
+    cdr = serialize_message(message)
+    assert cdr_image.stamp_s(cdr) == pytest.approx(12.345)
+    assert np.array_equal(cdr_image.picture(cdr), picture)
+
+
+def test_the_other_byte_order_is_read_too():
+    body = struct.pack(">iI", 7, 500_000_000) + struct.pack(">I", 2) + b"a\0" + b"\0\0"
+    body += struct.pack(">II", 1, 2) + struct.pack(">I", 5) + b"rgb8\0" + b"\0" + b"\0\0"
+    body += struct.pack(">II", 6, 6) + bytes(range(6))
+    cdr = b"\0\0\0\0" + body
+    assert cdr_image.stamp_s(cdr) == 7.5
+    assert cdr_image.picture(cdr).ravel().tolist() == list(range(6))
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "says"),
+    [("encoding", "bgr8", "expected an rgb8 image, got 'bgr8'"), ("step", 20, "rows of 18 bytes")],
+)
+def test_what_is_no_rgb8_picture_is_refused(field, value, says):
+    _, message = serialized()
+    setattr(message, field, value)
+    with pytest.raises(ValueError, match=says):
+        cdr_image.picture(serialize_message(message))
+
+
+def test_a_message_that_is_cut_short_is_refused():
+    _, message = serialized()
+    cdr = serialize_message(message)
+    for length in (16, 40, len(cdr) - 10):
+        with pytest.raises(ValueError, match=r"cut short|expected"):
+            cdr_image.picture(cdr[:length])

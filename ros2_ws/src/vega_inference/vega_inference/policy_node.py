@@ -1,0 +1,226 @@
+"""The policy as a lifecycle node: cameras and joint states in, action chunks out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from diagnostic_msgs.msg import DiagnosticArray
+from rclpy.publisher import Publisher
+from rclpy.qos import QoSProfile
+from rclpy.subscription import Subscription
+from rclpy.timer import Timer
+from sensor_msgs.msg import Image, JointState
+from vega_msgs.msg import ActionChunk, InferenceReport
+from vega_runtime import diagnostics, node, qos
+from vega_runtime.lifecycle import LifecycleNode, TransitionError
+from vega_runtime.parameters import declare, parameter
+
+import hw_config
+from vega_inference import cdr_image, messages
+from vega_inference.loop import Inference, InferenceLoop, SourceWatch
+from vega_inference.observation import ObservationBuffer, Snapshot, StaleObservation
+from vega_policy.errors import PolicyError
+from vega_policy.inference import Observation, PolicyRunner
+
+_WATCH_HZ = 20.0
+# rclpy refuses two severities from one line of code.
+_LOG: dict[str, Callable[[Any, str], object]] = {
+    "debug": lambda logger, text: logger.debug(text),
+    "info": lambda logger, text: logger.info(text),
+    "warn": lambda logger, text: logger.warning(text),
+    "error": lambda logger, text: logger.error(text),
+}
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """Parameters of the node; rates and ages come from hw_config."""
+
+    checkpoint: str = parameter("", "directory of the policy (it holds a policy.yaml)")
+    task: str = parameter("close_laptop", "task of hw_config whose instruction the policy gets")
+    device: str = parameter("cpu", "where the model runs: cpu, cuda or cuda:N")
+    threads: int = parameter(1, "CPU threads of the model", 1, 64)
+    replan_steps: int = parameter(8, "control steps executed of a chunk before the next", 1, 200)
+
+
+class PolicyNode(LifecycleNode):
+    """Infers while it is active; one chunk in flight, always from the newest frames."""
+
+    def __init__(self) -> None:
+        super().__init__("policy")
+        self._settings = declare(self, Parameters)
+        self._ros_clock = self.get_clock()
+        self._loop: InferenceLoop | None = None
+        self._owned_subscriptions: list[Subscription] = []
+        self._owned_publishers: list[Publisher] = []
+        self._owned_timers: list[Timer] = []
+
+    def configure(self) -> None:
+        """Loads the checkpoint, checks it against hw_config, and lets it warm up."""
+        self._hardware = hw_config.load()
+        self._task = hw_config.load_task(self._settings.task)
+        self._runner = self._load()
+        rates = self._hardware.rates
+        self._dt_s = 1.0 / rates.control_hz
+        self._names = list(self._hardware.joint_names)
+        self._rates: dict[str, diagnostics.RateMeter] = {
+            name: diagnostics.RateMeter(60) for name in self._hardware.cameras
+        }
+        self._last_inference_ms = 0.0
+        self._buffer = ObservationBuffer(
+            {name: camera.fps for name, camera in self._hardware.cameras.items()},
+            {name: len(arm.joint_names) for name, arm in self._hardware.arms.items()},
+            rates.max_image_age_s,
+            rates.max_state_age_s,
+            cdr_image.picture,
+        )
+        self._watch = SourceWatch(self._buffer, self._tell)
+        replan_s = self._settings.replan_steps * self._dt_s
+        self._loop = InferenceLoop(
+            self._buffer, self._infer, self._send, self._now_s, replan_s, self._tell
+        )
+        self._connect()
+
+    def _load(self) -> PolicyRunner:
+        settings = self._settings
+        if not settings.checkpoint:
+            raise TransitionError("no checkpoint given; set the parameter 'checkpoint'")
+        try:
+            runner = PolicyRunner.load(Path(settings.checkpoint), settings.device, settings.threads)
+            runner.contract.check_against(self._hardware)
+            if settings.replan_steps > runner.contract.chunk:
+                raise TransitionError(
+                    f"replan_steps is {settings.replan_steps}, but a chunk of "
+                    f"{settings.checkpoint} has only {runner.contract.chunk} steps"
+                )
+        except PolicyError as error:
+            raise TransitionError(str(error)) from None
+        self.get_logger().info(f"loaded {settings.checkpoint} (recipe {runner.contract.recipe})")
+        return runner
+
+    def _connect(self) -> None:
+        for name, camera in self._hardware.cameras.items():
+            callback = partial(self._on_image, name)
+            # Raw: a frame is only taken apart when the model is about to see it.
+            self._subscribe(Image, f"{camera.namespace}/image_raw", callback, qos.SENSOR, raw=True)
+        for arm in self._hardware.arms:
+            callback = partial(self._on_state, arm)
+            self._subscribe(JointState, f"{arm}/follower/joint_states", callback, qos.SENSOR)
+        self._chunks = self._publisher(ActionChunk, "action_chunk", qos.COMMAND)
+        self._reports = self._publisher(InferenceReport, "policy/inference", qos.REPORT)
+        self._diagnostics = self._publisher(DiagnosticArray, "/diagnostics", qos.REPORT)
+
+    def _subscribe(
+        self,
+        kind: type,
+        topic: str,
+        callback: Callable[[Any], None],
+        profile: QoSProfile,
+        raw: bool = False,
+    ) -> None:
+        subscription = self.create_subscription(kind, topic, callback, profile, raw=raw)
+        self._owned_subscriptions.append(subscription)
+
+    def _publisher(self, kind: type, topic: str, profile: QoSProfile) -> Publisher:
+        publisher = self.create_publisher(kind, topic, profile)
+        self._owned_publishers.append(publisher)
+        return publisher
+
+    def activate(self) -> None:
+        """Starts inferring; refused while a camera or an arm is silent."""
+        try:
+            self._buffer.check(self._now_s())
+        except StaleObservation as problem:
+            raise TransitionError(str(problem)) from None
+        self._buffer.reset_counts()
+        self._ready_loop().start()
+        self._owned_timers = [
+            self.create_timer(1.0 / _WATCH_HZ, self._poll),
+            self.create_timer(1.0, self._publish_diagnostics),
+        ]
+        self.get_logger().info(f"running: {self._task.instruction!r}")
+
+    def deactivate(self) -> None:
+        """Stops inferring; no chunk is sent after this."""
+        for timer in self._owned_timers:
+            self.destroy_timer(timer)
+        self._owned_timers = []
+        if self._loop is not None:
+            self._loop.stop()
+
+    def cleanup(self) -> None:
+        """Disconnects the topics and drops the model."""
+        self.deactivate()
+        for subscription in self._owned_subscriptions:
+            self.destroy_subscription(subscription)
+        for publisher in self._owned_publishers:
+            self.destroy_publisher(publisher)
+        self._owned_subscriptions, self._owned_publishers = [], []
+        self._loop = None
+
+    def close(self) -> None:
+        """Called at the end of the process."""
+        self.deactivate()
+
+    def _ready_loop(self) -> InferenceLoop:
+        if self._loop is None:
+            raise RuntimeError("the policy node is not configured")
+        return self._loop
+
+    def _now_s(self) -> float:
+        return float(self._ros_clock.now().nanoseconds * 1e-9)
+
+    def _tell(self, level: str, text: str) -> None:
+        _LOG[level](self.get_logger(), text)
+
+    def _on_image(self, camera: str, cdr: bytes) -> None:
+        stamp_s = cdr_image.stamp_s(cdr)
+        self._buffer.add_frame(camera, stamp_s, cdr)
+        self._rates[camera].add(stamp_s)
+        self._ready_loop().frames_came()
+
+    def _on_state(self, arm: str, message: JointState) -> None:
+        stamp_s = messages.seconds(message.header.stamp)
+        self._buffer.add_state(arm, stamp_s, message.position)
+
+    def _poll(self) -> None:
+        self._watch.poll(self._now_s())
+
+    def _infer(self, snapshot: Snapshot) -> np.ndarray:
+        observation = Observation(snapshot.images, snapshot.state, self._task.instruction)
+        return self._runner.infer(observation).values
+
+    def _send(self, inference: Inference) -> None:
+        self._chunks.publish(
+            messages.chunk_message(
+                inference, self._names, self._dt_s, self._hardware.rates.max_chunk_age_s
+            )
+        )
+        self._last_inference_ms = inference.inference_s * 1e3
+        received, dropped = self._buffer.frames_received, self._buffer.frames_dropped
+        self._reports.publish(messages.report_message(inference, received, dropped, self._now_s()))
+
+    def _publish_diagnostics(self) -> None:
+        level, text = diagnostics.OK, "inferring"
+        try:
+            self._buffer.check(self._now_s())
+        except StaleObservation as problem:
+            level, text = diagnostics.STALE, str(problem)
+        dropped = self._buffer.frames_dropped
+        values = {
+            "inference_ms": self._last_inference_ms,
+            **{f"{name}_hz": rate.hz for name, rate in self._rates.items()},
+            **{f"{name}_dropped": count for name, count in dropped.items()},
+        }
+        stamp = self._ros_clock.now().to_msg()
+        self._diagnostics.publish(diagnostics.report(stamp, "policy", level, text, values))
+
+
+def main() -> None:
+    """Runs the node."""
+    node.main(PolicyNode)
