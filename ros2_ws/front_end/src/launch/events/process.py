@@ -1,0 +1,186 @@
+"""Events of launched processes."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from ..event import Event
+from ..uncovered import plain_module_getattr
+
+if TYPE_CHECKING:
+    from ..actions.execute_process import ExecuteProcess
+
+__all__ = [
+    "ProcessExited",
+    "ProcessIO",
+    "ProcessStarted",
+    "ProcessStderr",
+    "ProcessStdout",
+    "ProcessTargetedEvent",
+    "RunningProcessEvent",
+    "ShutdownProcess",
+    "SignalProcess",
+    "matches_executable",
+    "matches_name",
+    "matches_pid",
+]
+
+ProcessMatcher = Callable[["ExecuteProcess"], bool]
+
+
+class RunningProcessEvent(Event):
+    """Something happened to a launched process."""
+
+    name = "launch.events.process.RunningProcessEvent"
+
+    def __init__(
+        self,
+        *,
+        action: ExecuteProcess,
+        name: str,
+        cmd: list[str],
+        cwd: str | None,
+        env: dict[str, str],
+        pid: int,
+    ) -> None:
+        """Create the event with the details of the process."""
+        self.action = action
+        self.execute_process_action = action
+        self.process_name = name
+        self.cmd = cmd
+        self.cwd = cwd
+        self.env = env
+        self.pid = pid
+
+
+class ProcessStarted(RunningProcessEvent):
+    """A process has been started."""
+
+    name = "launch.events.process.ProcessStarted"
+
+
+class ProcessExited(RunningProcessEvent):
+    """A process has ended; `returncode` is its exit status, or minus the signal that ended it."""
+
+    name = "launch.events.process.ProcessExited"
+
+    def __init__(self, *, returncode: int, **details: Any) -> None:
+        """Create the event with the exit status of the process."""
+        super().__init__(**details)
+        self.returncode = returncode
+
+
+class ProcessIO(RunningProcessEvent):
+    """A process has written something; `text` holds the bytes as they came."""
+
+    name = "launch.events.process.ProcessIO"
+
+    def __init__(self, *, text: bytes, fd: int, **details: Any) -> None:
+        """Create the event with the bytes and the file descriptor of the process."""
+        super().__init__(**details)
+        self.text = text
+        self.fd = fd
+
+    @property
+    def from_stdin(self) -> bool:
+        """False: this front end does not write to processes."""
+        return self.fd == 0
+
+    @property
+    def from_stdout(self) -> bool:
+        """Whether it was written to the standard output."""
+        return self.fd == 1
+
+    @property
+    def from_stderr(self) -> bool:
+        """Whether it was written to the standard error output."""
+        return self.fd == 2
+
+
+class ProcessStdout(ProcessIO):
+    """A process has written to its standard output."""
+
+    name = "launch.events.process.ProcessStdout"
+
+    def __init__(self, *, text: bytes, **details: Any) -> None:
+        """Create the event with the bytes."""
+        super().__init__(text=text, fd=1, **details)
+
+
+class ProcessStderr(ProcessIO):
+    """A process has written to its standard error output."""
+
+    name = "launch.events.process.ProcessStderr"
+
+    def __init__(self, *, text: bytes, **details: Any) -> None:
+        """Create the event with the bytes."""
+        super().__init__(text=text, fd=2, **details)
+
+
+class ProcessTargetedEvent(Event):
+    """A request to the processes that the matcher accepts."""
+
+    name = "launch.events.process.ProcessTargetedEvent"
+
+    def __init__(self, *, process_matcher: ProcessMatcher) -> None:
+        """Create the request."""
+        self.process_matcher = process_matcher
+
+
+class ShutdownProcess(ProcessTargetedEvent):
+    """A request to end: SIGINT first, then SIGTERM, then SIGKILL."""
+
+    name = "launch.events.process.ShutdownProcess"
+
+
+class SignalProcess(ProcessTargetedEvent):
+    """A request to send a signal to the processes and their process groups."""
+
+    name = "launch.events.process.SignalProcess"
+
+    def __init__(
+        self,
+        *,
+        signal_number: str | int | signal.Signals,
+        process_matcher: ProcessMatcher,
+    ) -> None:
+        """Create the request for a signal given by name or number."""
+        super().__init__(process_matcher=process_matcher)
+        if isinstance(signal_number, str):
+            self.signal = signal.Signals[signal_number]
+        else:
+            self.signal = signal.Signals(signal_number)
+        self.signal_name = self.signal.name
+
+
+def matches_name(name: str) -> ProcessMatcher:
+    """Return a matcher for the process with this name, with or without its number."""
+
+    def matcher(action: ExecuteProcess) -> bool:
+        given = action.name
+        return given is not None and name in (given, given.rpartition("-")[0])
+
+    return matcher
+
+
+def matches_pid(pid: int) -> ProcessMatcher:
+    """Return a matcher for the process with this process id."""
+
+    def matcher(action: ExecuteProcess) -> bool:
+        return action.process_details is not None and action.process_details.get("pid") == pid
+
+    return matcher
+
+
+def matches_executable(executable: str) -> ProcessMatcher:
+    """Return a matcher for the processes that run this program."""
+
+    def matcher(action: ExecuteProcess) -> bool:
+        return action.process_details is not None and action.process_details["cmd"][0] == executable
+
+    return matcher
+
+
+__getattr__ = plain_module_getattr(__name__)

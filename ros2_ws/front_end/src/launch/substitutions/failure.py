@@ -1,0 +1,5 @@
+"""Failing substitutions."""
+
+
+class SubstitutionFailure(RuntimeError):
+    """A substitution cannot be performed."""
