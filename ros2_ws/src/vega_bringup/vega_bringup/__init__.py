@@ -1,0 +1,1 @@
+"""Brings the stack up in order, and takes it down in reverse."""

@@ -1,0 +1,125 @@
+"""The manager: brings lifecycle nodes up in order and takes them down in reverse."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+import time
+from dataclasses import dataclass
+from types import FrameType
+
+import rclpy
+from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.node import Node
+from rclpy.signals import SignalHandlerOptions
+from std_srvs.srv import Trigger
+from vega_runtime.parameters import declare, parameter
+
+import hw_config
+from vega_bringup.bringup_sequence import BringUp, BringUpError, Stopped, Timeouts
+from vega_bringup.lifecycle_clients import LifecycleClients
+from vega_bringup.readiness import Readiness
+
+# The answer to manager/shutdown is on its way for at most this long.
+_ANSWER_S = 0.1
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """Parameters of the node; times are wall time."""
+
+    nodes: tuple[str, ...] = parameter(
+        ("sim", "gate", "policy"), "lifecycle nodes in the order in which they are activated"
+    )
+    careful: str = parameter(
+        "policy", "the one that is activated only with fresh cameras and enabled arms"
+    )
+    appear_timeout_s: float = parameter(60.0, "until every node has started (s)", 1.0, 600.0)
+    configure_timeout_s: float = parameter(180.0, "until a node is configured (s)", 1.0, 3600.0)
+    ready_timeout_s: float = parameter(20.0, "until cameras and arms are ready (s)", 1.0, 600.0)
+
+
+class ManagerNode(Node):
+    """Offers `manager/shutdown` and runs the sequence outside the executor."""
+
+    def __init__(self, ending: threading.Event) -> None:
+        super().__init__("manager")
+        self._settings = declare(self, Parameters)
+        self._ending = ending
+        self._hardware = hw_config.load()
+        self._bring_up = BringUp(
+            self._settings.nodes,
+            LifecycleClients(self, self._settings.nodes),
+            self.get_logger().info,
+            ending.is_set,
+            Timeouts(
+                appear_s=self._settings.appear_timeout_s,
+                configure_s=self._settings.configure_timeout_s,
+                ready_s=self._settings.ready_timeout_s,
+            ),
+        )
+        self.create_service(Trigger, "manager/shutdown", self._on_shutdown)
+
+    def run(self) -> int:
+        """Brings the stack up, keeps it until the end is asked for, takes it down.
+
+        Returns:
+            The exit code: 0, or 1 when the stack could not come up.
+        """
+        code = 0
+        readiness = Readiness(self, self._hardware)
+        try:
+            self._bring_up.up(self._settings.careful, readiness.missing)
+            readiness.close()
+            self._ending.wait()
+        except Stopped:
+            pass
+        except BringUpError as error:
+            self.get_logger().error(f"{error}; shutting down")
+            code = 1
+        self._bring_up.down()
+        return code
+
+    def _on_shutdown(
+        self, request: Trigger.Request, response: Trigger.Response
+    ) -> Trigger.Response:
+        response.success, response.message = True, "taking the stack down"
+        self._ending.set()
+        return response
+
+
+def main() -> None:
+    """Runs the node; the process ends when the stack is down."""
+    rclpy.init(args=sys.argv, signal_handler_options=SignalHandlerOptions.NO)
+    ending = threading.Event()
+
+    def note_signal(number: int, frame: FrameType | None) -> None:
+        ending.set()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, note_signal)
+    try:
+        node = ManagerNode(ending)
+    except (ValueError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr, flush=True)
+        rclpy.try_shutdown()
+        sys.exit(1)
+    executor = SingleThreadedExecutor()
+    executor.add_node(node)
+    spinner = threading.Thread(target=_spin, args=(executor,), daemon=True)
+    spinner.start()
+    code = node.run()
+    time.sleep(_ANSWER_S)
+    executor.shutdown(timeout_sec=0.5)
+    spinner.join(0.5)
+    node.destroy_node()
+    rclpy.try_shutdown()
+    sys.exit(code)
+
+
+def _spin(executor: SingleThreadedExecutor) -> None:
+    try:
+        executor.spin()
+    except ExternalShutdownException:
+        return
