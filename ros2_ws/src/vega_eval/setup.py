@@ -1,0 +1,18 @@
+from setuptools import setup
+
+setup(
+    name="vega_eval",
+    version="0.1.0",
+    packages=["vega_eval"],
+    data_files=[
+        ("share/ament_index/resource_index/packages", ["resource/vega_eval"]),
+        ("share/vega_eval", ["package.xml"]),
+    ],
+    entry_points={"console_scripts": ["episode_node = vega_eval.episode_node:main"]},
+    install_requires=["setuptools"],
+    zip_safe=True,
+    maintainer="VEGA maintainers",
+    maintainer_email="maintainers@vega-robotics.dev",
+    description="One episode of a policy: its course, its figures, its video.",
+    license="Apache-2.0",
+)

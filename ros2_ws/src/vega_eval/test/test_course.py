@@ -1,0 +1,103 @@
+import pytest
+from vega_eval.course import Course, Outcome, Patience, Scene
+
+SCENE = Scene("close_laptop", "easy", 3)
+LIMIT_S = 15.0
+
+
+@pytest.fixture
+def course():
+    return Course(SCENE, LIMIT_S, Patience(start_s=60.0, clock_s=10.0, hold_s=3.0), wall_s=100.0)
+
+
+@pytest.fixture
+def running(course):
+    course.saw_scene(SCENE, False, 5.0)
+    course.saw_gate(True, "", 5.0)
+    course.saw_step(5.0)
+    course.advance(5.0, 105.0)
+    return course
+
+
+def test_another_scene_has_to_be_laid_first(course):
+    assert not course.wants_reset()
+    course.saw_scene(Scene("close_laptop", "easy", 0), False, 1.0)
+    assert course.wants_reset()
+    course.saw_step(1.5)
+    assert not course.running
+    course.saw_scene(SCENE, False, 2.0)
+    assert not course.wants_reset()
+
+
+def test_starts_with_the_first_step_and_ends_with_success(running):
+    assert running.running
+    running.advance(8.0, 109.0)
+    assert running.elapsed_s == 3.0
+    running.saw_scene(SCENE, True, 8.5)
+    assert (running.outcome, running.elapsed_s) == (Outcome.SUCCESS, 3.5)
+    running.advance(30.0, 140.0)
+    assert running.elapsed_s == 3.5
+
+
+def test_fails_at_the_time_limit(running):
+    running.advance(20.0, 130.0)
+    assert (running.outcome, running.reason) == (Outcome.FAILURE, "not done within 15 s")
+    assert running.outcome.carried_out
+
+
+def test_success_of_another_scene_does_not_count(running):
+    running.saw_scene(Scene("close_laptop", "easy", 4), True, 6.0)
+    assert running.running
+
+
+def test_a_long_hold_aborts_with_the_gate_s_reason(running):
+    running.saw_gate(False, "chunk 7 has run out", 6.0)
+    running.saw_gate(False, "chunk 7 has run out", 8.0)
+    running.advance(8.9, 110.0)
+    assert running.running
+    running.advance(9.1, 110.2)
+    assert running.outcome is Outcome.ABORTED
+    assert running.reason == "the gate has held for 3 s: chunk 7 has run out"
+
+
+def test_a_short_hold_is_forgiven(running):
+    running.saw_gate(False, "chunk 7 has run out", 6.0)
+    running.saw_gate(True, "", 7.0)
+    running.advance(14.0, 112.0)
+    assert running.running
+
+
+def test_time_that_stands_still_aborts(running):
+    running.advance(5.0, 114.0)
+    assert running.running
+    running.advance(5.0, 115.1)
+    assert (running.outcome, running.reason) == (
+        Outcome.ABORTED,
+        "time has stood still for 10 s",
+    )
+
+
+@pytest.mark.parametrize(
+    ("seen", "says"),
+    [
+        (lambda c: None, "is the sim node active"),
+        (lambda c: c.saw_scene(Scene("a", "easy", 0), False, 1.0), "the twin shows"),
+        (
+            lambda c: (c.saw_scene(SCENE, False, 1.0), c.saw_gate(False, "no chunk yet", 1.0)),
+            "no policy step was executed; the gate: no chunk yet",
+        ),
+    ],
+)
+def test_a_stack_that_does_not_start_is_given_up_with_what_is_missing(course, seen, says):
+    seen(course)
+    course.advance(1.0, 161.0)
+    assert course.outcome is Outcome.ABORTED
+    assert says in course.reason
+
+
+def test_an_interrupted_episode_says_whether_the_gate_was_holding(running):
+    running.saw_gate(False, "chunk 7 has run out", 6.0)
+    running.interrupt()
+    assert running.outcome is Outcome.INTERRUPTED
+    assert running.reason == "while the gate was holding: chunk 7 has run out"
+    assert not running.outcome.carried_out

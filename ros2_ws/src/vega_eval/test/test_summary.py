@@ -1,0 +1,96 @@
+import json
+
+import pytest
+from vega_eval.course import Outcome, Scene
+from vega_eval.summary import CameraCount, Ending, Record, result_line, summarise, write_json
+
+KEYS = {
+    "task",
+    "variant",
+    "seed",
+    "success",
+    "policy_steps",
+    "sim_s",
+    "wall_s",
+    "real_time_factor",
+    "camera_hz",
+    "dropped_frames",
+    "joint_state_hz",
+    "command_hz",
+    "command_jitter_ms",
+    "observation_age_ms",
+    "inference_ms",
+    "clamped",
+    "refused",
+}
+
+
+def ending(outcome=Outcome.SUCCESS, reason="", sim_s=6.4, wall_s=8.0):
+    return Ending(Scene("close_laptop", "easy", 0), outcome, reason, sim_s, wall_s)
+
+
+def record():
+    return Record(
+        control_hz=25.0,
+        step_times_s=[0.04 * k for k in range(160)] + [6.41],
+        joint_times_s={"left": [0.005 * k for k in range(401)], "right": [0.0, 0.01, 0.02]},
+        camera_counts={"head": [CameraCount(1.0, 10, 1), CameraCount(3.0, 70, 3)]},
+        observation_age_ms=[10.0, 20.0, 30.0],
+        inference_ms=[100.0],
+        clamped=[5, 9],
+        refused=[1, 1],
+        milestones={"touched": True},
+    )
+
+
+def test_an_empty_episode_has_every_key_and_no_invented_figure():
+    summary = summarise(ending(Outcome.ABORTED, "no clock", 0.0, 0.0), Record(25.0), {})
+    assert set(summary) >= KEYS
+    assert summary["real_time_factor"] is None
+    assert summary["joint_state_hz"] is None
+    assert summary["command_jitter_ms"] == {"p50": None, "p95": None}
+    json.dumps(summary)
+
+
+def test_figures_are_those_of_the_record():
+    summary = summarise(ending(), record(), {"checkpoint": "models/twin"})
+    assert summary["success"] is True
+    assert summary["real_time_factor"] == 0.8
+    assert summary["camera_hz"] == {"head": 30.0}
+    assert summary["dropped_frames"] == {"head": 2}
+    assert summary["joint_state_hz"] == 100.0  # the slower arm
+    assert summary["command_hz"] == pytest.approx(25.0, abs=0.1)
+    assert summary["policy_steps"] == 161
+    assert summary["observation_age_ms"] == {"p50": 20.0, "p95": 29.0}
+    assert (summary["clamped"], summary["refused"]) == (4, 0)
+    assert summary["checkpoint"] == "models/twin"
+
+
+def test_jitter_is_the_distance_from_the_nominal_period():
+    late = Record(25.0, step_times_s=[0.0, 0.04, 0.09, 0.12])
+    assert summarise(ending(), late, {})["command_jitter_ms"]["p50"] == 10.0
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        (
+            ending(),
+            "RESULT close_laptop (easy, seed 0): success after 6.4 s, 161 policy steps, "
+            "real-time factor 0.80 -> runs/a",
+        ),
+        (
+            ending(Outcome.ABORTED, "time has stood still for 10 s", 0.0, 0.0),
+            "RESULT close_laptop (easy, seed 0): aborted after 0.0 s "
+            "(time has stood still for 10 s), 161 policy steps -> runs/a",
+        ),
+    ],
+)
+def test_the_result_is_one_line(given, says):
+    assert result_line(given, 161, "runs/a") == says
+
+
+def test_a_json_file_is_written_whole(tmp_path):
+    write_json(tmp_path / "summary.json", {"a": 1})
+    assert json.loads((tmp_path / "summary.json").read_text()) == {"a": 1}
+    assert [path.name for path in tmp_path.iterdir()] == ["summary.json"]

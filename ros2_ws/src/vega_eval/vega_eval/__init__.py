@@ -1,0 +1,1 @@
+"""Evaluation: runs episodes of a policy and says how they went."""

@@ -1,0 +1,143 @@
+"""The course of one episode: when it starts, how it ends, what an operator is told meanwhile.
+
+Knows nothing of ROS: it is told what was seen and asked, a few times a second, what to do. `now_s`
+is simulated time, `wall_s` the monotonic clock.
+"""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+
+
+class Outcome(str, enum.Enum):
+    """How an episode ended. Only success and failure say something about the policy."""
+
+    SUCCESS = "success"
+    FAILURE = "failure"
+    ABORTED = "aborted"
+    INTERRUPTED = "interrupted"
+
+    @property
+    def carried_out(self) -> bool:
+        """Whether the policy had its chance."""
+        return self in (Outcome.SUCCESS, Outcome.FAILURE)
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long the course waits: wall seconds to start, and without time; simulated in a hold."""
+
+    start_s: float = 90.0
+    clock_s: float = 10.0
+    hold_s: float = 3.0
+
+
+@dataclass(frozen=True)
+class Scene:
+    """Which scene lies in the twin."""
+
+    task: str
+    variant: str
+    seed: int
+
+
+class Course:
+    """Follows one episode from the first sign of life to its outcome.
+
+    The episode starts with the first policy step that the gate executes, and ends with success,
+    at the time limit, or, aborted, when the gate holds for too long or time stands still.
+    """
+
+    def __init__(
+        self, scene: Scene, time_limit_s: float, patience: Patience, wall_s: float
+    ) -> None:
+        self.scene = scene
+        self.time_limit_s = time_limit_s
+        self.outcome: Outcome | None = None
+        self.reason = ""
+        self.start_s: float | None = None
+        self.end_s = 0.0
+        self._patience = patience
+        self._born_wall_s = self._moved_wall_s = wall_s
+        self._now_s = 0.0
+        self._laid: Scene | None = None
+        self._hold_since_s: float | None = None
+        self._hold_reason = "it has not started"
+
+    @property
+    def running(self) -> bool:
+        """Whether the policy is at it."""
+        return self.start_s is not None and self.outcome is None
+
+    @property
+    def elapsed_s(self) -> float:
+        """Simulated time since the start, up to the end."""
+        if self.start_s is None:
+            return 0.0
+        return (self._now_s if self.outcome is None else self.end_s) - self.start_s
+
+    def wants_reset(self) -> bool:
+        """Whether another scene than the episode's lies in the twin."""
+        return self.start_s is None and self._laid not in (None, self.scene)
+
+    def saw_scene(self, scene: Scene, success: bool, now_s: float) -> None:
+        """The twin told which scene lies there and whether its task is done."""
+        self._laid = scene
+        if self.running and success and scene == self.scene:
+            self._now_s = max(self._now_s, now_s)
+            self._end(Outcome.SUCCESS, "")
+
+    def saw_gate(self, executing: bool, reason: str, now_s: float) -> None:
+        """The gate told whether it executes, and if not, why."""
+        self._hold_reason = "" if executing else reason
+        if executing:
+            self._hold_since_s = None
+        elif self.running and self._hold_since_s is None:
+            self._hold_since_s = now_s
+
+    def saw_step(self, now_s: float) -> None:
+        """The gate executed a policy step."""
+        if self.start_s is None and self.outcome is None and self._laid == self.scene:
+            self.start_s = now_s
+
+    def advance(self, now_s: float, wall_s: float) -> None:
+        """Lets time pass; may end the episode."""
+        if self.outcome is not None:
+            return
+        if now_s > self._now_s:
+            self._now_s, self._moved_wall_s = now_s, wall_s
+        if not self.running:
+            if wall_s - self._born_wall_s > self._patience.start_s:
+                self._end(Outcome.ABORTED, self._why_not_started())
+        elif self.elapsed_s >= self.time_limit_s:
+            self._end(Outcome.FAILURE, f"not done within {self.time_limit_s:g} s")
+        elif wall_s - self._moved_wall_s > self._patience.clock_s:
+            self._end(Outcome.ABORTED, f"time has stood still for {self._patience.clock_s:g} s")
+        elif self._hold_since_s is not None and now_s - self._hold_since_s > self._patience.hold_s:
+            held = f"the gate has held for {self._patience.hold_s:g} s"
+            self._end(Outcome.ABORTED, f"{held}: {self._hold_reason}")
+
+    def interrupt(self) -> None:
+        """Somebody stopped the episode."""
+        if self.outcome is None:
+            held = self._hold_reason if self._hold_since_s is not None else ""
+            self._end(Outcome.INTERRUPTED, f"while the gate was holding: {held}" if held else "")
+
+    def abort(self, reason: str) -> None:
+        """The episode cannot go on."""
+        if self.outcome is None:
+            self._end(Outcome.ABORTED, reason)
+
+    def _end(self, outcome: Outcome, reason: str) -> None:
+        self.outcome, self.reason = outcome, reason
+        self.end_s = self._now_s
+
+    def _why_not_started(self) -> str:
+        if self._laid is None:
+            missing = "the twin has not published its state; is the sim node active?"
+        elif self._laid != self.scene:
+            missing = f"the twin shows {self._laid}, not {self.scene}"
+        else:
+            missing = f"no policy step was executed; the gate: {self._hold_reason}"
+        return f"not started after {self._patience.start_s:g} s: {missing}"

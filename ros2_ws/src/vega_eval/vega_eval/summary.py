@@ -1,0 +1,143 @@
+"""Figures of an episode, from what was recorded while it ran, and `summary.json`."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from vega_eval.course import Outcome, Scene
+
+
+@dataclass(frozen=True)
+class CameraCount:
+    """A camera's frames at the policy since it was activated, at a time (s)."""
+
+    time_s: float
+    received: int
+    dropped: int
+
+
+@dataclass
+class Record:
+    """What is noted during an episode. Times are ROS time in s; ages and durations are ms."""
+
+    control_hz: float
+    step_times_s: list[float] = field(default_factory=list)
+    joint_times_s: dict[str, list[float]] = field(default_factory=dict)
+    camera_counts: dict[str, list[CameraCount]] = field(default_factory=dict)
+    observation_age_ms: list[float] = field(default_factory=list)
+    inference_ms: list[float] = field(default_factory=list)
+    clamped: list[int] = field(default_factory=list)
+    refused: list[int] = field(default_factory=list)
+    milestones: dict[str, bool] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How and when the episode ended."""
+
+    scene: Scene
+    outcome: Outcome
+    reason: str
+    sim_s: float
+    wall_s: float
+
+
+def summarise(ending: Ending, record: Record, extra: Mapping[str, object]) -> dict[str, Any]:
+    """The contents of `summary.json`. A figure that nothing was measured for is null."""
+    cameras = record.camera_counts.items()
+    joint_rates = filter(None, map(_rate, record.joint_times_s.values()))
+    return {
+        "task": ending.scene.task,
+        "variant": ending.scene.variant,
+        "seed": ending.scene.seed,
+        "success": ending.outcome is Outcome.SUCCESS,
+        "outcome": ending.outcome.value,
+        "reason": ending.reason,
+        "policy_steps": len(record.step_times_s),
+        "sim_s": _rounded(ending.sim_s),
+        "wall_s": _rounded(ending.wall_s),
+        "real_time_factor": _rounded(real_time_factor(ending)),
+        "camera_hz": {name: _camera_hz(counts) for name, counts in cameras},
+        "dropped_frames": {name: _dropped(counts) for name, counts in cameras},
+        "joint_state_hz": min(joint_rates, default=None),
+        "command_hz": _rate(record.step_times_s),
+        "command_jitter_ms": _percentiles(jitter_ms(record.step_times_s, record.control_hz)),
+        "observation_age_ms": _percentiles(record.observation_age_ms),
+        "inference_ms": _percentiles(record.inference_ms),
+        "chunks": len(record.inference_ms),
+        "clamped": _increase(record.clamped),
+        "refused": _increase(record.refused),
+        "milestones": record.milestones,
+        **extra,
+    }
+
+
+def real_time_factor(ending: Ending) -> float | None:
+    """Simulated seconds a second of wall time."""
+    return ending.sim_s / ending.wall_s if ending.wall_s > 0 else None
+
+
+def jitter_ms(times_s: Sequence[float], rate_hz: float) -> list[float]:
+    """How far each interval is from the nominal period, ms."""
+    return (np.abs(np.diff(times_s) - 1.0 / rate_hz) * 1e3).tolist()
+
+
+def result_line(ending: Ending, policy_steps: int, folder: str) -> str:
+    """The one line that an episode ends with."""
+    scene = ending.scene
+    how = {
+        Outcome.SUCCESS: f"success after {ending.sim_s:.1f} s",
+        Outcome.FAILURE: f"failure after {ending.sim_s:.1f} s",
+        Outcome.ABORTED: f"aborted after {ending.sim_s:.1f} s",
+        Outcome.INTERRUPTED: f"interrupted after {ending.sim_s:.1f} s",
+    }[ending.outcome]
+    reason = f" ({ending.reason})" if ending.reason else ""
+    factor = real_time_factor(ending)
+    speed = f", real-time factor {factor:.2f}" if factor is not None else ""
+    return (
+        f"RESULT {scene.task} ({scene.variant}, seed {scene.seed}): {how}{reason}, "
+        f"{policy_steps} policy steps{speed} -> {folder}"
+    )
+
+
+def write_json(path: Path, data: Mapping[str, object]) -> None:
+    """Writes a JSON file so that it is there whole or not at all."""
+    draft = path.with_suffix(".tmp")
+    draft.write_text(json.dumps(data, indent=2) + "\n", encoding="utf-8")
+    os.replace(draft, path)
+
+
+def _rate(times_s: Sequence[float]) -> float | None:
+    span = times_s[-1] - times_s[0] if len(times_s) > 1 else 0.0
+    return _rounded((len(times_s) - 1) / span) if span > 0 else None
+
+
+def _camera_hz(counts: Sequence[CameraCount]) -> float | None:
+    span = counts[-1].time_s - counts[0].time_s if counts else 0.0
+    return _rounded((counts[-1].received - counts[0].received) / span) if span > 0 else None
+
+
+def _dropped(counts: Sequence[CameraCount]) -> int:
+    return counts[-1].dropped - counts[0].dropped if counts else 0
+
+
+def _increase(counter: Sequence[int]) -> int:
+    return counter[-1] - counter[0] if counter else 0
+
+
+def _percentiles(values: Sequence[float]) -> dict[str, float | None]:
+    if not values:
+        return {"p50": None, "p95": None}
+    p50, p95 = np.percentile(values, [50, 95])
+    return {"p50": _rounded(float(p50)), "p95": _rounded(float(p95))}
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 3)

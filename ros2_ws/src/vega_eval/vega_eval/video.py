@@ -1,0 +1,87 @@
+"""The video of an episode: all cameras side by side as H.264, written while it runs."""
+
+from __future__ import annotations
+
+import os
+import queue
+import threading
+from collections.abc import Sequence
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+Picture = NDArray[np.uint8]
+_TIME_BASE = Fraction(1, 1000)
+_WAITING_FRAMES = 8
+_NICENESS = 10
+_OPTIONS = {"preset": "ultrafast", "crf": "23", "tune": "zerolatency"}
+
+
+class EpisodeVideo:
+    """Encodes in a thread of low priority, so that the control loop is not disturbed.
+
+    Args:
+        path: the MP4 to write.
+        fps: nominal frames a second; a frame's own time counts.
+        tile: width and height of one camera's picture in the video, pixels.
+    """
+
+    def __init__(self, path: Path, fps: int, tile: tuple[int, int] = (320, 240)) -> None:
+        self._path = path
+        self._fps = fps
+        self._tile = tile
+        self._frames: queue.Queue[tuple[float, list[Picture | None]] | None] = queue.Queue(
+            _WAITING_FRAMES
+        )
+        self.skipped = 0
+        """Frames left out because the encoder had not kept up."""
+        self._thread = threading.Thread(target=self._encode, name="video", daemon=True)
+        self._thread.start()
+
+    def add(self, time_s: float, pictures: Sequence[Picture | None]) -> None:
+        """Adds one frame: a picture a camera, uint8 [H, W, 3], None where none has come yet."""
+        try:
+            self._frames.put_nowait((time_s, list(pictures)))
+        except queue.Full:
+            self.skipped += 1
+
+    def close(self) -> None:
+        """Encodes what is waiting and completes the file."""
+        self._frames.put(None)
+        self._thread.join()
+
+    def _encode(self) -> None:
+        # Linux gives every thread a niceness of its own.
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)
+        first = self._frames.get()
+        if first is None:
+            return
+        with av.open(str(self._path), "w", options={"movflags": "faststart"}) as file:
+            stream = file.add_stream("libx264", rate=self._fps, options=_OPTIONS)
+            stream.width, stream.height = self._tile[0] * len(first[1]), self._tile[1]
+            stream.pix_fmt = "yuv420p"
+            stream.thread_count = 1
+            stream.time_base = stream.codec_context.time_base = _TIME_BASE
+            start_s, last = first[0], -1
+            item: tuple[float, list[Picture | None]] | None = first
+            while item is not None:
+                frame = av.VideoFrame.from_ndarray(self._compose(item[1]), format="rgb24")
+                last = max(last + 1, round((item[0] - start_s) / _TIME_BASE))
+                frame.pts, frame.time_base = last, _TIME_BASE
+                file.mux(stream.encode(frame))
+                item = self._frames.get()
+            file.mux(stream.encode(None))
+
+    def _compose(self, pictures: Sequence[Picture | None]) -> Picture:
+        width, height = self._tile
+        tiles = [
+            np.zeros((height, width, 3), np.uint8)
+            if picture is None
+            else cv2.resize(picture, self._tile, interpolation=cv2.INTER_AREA)
+            for picture in pictures
+        ]
+        return np.concatenate(tiles, axis=1)
