@@ -14,6 +14,8 @@ import hw_config
 
 # Wall time: a slow twin still brings several frames in it.
 _FRESH_S = 2.0
+# Frames must have flowed for this long: by then the policy has them, too.
+_FLOWING_S = 0.5
 
 
 class Readiness:
@@ -21,7 +23,7 @@ class Readiness:
 
     def __init__(self, node: Node, hardware: hw_config.HardwareConfig) -> None:
         self._node = node
-        self._frame_s: dict[str, float | None] = dict.fromkeys(hardware.cameras)
+        self._frames_s: dict[str, tuple[float, float] | None] = dict.fromkeys(hardware.cameras)
         self._status: dict[str, ArmStatus | None] = dict.fromkeys(hardware.arms)
         self._subscriptions = [
             node.create_subscription(
@@ -42,11 +44,14 @@ class Readiness:
     def missing(self) -> list[str]:
         """Cameras without fresh frames and arms that are not enabled, in words for people."""
         now_s = time.monotonic()
-        lacking = [
-            f"no frames of the {name} camera" if seen_s is None else f"the {name} camera stopped"
-            for name, seen_s in self._frame_s.items()
-            if seen_s is None or now_s - seen_s > _FRESH_S
-        ]
+        lacking = []
+        for name, frames_s in self._frames_s.items():
+            if frames_s is None:
+                lacking.append(f"no frames of the {name} camera")
+            elif now_s - frames_s[1] > _FRESH_S:
+                lacking.append(f"the {name} camera stopped")
+            elif frames_s[1] - frames_s[0] < _FLOWING_S:
+                lacking.append(f"the {name} camera has only just started")
         for arm, status in self._status.items():
             if status is None:
                 lacking.append(f"no status of the {arm} arm")
@@ -61,7 +66,10 @@ class Readiness:
         self._subscriptions = []
 
     def _on_frame(self, camera: str, cdr: bytes) -> None:
-        self._frame_s[camera] = time.monotonic()
+        now_s = time.monotonic()
+        known = self._frames_s[camera]
+        flowing = known is not None and now_s - known[1] <= _FRESH_S
+        self._frames_s[camera] = (known[0] if known and flowing else now_s, now_s)
 
     def _on_status(self, arm: str, status: ArmStatus) -> None:
         self._status[arm] = status

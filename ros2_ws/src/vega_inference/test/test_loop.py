@@ -158,6 +158,14 @@ def test_a_stale_camera_is_told_once_and_so_is_its_recovery(rig):
     assert rig.told.empty()
 
 
+def test_sources_get_a_moment_to_be_heard_after_the_start(rig):
+    rig.watch.start(10.0)
+    assert not rig.watch.poll(10.9)
+    assert rig.told.empty()
+    assert not rig.watch.poll(11.0)
+    assert rig.told.get_nowait() == ("error", "no chunks sent: head camera: no frame yet")
+
+
 def test_silent_arms_are_left_to_the_gate_to_tell(rig):
     rig.frame(10.0)
     assert not rig.watch.poll(10.15)

@@ -15,6 +15,8 @@ from vega_inference.observation import ObservationBuffer, Snapshot, StaleObserva
 
 _STAMP_TOLERANCE_S = 1e-3
 _JOIN_S = 2.0
+# Sources that were connected just before may take this long to be heard.
+_SETTLE_S = 1.0
 
 Tell = Callable[[str, str], None]
 """Says a sentence to the operator; the first argument is info, warn, error or debug."""
@@ -49,12 +51,20 @@ class SourceWatch:
         self._tell = tell
         self._stale: tuple[str, ...] = ()
         self._cameras = False
+        self._settled_s = float("-inf")
+
+    def start(self, now_s: float) -> None:
+        """Sources that are not heard yet are told of only after a while from now."""
+        self._stale = ()
+        self._settled_s = now_s + _SETTLE_S
 
     def poll(self, now_s: float) -> bool:
         """Whether every source is fresh."""
         try:
             self._buffer.check(now_s)
         except StaleObservation as problem:
+            if now_s < self._settled_s:
+                return False
             if not set(problem.sources) <= set(self._stale):
                 self._tell("error" if problem.cameras else "debug", f"no chunks sent: {problem}")
             self._stale, self._cameras = problem.sources, problem.cameras
@@ -64,6 +74,7 @@ class SourceWatch:
             what = "camera" if self._cameras else "arm"
             self._tell("info" if self._cameras else "debug", f"{names} {what}: fresh again")
             self._stale = ()
+        self._settled_s = float("-inf")
         return True
 
 

@@ -132,11 +132,8 @@ class PolicyNode(LifecycleNode):
         return publisher
 
     def activate(self) -> None:
-        """Starts inferring; refused while a camera or an arm is silent."""
-        try:
-            self._buffer.check(self._now_s())
-        except StaleObservation as problem:
-            raise TransitionError(str(problem)) from None
+        """Starts inferring as soon as every source is fresh; until then nothing is sent."""
+        self._watch.start(self._now_s())
         self._buffer.reset_counts()
         self._ready_loop().start()
         self._owned_timers = [

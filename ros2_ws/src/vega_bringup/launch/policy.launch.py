@@ -1,0 +1,64 @@
+"""Runs a policy for one episode, in the twin by default.
+
+    ros2 launch vega_bringup policy.launch.py task:=close_laptop
+
+Leaves summary.json, episode.mp4 and logs/ in the run's folder.
+"""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from launch import LaunchDescription
+from launch.actions import DeclareLaunchArgument, GroupAction
+from launch.substitutions import LaunchConfiguration
+from launch_ros.actions import PushRosNamespace
+from vega_bringup.launch_parts import (
+    declare,
+    end_with,
+    environment,
+    include,
+    log_to,
+    require,
+    stack_node,
+)
+
+import hw_config
+
+_TWIN_POLICY = Path(hw_config.__file__).resolve().parents[1] / "models" / "twin"
+
+
+def generate_launch_description() -> LaunchDescription:
+    task, checkpoint = LaunchConfiguration("task"), LaunchConfiguration("checkpoint")
+    scene = {name: LaunchConfiguration(name) for name in ("task", "variant", "seed")}
+    output = LaunchConfiguration("output")
+    run = {"output": output, "checkpoint": checkpoint, "launched_at": time.time()}
+    policy = stack_node("vega_inference", "policy", {"task": task, "checkpoint": checkpoint})
+    manager = stack_node("vega_bringup", "manager", {}, clock=False)
+    episode = stack_node("vega_eval", "episode", {**scene, **run})
+    return LaunchDescription(
+        [
+            *declare("task", "robot", "variant", "seed"),
+            DeclareLaunchArgument(
+                "checkpoint",
+                default_value=str(_TWIN_POLICY),
+                description="folder of the policy (it holds a policy.yaml)",
+            ),
+            DeclareLaunchArgument(
+                "output",
+                default_value=[time.strftime("runs/%Y%m%d-%H%M%S-"), task],
+                description="folder for the episode's figures, video and logs",
+            ),
+            *declare("namespace", "log_level"),
+            *environment(),
+            *log_to(output),
+            include("robot.launch.py", "task", "robot", "variant", "seed", "namespace"),
+            require(policy, "the gate holds the arms; shutting down"),
+            end_with(manager, "the stack did not come up"),
+            end_with(episode, "the episode was not carried out"),
+            GroupAction(
+                [PushRosNamespace(LaunchConfiguration("namespace")), policy, manager, episode]
+            ),
+        ]
+    )

@@ -1,0 +1,165 @@
+"""What the launch files share: arguments, nodes as this stack runs them, and what ends a launch."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from ament_index_python.packages import get_package_share_directory
+from launch import Action, LaunchContext, LaunchDescriptionEntity
+from launch.actions import (
+    DeclareLaunchArgument,
+    IncludeLaunchDescription,
+    OpaqueFunction,
+    RegisterEventHandler,
+    SetEnvironmentVariable,
+    Shutdown,
+    TimerAction,
+)
+from launch.event_handlers import OnProcessExit
+from launch.events.process import ProcessExited
+from launch.launch_description_sources import PythonLaunchDescriptionSource
+from launch.substitutions import EnvironmentVariable, LaunchConfiguration
+from launch_ros.actions import Node
+
+import hw_config
+
+ROBOTS = ("sim", "emulated", "real")
+LOG_LEVELS = ("debug", "info", "warn", "error")
+_HOLD_S = 1.0  # what the gate gets to bring the arms to rest before everything goes down
+
+_ARGUMENTS: dict[str, dict[str, Any]] = {
+    "task": {
+        "default_value": "close_laptop",
+        "choices": hw_config.task_names(),
+        "description": "what the robot is to do (hw_config/tasks)",
+    },
+    "robot": {
+        "default_value": "sim",
+        "choices": list(ROBOTS),
+        "description": "what stands behind the topics: the twin, emulated hardware or the robot",
+    },
+    "variant": {
+        "default_value": "easy",
+        "choices": ["easy", "hard"],
+        "description": "of the twin's scene; hard adds clutter, textures, light and table height",
+    },
+    "seed": {"default_value": "0", "description": "of the twin's placements, 0 or more"},
+    "namespace": {"default_value": "", "description": "put in front of every node and topic"},
+    "log_level": {
+        "default_value": "info",
+        "choices": list(LOG_LEVELS),
+        "description": "what the nodes log at least",
+    },
+}
+
+
+def declare(*names: str) -> list[DeclareLaunchArgument]:
+    """Declarations of arguments that several launch files have."""
+    return [DeclareLaunchArgument(name, **_ARGUMENTS[name]) for name in names]
+
+
+def include(file: str, *arguments: str) -> IncludeLaunchDescription:
+    """Includes a launch file of this package, with the named arguments handed on."""
+    path = os.path.join(get_package_share_directory("vega_bringup"), "launch", file)
+    return IncludeLaunchDescription(
+        PythonLaunchDescriptionSource(path),
+        launch_arguments=[(name, LaunchConfiguration(name)) for name in arguments],
+    )
+
+
+def stack_node(package: str, name: str, parameters: dict[str, Any], clock: bool = True) -> Node:
+    """A node of the stack, with its settings from params/stack.yaml.
+
+    Args:
+        package: that has an executable `<name>_node`.
+        name: of the node.
+        parameters: on top of those in the file.
+        clock: whether it lives in the twin's time, when there is a twin.
+    """
+    share = get_package_share_directory("vega_bringup")
+    if clock:
+        parameters = {"use_sim_time": True, **parameters}
+    return Node(
+        package=package,
+        executable=f"{name}_node",
+        name=name,
+        parameters=[os.path.join(share, "params", "stack.yaml"), parameters],
+        arguments=["--ros-args", "--log-level", LaunchConfiguration("log_level")],
+        output="both",
+    )
+
+
+def environment() -> list[Action]:
+    """Shared memory that camera frames fit in, and processes that leave each other a core."""
+    profile = os.path.join(
+        get_package_share_directory("vega_runtime"), "config", "fastdds_loopback.xml"
+    )
+    defaults = {"FASTRTPS_DEFAULT_PROFILES_FILE": profile, "OMP_NUM_THREADS": "1"}
+    return [
+        SetEnvironmentVariable(name, EnvironmentVariable(name, default_value=value))
+        for name, value in defaults.items()
+    ]
+
+
+def log_to(folder: LaunchConfiguration) -> list[Action]:
+    """Makes the run's folder and has the nodes log to `logs/` in it."""
+
+    def make(context: LaunchContext) -> None:
+        Path(folder.perform(context), "logs").mkdir(parents=True, exist_ok=True)
+
+    return [
+        OpaqueFunction(function=make),
+        SetEnvironmentVariable("ROS_LOG_DIR", [folder, "/logs"]),
+    ]
+
+
+def require(node: Node, means: str) -> RegisterEventHandler:
+    """Ends the launch, with an error, when a node dies; the gate has a second to hold first.
+
+    Args:
+        node: the node.
+        means: what its death means, for people.
+    """
+
+    def on_exit(event: ProcessExited, context: LaunchContext) -> list[LaunchDescriptionEntity]:
+        if context.is_shutdown or event.returncode == 0:
+            return []
+        text = f"{event.process_name} died (exit code {event.returncode}): {means}"
+        return [TimerAction(period=_HOLD_S, actions=[_fail(text)])]
+
+    return RegisterEventHandler(OnProcessExit(target_action=node, on_exit=on_exit))
+
+
+def end_with(node: Node, failed: str) -> RegisterEventHandler:
+    """Ends the launch when a node ends; with the error `failed` if its exit code is not 0."""
+
+    def on_exit(event: ProcessExited, context: LaunchContext) -> Sequence[LaunchDescriptionEntity]:
+        if context.is_shutdown:
+            return []
+        if event.returncode == 0:
+            return [Shutdown(reason="the work is done")]
+        return [_fail(failed)]
+
+    return RegisterEventHandler(OnProcessExit(target_action=node, on_exit=on_exit))
+
+
+def _fail(text: str) -> OpaqueFunction:
+    def fail(context: LaunchContext) -> None:
+        # The way, with every launch front end, to an exit code other than 0.
+        raise RuntimeError(text)
+
+    return OpaqueFunction(function=fail)
+
+
+def refuse_unless(check: Callable[[LaunchContext], str | None]) -> OpaqueFunction:
+    """Refuses to launch with the sentence that `check` returns, if any; put it before the nodes."""
+
+    def refuse(context: LaunchContext) -> None:
+        problem = check(context)
+        if problem:
+            raise RuntimeError(problem)
+
+    return OpaqueFunction(function=refuse)
