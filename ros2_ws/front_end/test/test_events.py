@@ -98,7 +98,7 @@ def test_processes_can_be_signalled_and_shut_down_by_events(launch):
                 return None
             if event.process_name == "signalled-1":
                 request = SignalProcess(signal_number=signal.SIGUSR1,
-                                        process_matcher=matches_name("signalled"))
+                                        process_matcher=matches_name("signalled-1"))
             else:
                 request = ShutdownProcess(process_matcher=matches_name("stopped-2"))
             return EmitEvent(event=request)
@@ -109,12 +109,28 @@ def test_processes_can_be_signalled_and_shut_down_by_events(launch):
     assert "[INFO] [stopped-2]: sending signal 'SIGINT' to process[stopped-2]" in run.lines
 
 
-def test_an_event_nobody_handles_is_an_error(launch):
+def test_an_event_nobody_handles_is_dropped(launch):
     run = launch(
         "EmitEvent(event=SignalProcess(signal_number='SIGINT', process_matcher=lambda _: True)),"
     )
-    assert run.wait() == 1
-    assert "no event handler is registered for the event" in run.text
+    assert run.wait() == 0
+
+
+def test_matchers_know_name_program_and_process_id(launch):
+    run = launch(
+        "process, RegisterEventHandler(OnProcessStart(on_start=check)),",
+        before="""
+        from launch.events.process import matches_executable, matches_pid
+        process = ExecuteProcess(cmd=["/bin/echo", "1"], name="process")
+
+        def check(event, context):
+            matchers = [matches_name("process-1"), matches_name("process"), matches_pid(event.pid),
+                        matches_pid(1), matches_executable("echo"), matches_executable("cat")]
+            return [say(*(str(matcher(process)) + " " for matcher in matchers))]
+        """,
+    )
+    assert run.wait() == 0
+    assert run.said() == ["True False True False True False "]
 
 
 def test_a_handler_can_be_removed(launch):

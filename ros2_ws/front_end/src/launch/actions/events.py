@@ -33,14 +33,7 @@ class EmitEvent(Action):
         return self._event
 
     def execute(self, context: LaunchContext) -> None:
-        """Emit it.
-
-        Raises:
-            RuntimeError: if no handler wants it.
-        """
-        is_shutdown = isinstance(self._event, ShutdownEvent)
-        if not is_shutdown and not context.would_handle_event(self._event):
-            raise RuntimeError(f"no event handler is registered for the event {self._event.name}")
+        """Emit it."""
         context.emit_event_sync(self._event)
 
 

@@ -155,32 +155,29 @@ class SignalProcess(ProcessTargetedEvent):
         self.signal_name = self.signal.name
 
 
-def matches_name(name: str) -> ProcessMatcher:
-    """Return a matcher for the process with this name, with or without its number."""
+def _matches_detail(name: str, accepts: Callable[[Any], bool]) -> ProcessMatcher:
+    """Return a matcher for a detail of the process; one that does not run yet has none."""
 
     def matcher(action: ExecuteProcess) -> bool:
-        given = action.name
-        return given is not None and name in (given, given.rpartition("-")[0])
+        details = action.process_details or {}
+        return name in details and accepts(details[name])
 
     return matcher
+
+
+def matches_name(name: str) -> ProcessMatcher:
+    """Return a matcher for the process with this name and number, for example `gate-3`."""
+    return _matches_detail("name", lambda given: bool(given == name))
 
 
 def matches_pid(pid: int) -> ProcessMatcher:
     """Return a matcher for the process with this process id."""
-
-    def matcher(action: ExecuteProcess) -> bool:
-        return action.process_details is not None and action.process_details.get("pid") == pid
-
-    return matcher
+    return _matches_detail("pid", lambda given: bool(given == pid))
 
 
 def matches_executable(executable: str) -> ProcessMatcher:
-    """Return a matcher for the processes that run this program."""
-
-    def matcher(action: ExecuteProcess) -> bool:
-        return action.process_details is not None and action.process_details["cmd"][0] == executable
-
-    return matcher
+    """Return a matcher for processes whose program ends with this, with or without its path."""
+    return _matches_detail("cmd", lambda given: bool(given[0].endswith(executable)))
 
 
 __getattr__ = plain_module_getattr(__name__)
