@@ -35,10 +35,10 @@ class CameraContract(_Frozen):
 class ImageContract(_Frozen):
     """From camera frame to model input, see :mod:`vega_policy.images`."""
 
-    squash: int = Field(256, gt=0, description="side after the first, bicubic resize")
+    squash: int = Field(default=256, gt=0, description="side after the first, bicubic resize")
     size: int = Field(gt=0, description="side of the model's input")
-    crop_area: float = Field(0.9, gt=0, le=1, description="share of the area that is kept")
-    jpeg: bool = Field(False, description="JPEG round trip between the two resizes")
+    crop_area: float = Field(default=0.9, gt=0, le=1, description="share of the area that is kept")
+    jpeg: bool = Field(default=False, description="JPEG round trip between the two resizes")
 
 
 class NormalizationContract(_Frozen):
@@ -65,9 +65,9 @@ class PolicyContract(_Frozen):
     image: ImageContract
     normalization: NormalizationContract
     instruction_template: str
-    tokenizer: str = Field("tokenizer.json", description="file beside this one")
+    tokenizer: str = Field(default="tokenizer.json", description="file beside this one")
     git_commit: str = Field(description="of the code that trained it")
-    base_checkpoint: str | None = Field(None, description="what training started from")
+    base_checkpoint: str | None = Field(default=None, description="what training started from")
 
     @model_validator(mode="after")
     def _consistent(self) -> "PolicyContract":
@@ -116,8 +116,9 @@ class PolicyContract(_Frozen):
         compare("values of the state", self.proprio_dim, len(hw.joint_names))
         compare("control rate in Hz", self.control_hz, float(hw.rates.control_hz))
         compare("cameras in order", list(self.camera_names), list(hw.cameras))
+        cameras = {str(name): camera for name, camera in hw.cameras.items()}
         for camera in self.cameras:
-            known = dict(hw.cameras.items()).get(camera.name)  # type: ignore[call-overload]
+            known = cameras.get(camera.name)
             if known is None:
                 continue
             what = f"camera {camera.name}"

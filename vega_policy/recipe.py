@@ -25,9 +25,9 @@ class _Frozen(BaseModel):
 class ImageRecipe(_Frozen):
     """Preprocessing; the model's own size is ``model.image_size``."""
 
-    squash: int = Field(256, gt=0, description="side after the first, bicubic resize")
-    crop_area: float = Field(0.9, gt=0, le=1, description="share of the area that is kept")
-    jpeg: bool = Field(False, description="JPEG round trip at inference")
+    squash: int = Field(default=256, gt=0, description="side after the first, bicubic resize")
+    crop_area: float = Field(default=0.9, gt=0, le=1, description="share of the area that is kept")
+    jpeg: bool = Field(default=False, description="JPEG round trip at inference")
 
 
 class AugmentationRecipe(_Frozen):
@@ -35,50 +35,53 @@ class AugmentationRecipe(_Frozen):
 
     enabled: bool = True
     diagonal_crops: bool = Field(
-        False, description="slide crops along the diagonal only, as the reference does by accident"
+        default=False,
+        description="slide crops along the diagonal only, as the reference does by accident",
     )
-    brightness: float = Field(0.2, ge=0, description="largest change, of [0, 1]")
-    contrast: float = Field(0.2, ge=0, lt=1, description="largest change of the factor 1")
-    saturation: float = Field(0.2, ge=0, lt=1, description="largest change of the factor 1")
-    hue: float = Field(0.05, ge=0, le=0.5, description="largest change, turns")
+    brightness: float = Field(default=0.2, ge=0, description="largest change, of [0, 1]")
+    contrast: float = Field(default=0.2, ge=0, lt=1, description="largest change of the factor 1")
+    saturation: float = Field(default=0.2, ge=0, lt=1, description="largest change of the factor 1")
+    hue: float = Field(default=0.05, ge=0, le=0.5, description="largest change, turns")
 
 
 class DataRecipe(_Frozen):
     """From episodes to training samples."""
 
-    normalization: Scheme = Field("bounds", description="ALOHA uses minimum and maximum")
+    normalization: Scheme = Field(default="bounds", description="ALOHA uses minimum and maximum")
     joint_minimum_span: float = Field(
-        0.0, ge=0, description="least distance between the bounds of a joint, rad"
+        default=0.0, ge=0, description="least distance between the bounds of a joint, rad"
     )
     gripper_minimum_span: float = Field(
-        0.0, ge=0, description="least distance between the bounds of a gripper, m"
+        default=0.0, ge=0, description="least distance between the bounds of a gripper, m"
     )
     tail: Literal["pad", "drop"] = Field(
-        "pad",
+        default="pad",
         description="last chunk - 1 frames of an episode: `pad` repeats the last action, so that "
         "the policy learns to finish; `drop` leaves them out as the reference does",
     )
-    validation_episodes: int = Field(0, ge=0, description="episodes kept out of training")
+    validation_episodes: int = Field(default=0, ge=0, description="episodes kept out of training")
     augmentation: AugmentationRecipe = AugmentationRecipe()
 
 
 class OptimizerRecipe(_Frozen):
     """AdamW and its schedule."""
 
-    learning_rate: float = Field(5e-4, gt=0)
+    learning_rate: float = Field(default=5e-4, gt=0)
     betas: tuple[float, float] = (0.9, 0.999)
-    weight_decay: float = Field(0.01, ge=0)
-    clip_norm: float | None = Field(None, gt=0, description="largest gradient norm")
-    warmup_steps: int = Field(0, ge=0, description="linear rise from a tenth of the rate")
+    weight_decay: float = Field(default=0.01, ge=0)
+    clip_norm: float | None = Field(default=None, gt=0, description="largest gradient norm")
+    warmup_steps: int = Field(default=0, ge=0, description="linear rise from a tenth of the rate")
     schedule: Literal["drop", "cosine", "cooldown"] = Field(
-        "drop",
+        default="drop",
         description="`drop`: a tenth from decay_at on; `cosine`: to 0 over the run; `cooldown`: "
         "constant, then linearly to 0 over the last decay_share of the run",
     )
-    decay_at: int = Field(50_000, gt=0, description="step of the drop")
-    decay_share: float = Field(0.3, gt=0, le=1, description="share of the run that cools down")
+    decay_at: int = Field(default=50_000, gt=0, description="step of the drop")
+    decay_share: float = Field(
+        default=0.3, gt=0, le=1, description="share of the run that cools down"
+    )
     ema: float | None = Field(
-        None, gt=0, lt=1, description="decay of averaged weights, which are what is saved"
+        default=None, gt=0, lt=1, description="decay of averaged weights, which are what is saved"
     )
 
 
@@ -89,11 +92,11 @@ class TrainingRecipe(_Frozen):
     batch: int = Field(gt=0, description="samples a step, over all processes")
     seed: int = 0
     precision: Literal["float32", "bfloat16"] = Field(
-        "float32",
+        default="float32",
         description="dtype of vision and language model; the optimizer always works in float32",
     )
-    log_every: int = Field(50, gt=0, description="steps")
-    save_every: int = Field(1000, gt=0, description="steps")
+    log_every: int = Field(default=50, gt=0, description="steps")
+    save_every: int = Field(default=1000, gt=0, description="steps")
     optimizer: OptimizerRecipe = OptimizerRecipe()
 
 
@@ -165,8 +168,10 @@ def _merged(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
     merged = dict(below)
     for key, value in above.items():
         old = merged.get(key)
-        both = isinstance(old, dict) and isinstance(value, dict)
-        merged[key] = _merged(old, value) if both else value
+        if isinstance(old, dict) and isinstance(value, dict):
+            merged[key] = _merged(old, value)
+        else:
+            merged[key] = value
     return merged
 
 

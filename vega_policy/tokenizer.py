@@ -38,9 +38,10 @@ class InstructionTokenizer:
         for token, wanted in (("<s>", BOS_ID), ("</s>", STOP_ID)):
             if self._tokenizer.token_to_id(token) != wanted:
                 raise CheckpointError(f"{path}: token {token} must have id {wanted}")
-        self._mark = self._tokenizer.token_to_id(WORD_MARK)
-        if self._mark is None:
+        mark = self._tokenizer.token_to_id(WORD_MARK)
+        if mark is None:
             raise CheckpointError(f"{path}: there is no token '{WORD_MARK}'")
+        self._mark: int = mark
         self.pad_id = self._tokenizer.token_to_id(PAD_TOKEN) or 0
         self.vocab_size = self._tokenizer.get_vocab_size()
 

@@ -21,10 +21,10 @@ def build_teacher(recipe: Recipe, camera_names: tuple[str, ...]) -> Teacher | No
     """
     if recipe.alignment.teacher == "none":
         return None
-    cameras = dict(hw_config.load().cameras.items())
+    cameras = {str(name): camera for name, camera in hw_config.load().cameras.items()}
     tangents = []
     for name in camera_names:
-        camera = cameras.get(name)  # type: ignore[call-overload]
+        camera = cameras.get(name)
         if camera is None:
             raise DatasetError(f"camera {name} of the dataset is not in hw_config: {list(cameras)}")
         vertical = math.tan(math.radians(camera.vertical_fov_deg) / 2)

@@ -19,7 +19,9 @@ class TowerConfig(_Frozen):
     dim: int = Field(gt=0, description="width of the tokens")
     depth: int = Field(ge=2, description="blocks of the full tower, the unused last one included")
     heads: int = Field(gt=0, description="attention heads")
-    mlp_ratio: float = Field(4.0, gt=0, description="hidden width of the MLP over the token width")
+    mlp_ratio: float = Field(
+        default=4.0, gt=0, description="hidden width of the MLP over the token width"
+    )
 
     @model_validator(mode="after")
     def _heads_divide_width(self) -> "TowerConfig":
@@ -41,37 +43,39 @@ class LanguageModelConfig(_Frozen):
     layers: int = Field(gt=0, description="decoder layers")
     heads: int = Field(gt=0, description="attention heads, each with its own keys and values")
     vocab_size: int = Field(gt=0, description="rows of the embedding table")
-    max_positions: int = Field(2048, gt=0, description="longest sequence")
-    rms_norm_eps: float = Field(1e-6, gt=0, description="OpenVLA-7B was built with 1e-6, not 1e-5")
-    rope_theta: float = Field(1e4, gt=0, description="base of the rotary embedding")
+    max_positions: int = Field(default=2048, gt=0, description="longest sequence")
+    rms_norm_eps: float = Field(
+        default=1e-6, gt=0, description="OpenVLA-7B was built with 1e-6, not 1e-5"
+    )
+    rope_theta: float = Field(default=1e4, gt=0, description="base of the rotary embedding")
 
 
 class ModelConfig(_Frozen):
     """The whole policy network."""
 
     image_size: int = Field(gt=0, description="pixels a side of a view, after preprocessing")
-    patch_size: int = Field(14, gt=0, description="pixels a side of a patch")
-    views: int = Field(3, gt=0, description="camera images of one observation")
+    patch_size: int = Field(default=14, gt=0, description="pixels a side of a patch")
+    views: int = Field(default=3, gt=0, description="camera images of one observation")
     dino: TowerConfig = Field(description="DINOv2 tower with class token and 4 registers")
     siglip: TowerConfig = Field(description="SigLIP tower")
     llm: LanguageModelConfig
-    action_dim: int = Field(14, gt=0, description="values of one action")
-    proprio_dim: int = Field(14, gt=0, description="values of the robot state")
-    chunk: int = Field(25, gt=0, description="actions predicted at once")
+    action_dim: int = Field(default=14, gt=0, description="values of one action")
+    proprio_dim: int = Field(default=14, gt=0, description="values of the robot state")
+    chunk: int = Field(default=25, gt=0, description="actions predicted at once")
     action_tokens: Literal["per_dim", "per_step"] = Field(
-        "per_dim",
+        default="per_dim",
         description="one query token for each action value, as the public checkpoints have, or one "
         "for each time step, an option of this project that shortens the sequence",
     )
-    head: Literal["l1"] = Field("l1", description="action head")
-    film: bool = Field(True, description="modulate every vision block by the instruction")
+    head: Literal["l1"] = Field(default="l1", description="action head")
+    film: bool = Field(default=True, description="modulate every vision block by the instruction")
     film_mean_includes_padding: bool = Field(
-        False,
+        default=False,
         description="average the padding into the language embedding too, as the reference does "
         "in training batches of unequal prompt lengths",
     )
     full_layout: bool = Field(
-        True,
+        default=True,
         description="allocate the weights that are never computed (last vision blocks, final "
         "norms, attention pooling, lm_head), so that the state dict has the public layout",
     )

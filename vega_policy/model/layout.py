@@ -88,6 +88,6 @@ def answers(hidden: Tensor, text: TextBatch, inserted: int, queries: int) -> Ten
     if text.uniform_length is not None:
         start = inserted + text.uniform_length - 1
         return hidden[:, start : start + queries]
-    start = inserted + text.prompt_lengths - 1
-    index = start[:, None] + torch.arange(queries, device=hidden.device)
+    starts = inserted + text.prompt_lengths - 1
+    index = starts[:, None] + torch.arange(queries, device=hidden.device)
     return hidden.gather(1, index[:, :, None].expand(-1, -1, hidden.shape[-1]))

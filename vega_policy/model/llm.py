@@ -68,7 +68,7 @@ class LanguageModel(nn.Module):
 
 
 def _llama_config(config: LanguageModelConfig) -> LlamaConfig:
-    return LlamaConfig(
+    llama = LlamaConfig(
         vocab_size=config.vocab_size,
         hidden_size=config.dim,
         intermediate_size=config.ffn,
@@ -79,8 +79,9 @@ def _llama_config(config: LanguageModelConfig) -> LlamaConfig:
         rms_norm_eps=config.rms_norm_eps,
         rope_parameters={"rope_type": "default", "rope_theta": config.rope_theta},
         tie_word_embeddings=False,
-        attn_implementation=IMPLEMENTATION,
     )
+    llama._attn_implementation = IMPLEMENTATION
+    return llama
 
 
 @torch.no_grad()

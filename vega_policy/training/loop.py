@@ -258,7 +258,7 @@ def training_contract(recipe: Recipe, facts: DatasetFacts) -> PolicyContract:
         DatasetError: The dataset contradicts hw_config or the recipe.
     """
     hw = hw_config.load()
-    known = dict(hw.cameras.items())
+    known = {str(name): camera for name, camera in hw.cameras.items()}
     strange = [name for name in facts.camera_names if name not in known]
     if strange:
         raise DatasetError(f"cameras {strange} of the dataset are not in hw_config: {list(known)}")
@@ -267,7 +267,7 @@ def training_contract(recipe: Recipe, facts: DatasetFacts) -> PolicyContract:
             f"the dataset has {len(facts.joint_names)} action values, the recipe "
             f"{recipe.model.action_dim}"
         )
-    cameras = [known[name] for name in facts.camera_names]  # type: ignore[index]
+    cameras = [known[name] for name in facts.camera_names]
     return PolicyContract(
         recipe=recipe.name,
         tasks=facts.tasks,
