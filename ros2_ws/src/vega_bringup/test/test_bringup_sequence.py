@@ -126,4 +126,4 @@ def test_going_down_passes_over_the_dead_and_waits_for_the_silent_only_so_long(r
     began_s = rig.time_s
     rig.sequence.down()
     assert rig.stack.calls == [("gate", "deactivate"), ("sim", "deactivate")]
-    assert rig.time_s - began_s == pytest.approx(3.0, abs=0.1)
+    assert rig.time_s - began_s == pytest.approx(1.0, abs=0.1)

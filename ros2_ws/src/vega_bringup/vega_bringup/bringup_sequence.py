@@ -43,13 +43,13 @@ class Stack(Protocol):
 
 @dataclass(frozen=True)
 class Timeouts:
-    """How long to wait, in seconds of wall time."""
+    """How long to wait for each node, in seconds of wall time."""
 
     appear_s: float = 60.0
     configure_s: float = 180.0
     activate_s: float = 10.0
     ready_s: float = 20.0
-    down_s: float = 3.0
+    down_s: float = 1.0
 
 
 class BringUp:
@@ -147,9 +147,9 @@ class BringUp:
 
     def down(self) -> None:
         """Deactivates what is active, last first; nodes that are gone are passed over."""
-        end_s = self._clock() + self._timeouts.down_s
         while self._active:
             node = self._active.pop()
+            end_s = self._clock() + self._timeouts.down_s
             try:
                 if not self._stack.is_there(node):
                     continue

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -220,4 +222,10 @@ class PolicyNode(LifecycleNode):
 
 def main() -> None:
     """Runs the node."""
-    node.main(PolicyNode)
+    try:
+        node.main(PolicyNode)
+    except SystemExit as ended:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        # All is closed. Unloading torch would take seconds on a busy machine.
+        os._exit(ended.code if isinstance(ended.code, int) else 1)
