@@ -16,6 +16,13 @@ def test_arguments_take_their_default_or_the_value_given_last(launch):
     assert run.said() == ["bowl 12 b:=c "]
 
 
+def test_arguments_and_options_may_be_mixed(ros2, launch_file):
+    file = launch_file(TASK)
+    run = ros2("launch", "--noninteractive", file, "name:=a", "--debug", "task:=bowl")
+    assert run.wait() == 0
+    assert run.said() == ["bowl 12 a "]
+
+
 def test_a_value_that_is_no_choice_lists_the_choices_and_starts_nothing(launch):
     started = 'python("print(1)"),'
     run = launch(started + TASK + started, "name:=x", "task:=door")

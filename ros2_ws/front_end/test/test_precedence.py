@@ -53,3 +53,12 @@ def test_help_lists_the_commands(environment):
     done = run(environment, "-m", "vega_ros2_cli", "--help")
     assert done.returncode == 0
     assert "lifecycle  see and change the state of lifecycle nodes" in done.stdout
+
+
+def test_a_missing_client_library_is_named(environment, tmp_path):
+    (tmp_path / "rclpy.py").write_text("raise ModuleNotFoundError(name='rclpy')")
+    path = f"{tmp_path}:{environment['PYTHONPATH']}"
+    done = run(environment, "-m", "vega_ros2_cli", "topic", "list", PYTHONPATH=path)
+    assert done.returncode == 1
+    assert "ros2 topic needs the Python package 'rclpy', which is not installed" in done.stderr
+    assert "Traceback" not in done.stderr

@@ -8,6 +8,7 @@ import importlib.util
 import os
 import sys
 from collections.abc import Sequence
+from types import ModuleType
 from typing import NoReturn
 
 from launch.uncovered import describe_uncovered
@@ -83,16 +84,31 @@ def _dispatch(arguments: Sequence[str]) -> int:
         raise OperatorError(
             f"{describe_uncovered('ros2 ' + known.command)}. Covered: {', '.join(_COMMANDS)}"
         )
-    module = importlib.import_module(f"vega_ros2_cli.commands.{known.command}")
+    module = _load(known.command)
     command_parser = _Parser(prog=f"ros2 {known.command}", description=_COMMANDS[known.command])
     module.add_arguments(command_parser)
     _check_verb(known.command, command_parser, arguments[1:])
-    options = command_parser.parse_args(arguments[1:])
+    if known.command == "launch":  # launch arguments may stand before and behind options
+        options = command_parser.parse_intermixed_args(arguments[1:])
+    else:
+        options = command_parser.parse_args(arguments[1:])
     if not hasattr(options, "call"):
         command_parser.print_help()
         return 0
     result: int | None = options.call(options)
     return result or 0
+
+
+def _load(command: str) -> ModuleType:
+    try:
+        return importlib.import_module(f"vega_ros2_cli.commands.{command}")
+    except ModuleNotFoundError as error:
+        if (error.name or "").startswith("vega_ros2_cli"):
+            raise
+        raise OperatorError(
+            f"ros2 {command} needs the Python package '{error.name}', which is not installed for "
+            f"{sys.executable}; run the set-up of this repository again"
+        ) from error
 
 
 def _check_verb(command: str, parser: argparse.ArgumentParser, rest: Sequence[str]) -> None:
