@@ -13,6 +13,7 @@ from builtin_interfaces.msg import Time
 from rclpy.clock import Clock
 from rclpy.clock_type import ClockType
 from rclpy.node import Node
+from rclpy.qos import QoSProfile, ReliabilityPolicy
 from rclpy.serialization import deserialize_message
 from rclpy.task import Future
 from sensor_msgs.msg import Image, JointState
@@ -31,6 +32,8 @@ from vega_eval.video import EpisodeVideo, Picture
 
 _WATCH_PERIOD_S = 0.1
 _SHUTDOWN_PATIENCE_S = 4.0
+# Joint states are counted here: none may be lost while a picture is being taken apart.
+_EVERY_ONE = QoSProfile(depth=200, reliability=ReliabilityPolicy.BEST_EFFORT)
 
 
 @dataclass(frozen=True)
@@ -72,7 +75,7 @@ class EpisodeNode(Node):
         self._newest: dict[str, bytes] = {}
         self._progress = ""
         self._said_s = 0
-        self._start_wall_s = self._end_wall_s = 0.0
+        self._start_wall_s = self._end_wall_s = self._gives_up_wall_s = 0.0
         self._first_action_at = 0.0
         self._resetting: Future | None = None
         self._written = False
@@ -81,7 +84,7 @@ class EpisodeNode(Node):
     def _connect(self) -> None:
         for arm in self._hw.arms:
             topic = f"{arm}/follower/joint_states"
-            self._listen(JointState, topic, qos.SENSOR, partial(self._on_joints, arm), raw=True)
+            self._listen(JointState, topic, _EVERY_ONE, partial(self._on_joints, arm), raw=True)
         for name, camera in self._hw.cameras.items():
             topic = f"{camera.namespace}/image_raw"
             on_picture = partial(self._newest.__setitem__, name)
@@ -100,7 +103,7 @@ class EpisodeNode(Node):
         self,
         kind: type,
         topic: str,
-        profile: qos.QoSProfile,
+        profile: QoSProfile,
         callback: Callable[..., None],
         raw: bool = False,
     ) -> None:
@@ -186,13 +189,17 @@ class EpisodeNode(Node):
             self._resetting = None
 
     def _end(self) -> None:
-        """Writes everything, then asks the manager to take the stack down, once."""
+        """Writes everything; then the manager takes the stack down, unless there was no episode."""
         if self._written:
+            if not self._shutdown.service_is_ready() or time.monotonic() > self._gives_up_wall_s:
+                finish()
             return
         self._write()
-        if self._shutdown.service_is_ready():
-            self._shutdown.call_async(Trigger.Request()).add_done_callback(self._conclude)
-        self.create_timer(_SHUTDOWN_PATIENCE_S, self._conclude, clock=self._wall)
+        if self._ending().outcome.carried_out and self._shutdown.service_is_ready():
+            self._shutdown.call_async(Trigger.Request())
+            self._gives_up_wall_s = time.monotonic() + _SHUTDOWN_PATIENCE_S
+        else:
+            finish(0 if self._ending().outcome.carried_out else 1)
 
     def _write(self) -> None:
         self._written = True
@@ -209,9 +216,6 @@ class EpisodeNode(Node):
         assert course.outcome is not None
         wall_s = self._end_wall_s - self._start_wall_s if self._start_wall_s else 0.0
         return Ending(course.scene, course.outcome, course.reason, course.elapsed_s, wall_s)
-
-    def _conclude(self, _: Future | None = None) -> None:
-        finish(0 if self._ending().outcome.carried_out else 1)
 
     def close(self) -> None:
         """Called at the end of the process: an unfinished episode is written as interrupted."""

@@ -8,7 +8,9 @@ from collections.abc import Callable
 from vega_sim.commands import CommandInbox
 
 NS = 1_000_000_000
-_LEAD_NS = 20_000_000  # the simulation runs no further ahead of the newest command
+# A node takes the newest clock message and skips those before it: how far the simulation may run
+# ahead of the newest command is how late a command can be.
+_LEAD_NS = 10_000_000
 _PATIENCE_S = 0.5  # wall time that a sender may be silent before the simulation runs without it
 _CATCH_UP_S = 0.05  # a tick that took long is made up for, but no more than this
 _SLICE_S = 0.05  # longest wait in one call, so that the caller can stop
@@ -20,7 +22,7 @@ class Pacer:
     """Says when the next tick may run.
 
     Never faster than `max_real_time_factor` times real time. While somebody sends commands, never
-    more than 20 ms ahead of the newest one: a slow machine slows the simulation, not the
+    more than 10 ms ahead of the newest one: a slow machine slows the simulation, not the
     controller. A sender that is silent for 0.5 s of wall time is not waited for any more until it
     sends again.
     """
