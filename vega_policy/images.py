@@ -1,12 +1,11 @@
 """The image pipeline of OpenVLA-OFT, without TensorFlow.
 
 A camera frame is squashed to 256x256 (Pillow bicubic, aspect not kept), optionally sent through a
-JPEG round trip, resized to the model's size (lanczos3, antialiased), and cropped to 0.9 of its
-area: the centre in evaluation, a random box with colour jitter in training. DINOv2 and SigLIP get
-differently normalised copies, six channels a view.
+JPEG round trip (:mod:`vega_policy.jpeg`), resized to the model's size (lanczos3, antialiased), and
+cropped to 0.9 of its area: the centre in evaluation, a random box with colour jitter in training.
+DINOv2 and SigLIP get differently normalised copies, six channels a view.
 """
 
-import io
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -18,7 +17,6 @@ from torch import Tensor
 
 from vega_policy.errors import ObservationError
 
-JPEG_QUALITY = 95
 LANCZOS_RADIUS = 3.0
 DINO_MEAN = (0.484375, 0.455078125, 0.40625)
 """ImageNet's mean as bfloat16 holds it: the numbers OpenVLA was trained and is shipped with."""
@@ -62,13 +60,6 @@ def squash(frame: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
         return frame
     resized = Image.fromarray(frame).resize((size, size), Image.Resampling.BICUBIC)
     return np.asarray(resized)
-
-
-def jpeg_round_trip(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Encodes and decodes an image [H, W, 3] at quality 95, as the reference server does."""
-    buffer = io.BytesIO()
-    Image.fromarray(image).save(buffer, format="JPEG", quality=JPEG_QUALITY)
-    return np.asarray(Image.open(buffer).convert("RGB"))
 
 
 @lru_cache(maxsize=16)

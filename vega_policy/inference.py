@@ -16,11 +16,11 @@ from vega_policy.errors import ObservationError
 from vega_policy.images import (
     check_frame,
     evaluation_images,
-    jpeg_round_trip,
     lanczos_resize,
     squash,
     to_model_channels,
 )
+from vega_policy.jpeg import jpeg_round_trip
 from vega_policy.model.layout import TextBatch, text_batch
 from vega_policy.model.vision import VisionModulation
 from vega_policy.normalization import Normalizer
@@ -126,9 +126,10 @@ class PolicyRunner:
         squashed = []
         for camera in self.contract.cameras:
             frame = check_frame(camera.name, images[camera.name], camera.height, camera.width)
-            small = squash(frame, image.squash)
-            squashed.append(jpeg_round_trip(small) if image.jpeg else small)
+            squashed.append(squash(frame, image.squash))
         views = torch.from_numpy(np.stack(squashed)).to(self._device)
+        if image.jpeg:
+            views = jpeg_round_trip(views)
         planes = evaluation_images(lanczos_resize(views, image.size), image.crop_area)
         return to_model_channels(planes, len(squashed))
 
