@@ -55,9 +55,7 @@ def untrained(folder: Path, task: str = "close_laptop") -> Path:
             for c in hw.cameras.values()
         ),
         image=ImageContract(squash=recipe.image.squash, size=recipe.model.image_size),
-        normalization=NormalizationContract(
-            scheme="bounds", action=statistics, proprio=statistics
-        ),
+        normalization=NormalizationContract(scheme="bounds", action=statistics, proprio=statistics),
         instruction_template=recipe.instruction_template,
         git_commit="none",
     )

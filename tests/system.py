@@ -1,0 +1,226 @@
+"""Starts the real system, watches what it says and does, and makes sure that nothing is left."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import os
+import re
+import signal
+import subprocess
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeVar
+
+import rclpy
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.node import Node
+from rclpy.parameter import Parameter
+from vega_msgs.msg import GateState
+from vega_msgs.srv import InjectFault
+from vega_runtime import qos
+
+T = TypeVar("T")
+PATIENCE_S = 90.0
+_MARK = "VEGA_TEST_RUN"
+_numbers = itertools.count()
+
+
+def fresh_domain() -> int:
+    """A ROS domain that no other test of this run uses."""
+    return 1 + (7 * os.getpid() + next(_numbers)) % 55
+
+
+class Launched:
+    """A running `ros2 launch`: its lines, its processes, its end.
+
+    Args:
+        arguments: after `ros2 launch`.
+        domain: ROS domain of everything in it.
+        environment: variables on top of those of the tests.
+    """
+
+    def __init__(self, arguments: list[str], domain: int, environment: dict[str, str]) -> None:
+        self.domain = domain
+        self.lines: list[str] = []
+        self._mark = uuid.uuid4().hex
+        self._more = threading.Condition()
+        self._ended = False
+        self._process = subprocess.Popen(
+            ["ros2", "launch", *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            start_new_session=True,
+            env={
+                **os.environ,
+                **environment,
+                "ROS_DOMAIN_ID": str(domain),
+                "ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST",
+                _MARK: self._mark,
+            },
+        )
+        threading.Thread(target=self._read, daemon=True).start()
+
+    def _read(self) -> None:
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            with self._more:
+                self.lines.append(line.rstrip("\n"))
+                self._more.notify_all()
+        with self._more:
+            self._ended = True
+            self._more.notify_all()
+
+    @property
+    def text(self) -> str:
+        """Everything that was said so far."""
+        return "\n".join(self.lines)
+
+    def count(self, pattern: str) -> int:
+        """How many lines match."""
+        return sum(bool(re.search(pattern, line)) for line in list(self.lines))
+
+    def wait_for_line(self, pattern: str, timeout_s: float = PATIENCE_S) -> str:
+        """The first line that matches, once it is there."""
+
+        def found() -> str | None:
+            return next((line for line in self.lines if re.search(pattern, line)), None)
+
+        with self._more:
+            self._more.wait_for(lambda: found() or self._ended, timeout_s)
+            line = found()
+        assert line is not None, f"nothing matches {pattern!r} in:\n{self.text}"
+        return line
+
+    def wait(self, timeout_s: float = PATIENCE_S) -> int:
+        """The exit code, once everything that was started has ended."""
+        try:
+            code = self._process.wait(timeout_s)
+        except subprocess.TimeoutExpired:
+            raise AssertionError(f"still running after {timeout_s:g} s:\n{self.text}") from None
+        with self._more:
+            self._more.wait_for(lambda: self._ended, 5.0)
+        return code
+
+    def signal(self, number: signal.Signals) -> None:
+        """Sends a signal to the launch itself, as a terminal or a service manager would."""
+        self._process.send_signal(number)
+
+    def processes(self) -> dict[int, str]:
+        """Every process of this launch that lives, whatever group or session it is in."""
+        mark = f"{_MARK}={self._mark}".encode()
+        alive = {}
+        for folder in Path("/proc").iterdir():
+            with contextlib.suppress(OSError):
+                if folder.name.isdigit() and mark in (folder / "environ").read_bytes():
+                    command = (folder / "cmdline").read_bytes().replace(b"\0", b" ")
+                    alive[int(folder.name)] = command.decode(errors="replace")
+        return alive
+
+    def kill(self, executable: str) -> None:
+        """Kills the process of one executable, without any warning."""
+        (pid,) = [pid for pid, command in self.processes().items() if f"/{executable} " in command]
+        os.kill(pid, signal.SIGKILL)
+
+    def stop(self, number: signal.Signals) -> float:
+        """Ends it with a signal; the seconds until no process was left."""
+        began = time.monotonic()
+        self.signal(number)
+        self.wait()
+        while self.processes() and time.monotonic() - began < PATIENCE_S:
+            time.sleep(0.02)
+        return time.monotonic() - began
+
+    def clean_up(self) -> None:
+        """Leaves nothing behind, whatever happened."""
+        for pid in self.processes():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        self._process.wait(PATIENCE_S)
+
+
+class Probe:
+    """A node of the test in a launched system's domain: calls its services, watches the gate."""
+
+    def __init__(self, domain: int, namespace: str = "") -> None:
+        self._context = rclpy.Context()
+        rclpy.init(context=self._context, domain_id=domain)
+        self._node = Node(
+            "probe",
+            context=self._context,
+            namespace=namespace or None,
+            parameter_overrides=[Parameter("use_sim_time", value=False)],
+        )
+        self._executor = SingleThreadedExecutor(context=self._context)
+        self._executor.add_node(self._node)
+        self.gate: GateState | None = None
+        self._node.create_subscription(
+            GateState, "gate/state", partial(setattr, self, "gate"), qos.LATCHED
+        )
+
+    def until(self, get: Callable[[], T | None], what: str, timeout_s: float = PATIENCE_S) -> T:
+        """What `get` returns, once it is neither None nor False."""
+        end = time.monotonic() + timeout_s
+        while True:
+            value = get()
+            if value:
+                return value
+            assert time.monotonic() < end, f"waited {timeout_s:g} s for {what}"
+            self._executor.spin_once(timeout_sec=0.05)
+
+    def until_gate_is(self, mode: int) -> GateState:
+        """The gate's state, once it is in this mode."""
+        names = {GateState.HOLD: "hold", GateState.EXECUTING: "execute"}
+
+        def state() -> GateState | None:
+            return self.gate if self.gate is not None and self.gate.mode == mode else None
+
+        return self.until(state, f"the gate to {names[mode]}")
+
+    def call(self, kind: Any, name: str, **fields: object) -> Any:
+        """Calls a service and returns its answer."""
+        client = self._node.create_client(kind, name)
+        self.until(client.service_is_ready, f"the service {name}")
+        future = client.call_async(kind.Request(**fields))
+        self.until(future.done, f"an answer of {name}")
+        self._node.destroy_client(client)
+        return future.result()
+
+    def inject(self, kind: str, target: str = "") -> None:
+        """Makes the twin fail, or with "none" be well again."""
+        answer = self.call(InjectFault, "sim/inject_fault", kind=kind, target=target)
+        assert answer.success, answer.message
+
+    def close(self) -> None:
+        """Leaves the domain."""
+        self._executor.shutdown()
+        self._node.destroy_node()
+        rclpy.shutdown(context=self._context)
+
+
+@contextlib.contextmanager
+def launched(*arguments: str, environment: dict[str, str] | None = None) -> Iterator[Launched]:
+    """`ros2 launch vega_bringup policy.launch.py` with these arguments; nothing of it survives."""
+    command = ["vega_bringup", "policy.launch.py", *arguments]
+    system = Launched(command, fresh_domain(), environment or {})
+    try:
+        yield system
+    finally:
+        system.clean_up()
+
+
+@contextlib.contextmanager
+def probing(system: Launched, namespace: str = "") -> Iterator[Probe]:
+    """A probe in the system's domain."""
+    probe = Probe(system.domain, namespace)
+    try:
+        yield probe
+    finally:
+        probe.close()

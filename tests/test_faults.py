@@ -1,0 +1,85 @@
+"""Faults in the launched system: each ends in a hold and one clear message."""
+
+import json
+import shutil
+import signal
+
+import checkpoints
+import pytest
+from system import launched, probing
+from vega_msgs.msg import GateState
+
+DOWN_WITHIN_S = 5.0
+
+
+@pytest.fixture
+def copied(checkpoint, tmp_path):
+    return shutil.copytree(checkpoint, tmp_path / "policy")
+
+
+def summary_of(folder):
+    return json.loads((folder / "summary.json").read_text())
+
+
+def test_silent_sensors_hold_the_arms_until_they_are_back_and_ctrl_c_ends_it(checkpoint, tmp_path):
+    run = tmp_path / "run"
+    arguments = (f"checkpoint:={checkpoint}", f"output:={run}", "namespace:=cell")
+    with launched(*arguments) as system, probing(system, "cell") as probe:
+        probe.until_gate_is(GateState.EXECUTING)
+
+        probe.inject("camera_silent", "left_wrist")
+        probe.until_gate_is(GateState.HOLD)
+        system.wait_for_line("policy.*left_wrist")
+        probe.inject("none")
+        probe.until_gate_is(GateState.EXECUTING)
+        assert system.count(r"\[(WARN|ERROR)\].*policy.*left_wrist") == 1, system.text
+
+        probe.inject("joint_states_silent", "right")
+        state = probe.until_gate_is(GateState.HOLD)
+        assert "right" in state.reason
+        probe.inject("none")
+        probe.until_gate_is(GateState.EXECUTING)
+        assert system.count(r"\[(WARN|ERROR)\].*gate.*right") == 1, system.text
+
+        assert system.stop(signal.SIGINT) < DOWN_WITHIN_S
+        assert not system.processes()
+    assert summary_of(run)["outcome"] == "interrupted"
+    assert (run / "episode.mp4").stat().st_size > 0
+    assert system.count("RESULT .*interrupted") == 1
+
+
+def test_a_killed_policy_leaves_the_arms_held_and_takes_everything_down(checkpoint, tmp_path):
+    run = tmp_path / "run"
+    arguments = (f"checkpoint:={checkpoint}", f"output:={run}")
+    with launched(*arguments) as system, probing(system) as probe:
+        probe.until_gate_is(GateState.EXECUTING)
+        system.kill("policy_node")
+        probe.until_gate_is(GateState.HOLD)
+        assert system.wait() != 0
+        assert not system.processes()
+    assert system.count("died.*the gate holds the arms; shutting down") == 1, system.text
+    assert summary_of(run)["success"] is False
+    assert "the gate was holding" in summary_of(run)["reason"]
+
+
+def test_nan_from_the_model_never_reaches_the_arms_and_sigterm_ends_it(copied, tmp_path):
+    checkpoints.with_nan(copied)
+    arguments = (f"checkpoint:={copied}", f"output:={tmp_path / 'run'}")
+    with launched(*arguments) as system, probing(system) as probe:
+        system.wait_for_line("[Nn][Aa][Nn]|finite")
+        state = probe.until_gate_is(GateState.HOLD)
+        assert state.chunks_accepted == 0
+        assert system.stop(signal.SIGTERM) < DOWN_WITHIN_S
+        assert not system.processes()
+    assert system.count("[Nn][Aa][Nn]|finite") == 1, system.text
+
+
+def test_a_checkpoint_that_contradicts_the_cell_is_refused(copied, tmp_path):
+    checkpoints.with_swapped_wrists(copied)
+    arguments = (f"checkpoint:={copied}", f"output:={tmp_path / 'run'}")
+    with launched(*arguments) as system:
+        assert system.wait() != 0
+        assert not system.processes()
+    assert system.count("does not fit this robot") == 1, system.text
+    assert system.count("cameras in order: the policy has .*right_wrist.*left_wrist") == 1
+    assert system.count("Traceback") == 0
