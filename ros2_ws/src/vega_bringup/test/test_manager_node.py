@@ -1,0 +1,135 @@
+"""The manager as a process, over small lifecycle nodes in this one."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+import rclpy
+from rclpy.executors import SingleThreadedExecutor
+from std_srvs.srv import Trigger
+from vega_runtime.lifecycle import LifecycleNode, TransitionError
+
+WAIT_S = 30.0
+PROFILE = Path(__file__).parents[2] / "vega_runtime" / "config" / "fastdds_loopback.xml"
+
+
+class Part(LifecycleNode):
+    """Notes its transitions; refuses one on request."""
+
+    def __init__(self, name, calls):
+        super().__init__(name)
+        self._calls = calls
+        self.refuses = ""
+
+    def _note(self, transition):
+        if transition == self.refuses:
+            raise TransitionError("it does not want to")
+        self._calls.append((self.get_name(), transition))
+
+    def configure(self):
+        self._note("configure")
+
+    def activate(self):
+        self._note("activate")
+
+    def deactivate(self):
+        self._note("deactivate")
+
+
+class Cell:
+    """Two nodes on a spinning thread, and the manager that is started over them."""
+
+    def __init__(self, domain):
+        self.calls = []
+        self.first, self.second = Part("first", self.calls), Part("second", self.calls)
+        self.node = rclpy.create_node("cell")
+        self.executor = SingleThreadedExecutor()
+        for node in (self.first, self.second, self.node):
+            self.executor.add_node(node)
+        threading.Thread(target=self.executor.spin, daemon=True).start()
+        self.domain = domain
+        self.manager = None
+
+    def start(self):
+        self.manager = subprocess.Popen(
+            [
+                *(sys.executable, "-c"),
+                "from vega_bringup.manager_node import main; main()",
+                *("--ros-args", "-p", "nodes:=[first, second]"),
+            ],
+            env={**os.environ, "ROS_DOMAIN_ID": str(self.domain), "PYTHONPATH": ":".join(sys.path)},
+            stderr=subprocess.STDOUT,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def read_until(self, text):
+        for line in self.manager.stdout:
+            if text in line:
+                return
+        raise AssertionError(f"the manager never said: {text}")
+
+    def ask_for_shutdown(self):
+        client = self.node.create_client(Trigger, "manager/shutdown")
+        assert client.wait_for_service(WAIT_S)
+        answered = threading.Event()
+        future = client.call_async(Trigger.Request())
+        future.add_done_callback(lambda _: answered.set())
+        assert answered.wait(WAIT_S)
+        return future.result()
+
+    def close(self):
+        if self.manager is not None:
+            self.manager.kill()
+            self.manager.wait()
+            self.manager.stdout.close()
+        self.executor.shutdown()
+        for node in (self.first, self.second, self.node):
+            node.destroy_node()
+
+
+@pytest.fixture
+def cell(monkeypatch):
+    monkeypatch.setenv("FASTRTPS_DEFAULT_PROFILES_FILE", str(PROFILE))
+    domain = 100 + os.getpid() % 100
+    rclpy.init(args=[], domain_id=domain)
+    cell = Cell(domain)
+    yield cell
+    cell.close()
+    rclpy.shutdown()
+
+
+UP = [(n, t) for t in ("configure", "activate") for n in ("first", "second")]
+DOWN = [("second", "deactivate"), ("first", "deactivate")]
+
+
+def test_the_shutdown_service_takes_the_stack_down_in_order(cell):
+    cell.start()
+    cell.read_until("all up")
+    assert sorted(cell.calls[:2]) == UP[:2]
+    assert cell.calls[2:] == UP[2:]
+    assert cell.ask_for_shutdown().success
+    assert cell.manager.wait(WAIT_S) == 0
+    assert cell.calls[4:] == DOWN
+
+
+def test_a_signal_does_so_too(cell):
+    cell.start()
+    cell.read_until("all up")
+    cell.manager.send_signal(signal.SIGINT)
+    assert cell.manager.wait(WAIT_S) == 0
+    assert cell.calls[4:] == DOWN
+
+
+def test_a_node_that_refuses_ends_it_with_an_error(cell):
+    cell.second.refuses = "activate"
+    cell.start()
+    cell.read_until("node second refused to activate")
+    assert cell.manager.wait(WAIT_S) == 1
+    assert cell.calls[-1] == ("first", "deactivate")

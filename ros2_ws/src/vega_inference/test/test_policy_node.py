@@ -1,0 +1,152 @@
+"""The node over the observation and the loop, with real topics in one process."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import rclpy
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.lifecycle import TransitionCallbackReturn
+from sensor_msgs.msg import Image, JointState
+from vega_inference import policy_node
+from vega_msgs.msg import ActionChunk, InferenceReport
+from vega_runtime import images, qos
+
+import hw_config
+from vega_policy.errors import ContractError
+from vega_policy.inference import ActionChunk as PolicyChunk
+
+WAIT_S = 30.0
+HARDWARE = hw_config.load()
+PROFILE = Path(__file__).parents[2] / "vega_runtime" / "config" / "fastdds_loopback.xml"
+
+
+class FakeRunner:
+    """Keeps the arms where they are; notes what it is shown."""
+
+    contradiction = ""
+    actions: np.ndarray | None = None
+
+    def __init__(self):
+        self.contract = SimpleNamespace(recipe="fake", chunk=25, check_against=self._check)
+        self.seen = []
+
+    def _check(self, hardware):
+        if self.contradiction:
+            raise ContractError(self.contradiction)
+
+    def infer(self, observation):
+        self.seen.append(observation)
+        values = np.tile(observation.state, (25, 1)) if self.actions is None else self.actions
+        return PolicyChunk(values, {})
+
+
+class Cell:
+    """The policy node, and cameras and arms to feed it."""
+
+    def __init__(self, node):
+        self.policy = node
+        self.node = rclpy.create_node("cell")
+        self.executor = SingleThreadedExecutor()
+        self.executor.add_node(self.policy)
+        self.executor.add_node(self.node)
+        self.chunks, self.reports = [], []
+        self.node.create_subscription(ActionChunk, "action_chunk", self.chunks.append, qos.COMMAND)
+        self.node.create_subscription(
+            InferenceReport, "policy/inference", self.reports.append, qos.REPORT
+        )
+        self._joint_states = {
+            arm: self.node.create_publisher(JointState, f"{arm}/follower/joint_states", qos.SENSOR)
+            for arm in HARDWARE.arms
+        }
+        self._cameras = {
+            name: self.node.create_publisher(Image, f"{camera.namespace}/image_raw", qos.SENSOR)
+            for name, camera in HARDWARE.cameras.items()
+        }
+        self.node.create_timer(1 / 30, self._publish)
+
+    def _publish(self):
+        now = self.node.get_clock().now().to_msg()
+        for arm, publisher in self._joint_states.items():
+            message = JointState(position=list(HARDWARE.arms[arm].home))
+            message.header.stamp = now
+            publisher.publish(message)
+        for shade, (name, publisher) in enumerate(self._cameras.items()):
+            picture = np.full((480, 640, 3), 10 * shade, np.uint8)
+            publisher.publish(images.to_message(picture, now, HARDWARE.cameras[name].frame_id))
+
+    def until(self, condition):
+        end_s = time.monotonic() + WAIT_S
+        while not condition():
+            assert time.monotonic() < end_s, "it did not happen"
+            self.executor.spin_once(timeout_sec=0.05)
+
+    def close(self):
+        self.policy.close()
+        self.executor.shutdown()
+        self.policy.destroy_node()
+        self.node.destroy_node()
+
+
+@pytest.fixture
+def runner(monkeypatch):
+    runner = FakeRunner()
+    loader = SimpleNamespace(load=lambda directory, device, threads: runner)
+    monkeypatch.setattr(policy_node, "PolicyRunner", loader)
+    return runner
+
+
+@pytest.fixture
+def cell(monkeypatch, runner):
+    monkeypatch.setenv("FASTRTPS_DEFAULT_PROFILES_FILE", str(PROFILE))
+    rclpy.init(
+        args=["--ros-args", "-p", "checkpoint:=somewhere"], domain_id=100 + os.getpid() % 100
+    )
+    cell = Cell(policy_node.PolicyNode())
+    yield cell
+    cell.close()
+    rclpy.shutdown()
+
+
+def test_what_the_cameras_show_becomes_chunks(cell, runner):
+    assert cell.policy.trigger_configure() == TransitionCallbackReturn.SUCCESS
+    assert cell.policy.trigger_activate() == TransitionCallbackReturn.SUCCESS
+    cell.until(lambda: cell.chunks and cell.reports)
+    chunk, report, seen = cell.chunks[0], cell.reports[0], runner.seen[0]
+    assert list(chunk.names) == list(HARDWARE.joint_names)
+    assert (chunk.steps, chunk.dt, chunk.sequence) == (25, 0.04, 1)
+    assert list(chunk.positions[:14]) == pytest.approx(HARDWARE.home)
+    assert chunk.header.stamp == report.header.stamp
+    assert [seen.images[name].max() for name in HARDWARE.cameras] == [0, 10, 20]
+    assert seen.instruction == "close the laptop"
+    assert list(report.cameras) == list(HARDWARE.cameras)
+    assert min(report.frames_received) > 0
+
+    assert cell.policy.trigger_deactivate() == TransitionCallbackReturn.SUCCESS
+    assert cell.policy.trigger_cleanup() == TransitionCallbackReturn.SUCCESS
+
+
+def test_actions_that_are_not_finite_are_not_sent(cell, runner):
+    runner.actions = np.full((25, 14), np.nan, np.float32)
+    cell.policy.trigger_configure()
+    cell.policy.trigger_activate()
+    cell.until(lambda: len(runner.seen) > 1)
+    assert cell.chunks == cell.reports == []
+    runner.actions = None
+    cell.until(lambda: cell.chunks)
+
+
+def test_a_checkpoint_that_contradicts_the_cell_is_refused(cell, runner):
+    runner.contradiction = "cameras in order: the policy has another order"
+    assert cell.policy.trigger_configure() == TransitionCallbackReturn.FAILURE
+
+
+def test_an_unknown_task_is_refused_when_configuring(cell, runner, monkeypatch):
+    settings = policy_node.Parameters(checkpoint="somewhere", task="close_laptops")
+    monkeypatch.setattr(cell.policy, "_settings", settings)
+    assert cell.policy.trigger_configure() == TransitionCallbackReturn.FAILURE
