@@ -1,5 +1,6 @@
 import importlib.util
 import os
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -24,13 +25,24 @@ def checkpoint(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def short_episode(tmp_path_factory):
-    """Environment in which a task's time limit is 5 s."""
-    folder = tmp_path_factory.mktemp("cell") / "hw_config"
-    shutil.copytree(hw_config.config_dir(), folder, ignore=shutil.ignore_patterns("*.py*", "test*"))
-    file = folder / "tasks" / "close_laptop.yaml"
-    lines = file.read_text().splitlines()
-    file.write_text(
-        "\n".join("time_limit_s: 5.0" if "time_limit_s" in line else line for line in lines)
-    )
-    return {"VEGA_HW_CONFIG": os.fspath(folder)}
+def cell(tmp_path_factory):
+    """Makes a copy of hw_config with some values changed; returns the environment that uses it."""
+
+    def make(**values):
+        folder = tmp_path_factory.mktemp("cell") / "hw_config"
+        leave = shutil.ignore_patterns("*.py*", "test*", "__pycache__")
+        shutil.copytree(hw_config.config_dir(), folder, ignore=leave)
+        for file in folder.rglob("*.yaml"):
+            text = file.read_text()
+            for key, value in values.items():
+                text = re.sub(rf"(?m)^{key}:.*$", f"{key}: {value}", text)
+            file.write_text(text)
+        return {"VEGA_HW_CONFIG": os.fspath(folder)}
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def light_cell(cell):
+    """Cameras at 10 Hz: for tests of what happens, not of how fast."""
+    return cell(fps=10)

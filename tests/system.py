@@ -184,7 +184,7 @@ class Probe:
 
         return self.until(state, f"the gate to {names[mode]}")
 
-    def call(self, kind: Any, name: str, **fields: object) -> Any:
+    def call(self, kind: Any, name: str, /, **fields: object) -> Any:
         """Calls a service and returns its answer."""
         client = self._node.create_client(kind, name)
         self.until(client.service_is_ready, f"the service {name}")

@@ -30,10 +30,10 @@ CAMERAS = {"head", "left_wrist", "right_wrist"}
 
 
 @pytest.fixture(scope="module")
-def episode(checkpoint, short_episode, tmp_path_factory):
+def episode(checkpoint, cell, tmp_path_factory):
     folder = tmp_path_factory.mktemp("runs") / "episode"
     arguments = [f"checkpoint:={checkpoint}", f"output:={folder}", "seed:=3"]
-    with launched(*arguments, environment=short_episode) as system:
+    with launched(*arguments, environment=cell(time_limit_s=5.0)) as system:
         code = system.wait()
         left = system.processes()
     return code, left, system, folder

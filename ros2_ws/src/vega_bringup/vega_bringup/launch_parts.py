@@ -28,7 +28,8 @@ import hw_config
 
 ROBOTS = ("sim", "emulated", "real")
 LOG_LEVELS = ("debug", "info", "warn", "error")
-_HOLD_S = 1.0  # what the gate gets to bring the arms to rest before everything goes down
+# Wall time until everything goes down: the last chunk ends and the gate brings the arms to rest.
+_HOLD_S = 2.0
 
 _ARGUMENTS: dict[str, dict[str, Any]] = {
     "task": {
@@ -117,7 +118,7 @@ def log_to(folder: LaunchConfiguration) -> list[Action]:
 
 
 def require(node: Node, means: str) -> RegisterEventHandler:
-    """Ends the launch, with an error, when a node dies; the gate has a second to hold first.
+    """Ends the launch, with an error, when a node dies; the gate gets 2 s to hold first.
 
     Args:
         node: the node.
