@@ -60,6 +60,16 @@ def test_a_long_hold_aborts_with_the_gate_s_reason(running):
     assert running.reason == "the gate has held for 3 s: chunk 7 has run out"
 
 
+def test_a_policy_that_sends_nothing_is_not_waited_for(course):
+    course.saw_scene(SCENE, False, 1.0)
+    course.saw_gate(False, "no chunk yet", 1.0)
+    course.advance(10.9, 112.0)
+    assert course.outcome is None
+    course.advance(11.1, 112.2)
+    assert course.outcome is Outcome.ABORTED
+    assert course.reason == "the gate has held for 10 s: no chunk yet"
+
+
 def test_a_short_hold_is_forgiven(running):
     running.saw_gate(False, "chunk 7 has run out", 6.0)
     running.saw_gate(True, "", 7.0)

@@ -26,10 +26,11 @@ class Outcome(str, enum.Enum):
 
 @dataclass(frozen=True)
 class Patience:
-    """How long the course waits: wall seconds to start, and without time; simulated in a hold."""
+    """How long the course waits: in wall time to start and without time, simulated in a hold."""
 
     start_s: float = 90.0
     clock_s: float = 10.0
+    first_step_s: float = 10.0
     hold_s: float = 3.0
 
 
@@ -93,7 +94,7 @@ class Course:
         self._hold_reason = "" if executing else reason
         if executing:
             self._hold_since_s = None
-        elif self.running and self._hold_since_s is None:
+        elif self._hold_since_s is None:
             self._hold_since_s = now_s
 
     def saw_step(self, now_s: float) -> None:
@@ -107,21 +108,25 @@ class Course:
             return
         if now_s > self._now_s:
             self._now_s, self._moved_wall_s = now_s, wall_s
-        if not self.running:
-            if wall_s - self._born_wall_s > self._patience.start_s:
-                self._end(Outcome.ABORTED, self._why_not_started())
-        elif self.elapsed_s >= self.time_limit_s:
+        if self.running and self.elapsed_s >= self.time_limit_s:
             self._end(Outcome.FAILURE, f"not done within {self.time_limit_s:g} s")
-        elif wall_s - self._moved_wall_s > self._patience.clock_s:
+        elif self.running and wall_s - self._moved_wall_s > self._patience.clock_s:
             self._end(Outcome.ABORTED, f"time has stood still for {self._patience.clock_s:g} s")
-        elif self._hold_since_s is not None and now_s - self._hold_since_s > self._patience.hold_s:
-            held = f"the gate has held for {self._patience.hold_s:g} s"
+        elif not self.running and wall_s - self._born_wall_s > self._patience.start_s:
+            self._end(Outcome.ABORTED, self._why_not_started())
+        else:
+            self._watch_hold(now_s)
+
+    def _watch_hold(self, now_s: float) -> None:
+        patience_s = self._patience.hold_s if self.running else self._patience.first_step_s
+        if self._hold_since_s is not None and now_s - self._hold_since_s > patience_s:
+            held = f"the gate has held for {patience_s:g} s"
             self._end(Outcome.ABORTED, f"{held}: {self._hold_reason}")
 
     def interrupt(self) -> None:
         """Somebody stopped the episode."""
         if self.outcome is None:
-            held = self._hold_reason if self._hold_since_s is not None else ""
+            held = self._hold_reason if self.running and self._hold_since_s is not None else ""
             self._end(Outcome.INTERRUPTED, f"while the gate was holding: {held}" if held else "")
 
     def abort(self, reason: str) -> None:
