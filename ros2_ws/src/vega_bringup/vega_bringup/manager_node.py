@@ -110,6 +110,9 @@ def main() -> None:
     spinner = threading.Thread(target=_spin, args=(executor,), daemon=True)
     spinner.start()
     code = node.run()
+    # The launch sends SIGINT when the episode is over: it must not kill a process on its way out.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
     time.sleep(_ANSWER_S)
     executor.shutdown(timeout_sec=0.5)
     spinner.join(0.5)
