@@ -109,7 +109,7 @@ class Launched:
             self._more.wait_for(lambda: self._ended, 5.0)
         return code
 
-    def signal(self, number: signal.Signals) -> None:
+    def send(self, number: signal.Signals) -> None:
         """Sends a signal to the launch itself, as a terminal or a service manager would."""
         self._process.send_signal(number)
 
@@ -132,7 +132,7 @@ class Launched:
     def stop(self, number: signal.Signals) -> float:
         """Ends it with a signal; the seconds until no process was left."""
         began = time.monotonic()
-        self.signal(number)
+        self.send(number)
         self.wait()
         while self.processes() and time.monotonic() - began < PATIENCE_S:
             time.sleep(0.02)

@@ -18,14 +18,6 @@ from vega_runtime.parameters import ParameterError
 _SIGNAL_POLL_S = 0.1
 
 
-class Finished(Exception):
-    """Raised in a callback to end the process; `code` is its exit code."""
-
-    def __init__(self, code: int = 0) -> None:
-        super().__init__(code)
-        self.code = code
-
-
 class _Ending:
     """What ends the process: set from a signal handler or by `finish`."""
 
@@ -75,8 +67,6 @@ def main(
         while not _ending.asked.is_set():
             executor.spin_once(timeout_sec=_SIGNAL_POLL_S)
         code = _ending.code
-    except Finished as finished:
-        code = finished.code
     except ExternalShutdownException:
         pass
     except (ParameterError, ValueError, OSError) as error:

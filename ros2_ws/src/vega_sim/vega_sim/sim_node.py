@@ -52,7 +52,7 @@ class SimNode(LifecycleNode):
         self._given = declare(self, Parameters)
         self._hw = hw_config.load()
         self._worker = Worker(self._simulation_failed)
-        self._inbox = CommandInbox({arm: self._hw.arms[arm].joint_names for arm in ARMS})
+        self._inbox = CommandInbox({name: arm.joint_names for name, arm in self._hw.arms.items()})
         self._twin: Twin | None = None
         self._simulation: Cosimulation | None = None
         self._outputs = SimOutputs(self, self._hw, (self._given.task, self._given.variant))
@@ -109,7 +109,7 @@ class SimNode(LifecycleNode):
         self._twin = Twin(given.task, given.variant, self._hw)
         self._simulation = Cosimulation(
             self._twin,
-            {name: self._hw.cameras[name].fps for name in given.cameras},
+            {k: camera.fps for k, camera in self._hw.cameras.items() if k in given.cameras},
             self._hw.rates.state_hz,
             self._hw.rates.control_hz,
             self._outputs,

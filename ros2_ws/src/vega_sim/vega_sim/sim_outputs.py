@@ -9,6 +9,7 @@ import numpy as np
 from builtin_interfaces.msg import Time
 from numpy.typing import NDArray
 from rclpy.node import Node
+from rclpy.publisher import Publisher
 from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import CameraInfo, Image, JointState
 from vega_msgs.msg import TaskState
@@ -17,7 +18,6 @@ from vega_runtime.qos import LATCHED, SENSOR
 
 import hw_config
 from hw_config import CameraConfig, HardwareConfig
-from vega_sim.commands import ARMS
 from vega_sim.cosimulation import NS, EpisodeState
 
 Array = NDArray[np.float64]
@@ -33,13 +33,15 @@ class SimOutputs:
     def __init__(self, node: Node, hw: HardwareConfig, scene: tuple[str, str]) -> None:
         self.scene = scene
         self._time_limits: dict[str, float] = {}
-        self._arms = {}
-        for arm in ARMS:
-            message = JointState(name=list(hw.arms[arm].joint_names))
+        self._arms: dict[str, tuple[Publisher, JointState]] = {}
+        for arm, config in hw.arms.items():
+            message = JointState(name=list(config.joint_names))
             message.header.frame_id = f"{arm}_base"
             publisher = node.create_publisher(JointState, f"{arm}/follower/joint_states", SENSOR)
             self._arms[arm] = (publisher, message)
-        self._cameras = {name: _Camera(node, camera) for name, camera in hw.cameras.items()}
+        self._cameras: dict[str, _Camera] = {
+            name: _Camera(node, camera) for name, camera in hw.cameras.items()
+        }
         self._clock = node.create_publisher(Clock, "/clock", 1)
         self._task_state = node.create_publisher(TaskState, "sim/task_state", LATCHED)
 
