@@ -90,6 +90,13 @@ class TrainingRecipe(_Frozen):
 
     steps: int = Field(gt=0)
     batch: int = Field(gt=0, description="samples a step, over all processes")
+    micro_batch: int | None = Field(
+        default=None,
+        gt=0,
+        description="samples computed at once, to bound memory; a step adds up as many as its "
+        "batch needs. Fixed, a run's losses hardly depend on the number of processes. Without "
+        "it, a process computes its share of the batch at once",
+    )
     seed: int = 0
     precision: Literal["float32", "bfloat16"] = Field(
         default="float32",

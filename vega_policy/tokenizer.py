@@ -1,11 +1,16 @@
 """Instructions as token ids, in the form of Llama's tokenizer.
 
 OpenVLA-7B brings its own ``tokenizer.json``. The twin has a small one of the same construction
-(byte-fallback BPE, a word begins with "▁") and the same special ids, made by :func:`train_small`.
+(byte-fallback BPE, a word begins with "▁") and the same special ids, made from the words of
+``models/tokenizers/twin.txt`` with
+
+    python -m vega_policy.tokenizer models/tokenizers/twin.txt models/tokenizers/twin.json
 """
 
+import argparse
 import json
-from collections.abc import Iterable
+import sys
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from tokenizers import Tokenizer, decoders, models, normalizers, trainers
@@ -16,6 +21,7 @@ from vega_policy.model.layout import BOS_ID, STOP_ID
 WORD_MARK = "▁"
 SPECIAL_TOKENS = ("<unk>", "<s>", "</s>")
 PAD_TOKEN = "<PAD>"
+DEFAULT_VOCABULARY = 512
 
 
 class InstructionTokenizer:
@@ -100,3 +106,24 @@ def _llama_normalizer() -> normalizers.Normalizer:
     return normalizers.Sequence(
         [normalizers.Prepend(WORD_MARK), normalizers.Replace(" ", WORD_MARK)]
     )
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Makes a tokenizer.json from a text; returns the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m vega_policy.tokenizer", description=__doc__)
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.add_argument("text", type=Path, help="its words shall become tokens")
+    parser.add_argument("out", type=Path, help="the tokenizer.json to write")
+    parser.add_argument("--vocab-size", type=int, default=DEFAULT_VOCABULARY)
+    arguments = parser.parse_args(argv)
+    try:
+        sentences = arguments.text.read_text(encoding="utf-8").splitlines()
+        arguments.out.write_text(train_small(sentences, arguments.vocab_size), encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -21,8 +21,7 @@ from vega_policy.errors import PolicyError, RecipeError
 from vega_policy.recipe import load_recipe, recipe_names
 from vega_policy.training.loop import STATE, Trainer
 from vega_policy.training.ranks import Ranks
-
-RECIPE_FILE = "recipe.yaml"
+from vega_policy.training.resume import RECIPE_FILE
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -33,6 +32,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (PolicyError, hw_config.ConfigError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:  # before the first step; from then on Ctrl-C saves
+        return 130
 
 
 def _parser() -> argparse.ArgumentParser:

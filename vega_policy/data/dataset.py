@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from vega_policy.alignment.teacher import Scene
-from vega_policy.data.episodes import Episode, episode_files, read_episode
+from vega_policy.data.episodes import Episode, episode_digest, episode_files, read_episode
 from vega_policy.data.frames import build_cache, open_cache
 from vega_policy.errors import DatasetError
 from vega_policy.model.layout import TextBatch, text_batch
@@ -199,11 +199,19 @@ def _sample_table(episodes: list[Episode], frame_offset: int, recipe: Recipe) ->
 
 
 class Datasets(NamedTuple):
-    """Training samples, held-out samples or None, and the facts of the training data."""
+    """An opened dataset.
+
+    Attributes:
+        train: Training samples.
+        validation: Held-out samples, or None.
+        facts: Of the training samples.
+        digests: Of every episode, by its path within the dataset.
+    """
 
     train: DemonstrationDataset
     validation: DemonstrationDataset | None
     facts: DatasetFacts
+    digests: dict[str, str]
 
 
 def open_datasets(
@@ -239,4 +247,5 @@ def open_datasets(
         return DemonstrationDataset(directory, chosen, offset, episodes, recipe, facts, tokenizer)
 
     validation = part(episodes[split:], frames) if held_out else None
-    return Datasets(part(episodes[:split], 0), validation, facts)
+    digests = {e.path.relative_to(directory).as_posix(): episode_digest(e) for e in episodes}
+    return Datasets(part(episodes[:split], 0), validation, facts, digests)

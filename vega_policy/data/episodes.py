@@ -11,6 +11,7 @@ metadata      str                       JSON: task, instruction, success, fps, j
                                         camera_names, ...
 """
 
+import hashlib
 import json
 import zipfile
 from pathlib import Path
@@ -110,6 +111,16 @@ def read_episode(path: Path) -> Episode:
             raise DatasetError(f"{path}: damaged ({error})") from None
     _check(episode)
     return episode
+
+
+def episode_digest(episode: Episode) -> str:
+    """A short digest of everything but the images, of which it has the size of the file only."""
+    digest = hashlib.sha256()
+    for array in (episode.state, episode.action, episode.image_index):
+        digest.update(np.ascontiguousarray(array).tobytes())
+    facts = (episode.instruction, episode.task, episode.joint_names, episode.camera_names)
+    digest.update(json.dumps([*facts, episode.fps, episode.path.stat().st_size]).encode())
+    return digest.hexdigest()[:16]
 
 
 def _check(episode: Episode) -> None:

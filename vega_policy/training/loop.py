@@ -1,29 +1,18 @@
 """The training loop: one for every recipe, one process or several."""
 
 import json
-import subprocess
 import time
 from collections.abc import Callable
-from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
-import hw_config
 from vega_policy import checkpoint
 from vega_policy.alignment.build import build_teacher
-from vega_policy.contract import (
-    CameraContract,
-    ImageContract,
-    NormalizationContract,
-    PolicyContract,
-)
-from vega_policy.data.dataset import Batch, DatasetFacts, open_datasets
-from vega_policy.errors import CheckpointError, DatasetError, RecipeError
-from vega_policy.images import centre_crops
+from vega_policy.data.dataset import Batch, open_datasets
+from vega_policy.errors import CheckpointError, PolicyError, RecipeError
+from vega_policy.images import Crops, centre_crops
 from vega_policy.model.initialization import initialize_from_scratch
 from vega_policy.model.policy import VegaPolicy
 from vega_policy.recipe import Recipe, models_dir
@@ -31,7 +20,10 @@ from vega_policy.tokenizer import InstructionTokenizer
 from vega_policy.training import augmentation
 from vega_policy.training.objective import Losses, Objective
 from vega_policy.training.optimizer import MasterAdamW, learning_rate
+from vega_policy.training.provenance import training_contract
 from vega_policy.training.ranks import Ranks
+from vega_policy.training.resume import RunRecord, saved_record
+from vega_policy.training.sampling import sample_numbers
 
 CHECKPOINT = "checkpoint"
 STATE = "training_state.pt"
@@ -66,10 +58,7 @@ class Trainer:
         self.out = out
         self._ranks = ranks
         self._report = report
-        if recipe.training.batch % ranks.size:
-            raise RecipeError(
-                f"a batch of {recipe.training.batch} does not divide among {ranks.size} processes"
-            )
+        self._micro_batches = _micro_batches(recipe, ranks)
         self._tokenizer_file = models_dir() / recipe.tokenizer
         tokenizer = InstructionTokenizer(self._tokenizer_file, recipe.instruction_template)
         if tokenizer.vocab_size > recipe.model.llm.vocab_size:
@@ -84,6 +73,7 @@ class Trainer:
             ranks.barrier()
         self._train, self._validation = data.train, data.validation
         self.contract = training_contract(recipe, data.facts)
+        self.record = RunRecord(recipe.model_dump(mode="json"), data.digests)
         self.step = 0
         self._stop = False
 
@@ -109,13 +99,12 @@ class Trainer:
         while self.step < training.steps:
             losses = self._train_step()
             self.step += 1
-            if self.step % training.log_every == 0 or self.step == training.steps:
-                now = time.monotonic()
-                self._log(losses, (now - clock) / (self.step - logged))
-                clock, logged = now, self.step
             stop = self._ranks.any(self._stop)
-            if stop or self.step % training.save_every == 0 or self.step == training.steps:
-                self.save()
+            saves = stop or self.step % training.save_every == 0 or self.step == training.steps
+            if saves or self.step % training.log_every == 0:
+                self._log(losses, (time.monotonic() - clock) / (self.step - logged))
+                if saves:
+                    self.save()
                 clock, logged = time.monotonic(), self.step
             if stop:
                 return self.step == training.steps
@@ -126,18 +115,23 @@ class Trainer:
         self._stop = True
 
     def _train_step(self) -> Losses:
+        """One update; returns this process's losses, means over its share of the batch."""
         training = self.recipe.training
         rng = np.random.default_rng([training.seed, self.step])
         views = self.recipe.model.views
         changes = augmentation.draw(self.recipe, training.batch * views, rng)
-        rows = self._ranks.share(training.batch)
-        crops, jitter = augmentation.part_of(changes, slice(rows.start * views, rows.stop * views))
         numbers = sample_numbers(len(self._train), training.batch, training.seed, self.step)
         self.objective.train()
-        losses = self.objective(self._train.batch(numbers[rows]), crops, jitter)
-        losses.total.backward()
+        parts = []
+        for rows in self._micro_batches:
+            shown = slice(rows.start * views, rows.stop * views)
+            crops, jitter = augmentation.part_of(changes, shown)
+            losses = self.objective(self._train.batch(numbers[rows]), crops, jitter)
+            (losses.total / len(self._micro_batches)).backward()
+            self._optimizer.accumulate()
+            parts.append(torch.stack([value.detach().float() for value in losses]))
         self._optimizer.step(self.step, training.steps)
-        return losses
+        return Losses(*torch.stack(parts).mean(dim=0))
 
     def _describe(self) -> None:
         if not self._ranks.is_first:
@@ -150,7 +144,7 @@ class Trainer:
         )
 
     def _log(self, losses: Losses, step_s: float) -> None:
-        values = torch.stack([value.detach().float() for value in losses])
+        values = torch.stack(list(losses))
         self._ranks.average([values])
         total, action, first, alignment = values.tolist()
         if not np.isfinite(total):
@@ -187,7 +181,11 @@ class Trainer:
                 self.objective.align_projector,
             )
             self._optimizer.use_masters()
-            state = {"step": self.step, "optimizer": self._optimizer.state()}
+            state = {
+                "step": self.step,
+                "optimizer": self._optimizer.state(),
+                "run": self.record._asdict(),
+            }
             partial = self.out / f"{STATE}.partial"
             torch.save(state, partial)
             partial.replace(self.out / STATE)
@@ -215,95 +213,45 @@ class Trainer:
         action, first = sums / len(numbers)
         return float(action), float(first)
 
-    def _centre(self, batch: Batch) -> Any:
-        return centre_crops(
-            batch.views.shape[0] * batch.views.shape[1], self.recipe.image.crop_area
-        )
+    def _centre(self, batch: Batch) -> Crops:
+        samples, views = batch.views.shape[:2]
+        return centre_crops(samples * views, self.recipe.image.crop_area)
 
     def resume(self) -> None:
         """Goes on from the state in the output folder.
 
         Raises:
-            CheckpointError: There is none, or it is of another model.
+            CheckpointError: There is none, it is damaged, or it is of another recipe or dataset.
         """
         path = self.out / STATE
         try:
             state = torch.load(path, map_location="cpu", weights_only=True)
-            self._optimizer.restore(state["optimizer"])
-            self.step = int(state["step"])
+            before = saved_record(state, self.out)
+            step, optimizer = int(state["step"]), state["optimizer"]
         except FileNotFoundError:
             raise CheckpointError(f"{self.out} holds no run to resume: no {STATE}") from None
+        except PolicyError:
+            raise
         except Exception as error:  # torch.load raises whatever the damage leads to
-            raise CheckpointError(f"{path} is damaged or of another recipe ({error})") from None
+            raise CheckpointError(f"{path} is damaged ({error})") from None
+        self.record.check_same(before)
+        if before.episodes is None:
+            self._report("the run does not say which episodes it had: not compared")
+        self._optimizer.restore(optimizer)
+        self.step = step
 
 
-def sample_numbers(samples: int, batch: int, seed: int, step: int) -> NDArray[np.int64]:
-    """Samples of a step: shuffled epochs, one after the other, known from the step alone."""
-    positions = np.arange(step * batch, (step + 1) * batch)
-    epochs = positions // samples
-    return np.array(
-        [_epoch_order(samples, seed, int(e))[p % samples] for e, p in zip(epochs, positions)]
-    )
-
-
-@lru_cache(maxsize=2)
-def _epoch_order(samples: int, seed: int, epoch: int) -> NDArray[np.int64]:
-    return np.random.default_rng([seed, 1, epoch]).permutation(samples)
-
-
-def training_contract(recipe: Recipe, facts: DatasetFacts) -> PolicyContract:
-    """What the policy.yaml of a run says.
-
-    Raises:
-        DatasetError: The dataset contradicts hw_config or the recipe.
-    """
-    hw = hw_config.load()
-    known = {str(name): camera for name, camera in hw.cameras.items()}
-    strange = [name for name in facts.camera_names if name not in known]
-    if strange:
-        raise DatasetError(f"cameras {strange} of the dataset are not in hw_config: {list(known)}")
-    if len(facts.joint_names) != recipe.model.action_dim:
-        raise DatasetError(
-            f"the dataset has {len(facts.joint_names)} action values, the recipe "
-            f"{recipe.model.action_dim}"
+def _micro_batches(recipe: Recipe, ranks: Ranks) -> list[slice]:
+    """This process's rows of each batch, in the pieces in which they are computed."""
+    batch = recipe.training.batch
+    size = recipe.training.micro_batch or batch // ranks.size
+    if size == 0 or batch % (size * ranks.size):
+        raise RecipeError(
+            f"a batch of {batch} does not divide among {ranks.size} processes"
+            + (f" in micro-batches of {size}" if recipe.training.micro_batch else "")
         )
-    cameras = [known[name] for name in facts.camera_names]
-    return PolicyContract(
-        recipe=recipe.name,
-        tasks=facts.tasks,
-        joint_names=facts.joint_names,
-        action_dim=recipe.model.action_dim,
-        proprio_dim=recipe.model.proprio_dim,
-        chunk=recipe.model.chunk,
-        control_hz=facts.fps,
-        action_tokens=recipe.model.action_tokens,
-        cameras=tuple(
-            CameraContract(name=c.name, dataset_key=c.dataset_key, width=c.width, height=c.height)
-            for c in cameras
-        ),
-        image=ImageContract(
-            squash=recipe.image.squash,
-            size=recipe.model.image_size,
-            crop_area=recipe.image.crop_area,
-            jpeg=recipe.image.jpeg,
-        ),
-        normalization=NormalizationContract(
-            scheme=recipe.data.normalization, action=facts.action, proprio=facts.proprio
-        ),
-        instruction_template=recipe.instruction_template,
-        git_commit=git_commit(),
-    )
-
-
-def git_commit() -> str:
-    """Commit of this code, with "-dirty" after local changes, or "unknown"."""
-    command = ["git", "describe", "--always", "--dirty", "--abbrev=40"]
-    folder = Path(__file__).parent
-    try:
-        result = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True)
-    except (OSError, subprocess.CalledProcessError):
-        return "unknown"
-    return result.stdout.strip()
+    rows = ranks.share(batch)
+    return [slice(start, start + size) for start in range(rows.start, rows.stop, size)]
 
 
 def _duration(seconds: float) -> str:

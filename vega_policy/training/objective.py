@@ -68,4 +68,4 @@ class Objective(nn.Module):
             dtype = self.align_projector.fc1.weight.dtype
             alignment = alignment_loss(self.align_projector(student.to(dtype)), target)
         total = action + self._alignment.weight * alignment
-        return Losses(total, action.detach(), error[:, 0].mean().detach(), alignment.detach())
+        return Losses(total, action, error[:, 0].mean(), alignment)

@@ -61,23 +61,34 @@ class MasterAdamW:
             fused=True,
         )
 
+    def accumulate(self) -> None:
+        """Adds the model's gradients to those of the step, in float32, and clears them."""
+        for master, parameter in zip(self.masters, self._parameters):
+            if parameter.grad is None:
+                continue
+            grad = parameter.grad.float()
+            master.grad = grad if master.grad is None else master.grad.add_(grad)
+            parameter.grad = None
+
     def step(self, step: int, steps: int) -> None:
-        """Averages gradients over the processes and updates the weights."""
-        grads = [
-            parameter.grad if parameter.grad is not None else torch.zeros_like(parameter)
-            for parameter in self._parameters
-        ]
-        self._ranks.average(grads)
-        for master, grad in zip(self.masters, grads):
-            master.grad = grad.float()
+        """Averages gradients over the processes and updates the weights.
+
+        Args:
+            step: Counted from 0; decides the learning rate.
+            steps: Length of the run.
+        """
+        for master in self.masters:
+            if master.grad is None:
+                master.grad = torch.zeros_like(master)
+        self._ranks.average([master.grad for master in self.masters if master.grad is not None])
         if self._recipe.clip_norm is not None:
             nn.utils.clip_grad_norm_(self.masters, self._recipe.clip_norm)
         for group in self._adam.param_groups:
             group["lr"] = learning_rate(self._recipe, step, steps)
         self._adam.step()
         self._publish(self.masters)
-        for parameter in self._parameters:
-            parameter.grad = None
+        for master in self.masters:
+            master.grad = None
         if self.averages is not None and self._recipe.ema is not None:
             # Early averages forget the initial weights faster than the decay alone would.
             decay = min(self._recipe.ema, (step + 1) / (step + 10))
