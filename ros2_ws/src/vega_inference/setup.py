@@ -8,7 +8,7 @@ setup(
         ("share/ament_index/resource_index/packages", ["resource/vega_inference"]),
         ("share/vega_inference", ["package.xml"]),
     ],
-    entry_points={"console_scripts": ["policy_node = vega_inference.policy_node:main"]},
+    entry_points={"console_scripts": ["policy_node = vega_inference.start:main"]},
     install_requires=["setuptools"],
     zip_safe=True,
     maintainer="VEGA maintainers",

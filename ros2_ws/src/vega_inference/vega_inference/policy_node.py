@@ -19,6 +19,7 @@ from rclpy.timer import Timer
 from sensor_msgs.msg import Image, JointState
 from vega_msgs.msg import ActionChunk, InferenceReport
 from vega_runtime import diagnostics, node, qos
+from vega_runtime.joints import NamedJoints
 from vega_runtime.lifecycle import LifecycleNode, TransitionError
 from vega_runtime.parameters import declare, parameter
 
@@ -73,6 +74,11 @@ class PolicyNode(LifecycleNode):
         self._rates: dict[str, diagnostics.RateMeter] = {
             name: diagnostics.RateMeter(60) for name in self._hardware.cameras
         }
+        # What is wrong with joint states is the gate's to report.
+        self._joints = {
+            name: NamedJoints(f"{name} arm", arm.joint_names)
+            for name, arm in self._hardware.arms.items()
+        }
         self._last_inference_ms = 0.0
         self._buffer = ObservationBuffer(
             {name: camera.fps for name, camera in self._hardware.cameras.items()},
@@ -103,6 +109,12 @@ class PolicyNode(LifecycleNode):
         except PolicyError as error:
             raise TransitionError(str(error)) from None
         self.get_logger().info(f"loaded {settings.checkpoint} (recipe {runner.contract.recipe})")
+        trained = runner.contract.tasks
+        if self._task.name not in trained:
+            self.get_logger().warning(
+                f"this policy was not trained on {self._task.name}, only on "
+                f"{', '.join(trained) or 'nothing'}: expect it to fail"
+            )
         return runner
 
     def _connect(self) -> None:
@@ -184,8 +196,9 @@ class PolicyNode(LifecycleNode):
         self._ready_loop().frames_came()
 
     def _on_state(self, arm: str, message: JointState) -> None:
-        stamp_s = messages.seconds(message.header.stamp)
-        self._buffer.add_state(arm, stamp_s, message.position)
+        positions = self._joints[arm].positions(message)
+        if positions is not None:
+            self._buffer.add_state(arm, messages.seconds(message.header.stamp), positions)
 
     def _poll(self) -> None:
         self._watch.poll(self._now_s())
