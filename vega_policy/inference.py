@@ -161,7 +161,7 @@ class PolicyRunner:
     def _warm_up(self) -> None:
         observation = Observation(
             {c.name: np.zeros((c.height, c.width, 3), np.uint8) for c in self.contract.cameras},
-            np.asarray(self.contract.normalization.proprio.mean, dtype=np.float32),
+            np.asarray(self.contract.normalization.proprio.min, dtype=np.float32),
             next(iter(self.contract.tasks.values()), "do nothing"),
         )
         for _ in range(_WARM_UP_PASSES):

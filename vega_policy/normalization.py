@@ -18,14 +18,15 @@ class Statistics(BaseModel):
     """Statistics of one vector over a dataset, in the units of the vector.
 
     ``mask`` is False at dimensions that are passed through untouched; without it, none are.
+    ``mean`` and ``std`` describe the data and serve no computation.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     min: tuple[float, ...]
     max: tuple[float, ...]
-    mean: tuple[float, ...]
-    std: tuple[float, ...]
+    mean: tuple[float, ...] | None = None
+    std: tuple[float, ...] | None = None
     q01: tuple[float, ...]
     q99: tuple[float, ...]
     mask: tuple[bool, ...] | None = None

@@ -1,16 +1,27 @@
-"""A small made-up dataset in the recorder's format, and a recipe that trains on it in seconds.
+"""Small made-up stand-ins: a dataset in the recorder's format, a recipe, a policy, a checkpoint.
 
-A red square on the head camera's floor decides where the right arm goes, so there is something to
+In the dataset a red square on the head camera's floor decides where the right arm goes, so there is something to
 learn; the ground truth is a floor 1 m away with the square 10 cm above it.
 """
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import torch
+from torch import Tensor
 
 import hw_config
-from vega_policy.recipe import Recipe, load_recipe
+from vega_policy import checkpoint
+from vega_policy.alignment.projector import AlignmentProjector
+from vega_policy.data.dataset import DatasetFacts
+from vega_policy.model.config import ModelConfig
+from vega_policy.model.initialization import initialize_from_scratch
+from vega_policy.model.policy import VegaPolicy
+from vega_policy.normalization import statistics_of
+from vega_policy.recipe import Recipe, load_recipe, models_dir
+from vega_policy.training.provenance import training_contract
 
 STEPS = 40
 IMAGE_EVERY = 4
@@ -33,6 +44,50 @@ def small_recipe(*overrides: str) -> Recipe:
     return load_recipe("twin_close_laptop", [*SMALL, *overrides])
 
 
+def small_policy(**changes: Any) -> VegaPolicy:
+    """A policy of thousands of random weights; FiLM is not the identity that training starts with.
+
+    Args:
+        changes: Fields of its configuration.
+    """
+    config = ModelConfig.model_validate({**small_recipe().model.model_dump(), **changes})
+    torch.manual_seed(0)
+    policy = VegaPolicy(config)
+    initialize_from_scratch(policy)
+    for name, parameter in policy.named_parameters():
+        if ".scale." in name or ".shift." in name:
+            torch.nn.init.normal_(parameter, std=0.5)
+    return policy.eval()
+
+
+def small_inputs(config: ModelConfig, samples: int) -> tuple[Tensor, Tensor]:
+    """Random pixels and states for a policy."""
+    generator = torch.Generator().manual_seed(1)
+    size = config.image_size
+    pixels = torch.randn(samples, 6 * config.views, size, size, generator=generator)
+    return pixels, torch.randn(samples, config.proprio_dim, generator=generator)
+
+
+def write_checkpoint(folder: Path, recipe: Recipe | None = None) -> Path:
+    """Writes a checkpoint of a small policy, alignment projector included, and returns its path."""
+    recipe = recipe or small_recipe()
+    hw = hw_config.load()
+    values = np.random.default_rng(0).uniform(-1, 1, (50, 14))
+    facts = DatasetFacts(
+        tasks={"close_laptop": "close the laptop"},
+        joint_names=hw.joint_names,
+        camera_names=tuple(hw.cameras),
+        fps=hw.rates.control_hz,
+        action=statistics_of(values),
+        proprio=statistics_of(values),
+    )
+    policy = small_policy(**recipe.model.model_dump())
+    projector = AlignmentProjector(recipe.model.dino.dim, 49)
+    contract = training_contract(recipe, facts)
+    checkpoint.save(folder, policy, contract, models_dir() / recipe.tokenizer, projector)
+    return folder
+
+
 def write_episode(path: Path, seed: int, **changes: object) -> None:
     """Writes one episode; ``changes`` replace arrays of it, or entries of its metadata."""
     hw = hw_config.load()
@@ -52,7 +107,7 @@ def write_episode(path: Path, seed: int, **changes: object) -> None:
     images[:, 0, 4 * y - 24 : 4 * y + 24, 4 * x - 24 : 4 * x + 24] = (220, 40, 40)
     depth[:, 0, y - 6 : y + 6, x - 6 : x + 6] = 0.9
     segmentation[:, 0, y - 6 : y + 6, x - 6 : x + 6] = 3
-    metadata = {
+    metadata: dict[str, Any] = {
         "task": "close_laptop",
         "instruction": "close the laptop",
         "success": True,
@@ -60,7 +115,7 @@ def write_episode(path: Path, seed: int, **changes: object) -> None:
         "joint_names": list(hw.joint_names),
         "camera_names": list(hw.cameras),
     }
-    arrays = {
+    arrays: dict[str, Any] = {
         "state": state.astype(np.float32),
         "action": action,
         "image_index": index.astype(np.int32),
@@ -70,7 +125,7 @@ def write_episode(path: Path, seed: int, **changes: object) -> None:
         "camera_pose": np.tile(np.eye(4, dtype=np.float32), (*frames, 1, 1)),
     }
     for name, value in changes.items():
-        (arrays if name in arrays else metadata)[name] = value  # type: ignore[index]
+        (arrays if name in arrays else metadata)[name] = value
     kept = {name: value for name, value in arrays.items() if value is not None}
     np.savez(path, metadata=json.dumps(metadata), **kept)
 

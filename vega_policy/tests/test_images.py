@@ -1,0 +1,151 @@
+"""The image pipeline against Pillow's and TensorFlow's results, see data/README.md."""
+
+import colorsys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from vega_policy import images
+from vega_policy.errors import ObservationError
+from vega_policy.images import Crops, Jitter
+from vega_policy.jpeg import jpeg_round_trip
+
+DATA = Path(__file__).parent / "data"
+EVERY = 8  # pixels of the crops that the golden file keeps
+
+
+@pytest.fixture(scope="module")
+def golden():
+    with np.load(DATA / "images.npz") as file:
+        return dict(file)
+
+
+@pytest.fixture(scope="module")
+def whole():
+    return batch(np.asarray(Image.open(DATA / "policy_224.png")))
+
+
+def batch(image):
+    return torch.from_numpy(np.array(image))[None]
+
+
+def inner(image, margin):
+    """A tile without the rim that its neighbours have a part in."""
+    return np.asarray(image)[margin:-margin, margin:-margin].astype(float)
+
+
+def nearly_exact(ours, theirs, margin=6):
+    difference = np.abs(inner(ours, margin) - inner(theirs, margin))
+    assert difference.max() <= 1
+    assert difference.mean() < 0.01
+
+
+def test_squash_is_pillows_bicubic(golden):
+    squashed = images.squash(golden["camera"], 64)
+    assert (inner(squashed, 3) == inner(golden["squashed"], 3)).all()
+    assert images.squash(squashed, 64) is squashed
+
+
+def test_lanczos(golden):
+    nearly_exact(images.lanczos_resize(batch(golden["squashed"]), 56)[0], golden["resized"])
+    same = batch(golden["squashed"])
+    assert images.lanczos_resize(same, 64) is same
+
+
+@pytest.mark.parametrize(
+    ("source", "result"),
+    [("squashed", "resized_jpeg"), ("camera", "resized_jpeg_unsquashed")],
+)
+def test_jpeg_round_trip_before_lanczos(golden, source, result):
+    resized = images.lanczos_resize(jpeg_round_trip(batch(golden[source])), 56)[0]
+    nearly_exact(resized, golden[result], margin=10)
+
+
+def test_jpeg_round_trip_equals_libjpeg_to_the_bit(golden):
+    assert (jpeg_round_trip(batch(golden["odd"]))[0].numpy() == golden["odd_jpeg"]).all()
+
+
+def test_jpeg_round_trip_of_a_batch():
+    generator = torch.Generator().manual_seed(0)
+    pair = torch.randint(0, 256, (2, 24, 40, 3), dtype=torch.uint8, generator=generator)
+    single = torch.cat([jpeg_round_trip(image[None]) for image in pair])
+    assert torch.equal(jpeg_round_trip(pair), single)
+
+
+def test_centre_crop(golden, whole):
+    cropped = images.evaluation_images(whole, 0.9)[0].permute(1, 2, 0) * 255
+    difference = np.abs(cropped[::EVERY, ::EVERY].numpy() - golden["centre_crop"])
+    assert difference.max() <= 1
+    assert difference.mean() < 0.01
+
+
+@pytest.mark.parametrize(("name", "corner"), [("top_left", 0.0), ("bottom_right", 1.0)])
+def test_training_crops(golden, whole, name, corner):
+    side = 0.9**0.5
+    start = torch.tensor([corner * (1 - side)])
+    cropped = images.training_images(whole, Crops(start, start, side), None)[0].permute(1, 2, 0)
+    difference = np.abs(cropped[::EVERY, ::EVERY].numpy() - golden[f"crop_{name}"])
+    assert difference.max() < 2e-5
+
+
+def test_a_crop_of_the_whole_area_changes_nothing(whole):
+    everything = Crops(torch.zeros(1), torch.zeros(1), 1.0)
+    planes = images.training_images(whole, everything, None)
+    torch.testing.assert_close(planes, whole.permute(0, 3, 1, 2) / 255, atol=1e-6, rtol=0)
+    assert torch.equal(images.evaluation_images(whole, 1.0), whole.permute(0, 3, 1, 2) / 255)
+
+
+def jittered(image, brightness=0.0, contrast=1.0, saturation=1.0, hue=0.0):
+    everything = Crops(torch.zeros(1), torch.zeros(1), 1.0)
+    change = Jitter(*(torch.tensor([x]) for x in (brightness, contrast, saturation, hue)))
+    return images.training_images(image, everything, change)[0]
+
+
+def test_brightness_is_added_and_contrast_acts_about_each_channels_mean(whole):
+    plain = jittered(whole)
+    torch.testing.assert_close(jittered(whole, brightness=0.1), (plain + 0.1).clamp(0, 1))
+    mean = plain.mean(dim=(1, 2), keepdim=True)
+    expected = ((plain - mean) * 1.2 + mean).clamp(0, 1)
+    torch.testing.assert_close(jittered(whole, contrast=1.2), expected, atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize(("saturation", "hue"), [(1.2, 0.0), (0.8, 0.05), (1.0, -0.05)])
+def test_saturation_and_hue_act_in_hsv(saturation, hue):
+    generator = torch.Generator().manual_seed(0)
+    image = torch.randint(0, 256, (1, 8, 8, 3), dtype=torch.uint8, generator=generator)
+    image[0, 0, :4] = torch.tensor([[0, 0, 0], [255, 255, 255], [90, 90, 90], [200, 10, 10]])
+    ours = jittered(image, saturation=saturation, hue=hue)
+    for row in range(8):
+        for column in range(8):
+            h, s, v = colorsys.rgb_to_hsv(*(image[0, row, column] / 255).tolist())
+            expected = colorsys.hsv_to_rgb((h + hue) % 1, min(1, s * saturation), v)
+            assert ours[:, row, column].tolist() == pytest.approx(expected, abs=2e-6)
+
+
+def test_both_towers_get_their_own_normalisation():
+    planes = torch.rand(4, 3, 2, 2)
+    channels = images.to_model_channels(planes, views=2)
+    assert channels.shape == (2, 12, 2, 2)
+    for view in range(4):
+        six = channels.reshape(4, 6, 2, 2)[view]
+        for channel in range(3):
+            dino = (planes[view, channel] - images.DINO_MEAN[channel]) / images.DINO_STD[channel]
+            torch.testing.assert_close(six[channel], dino)
+            torch.testing.assert_close(six[3 + channel], 2 * planes[view, channel] - 1)
+
+
+@pytest.mark.parametrize(
+    ("frame", "message"),
+    [
+        (np.zeros((4, 6, 3), np.float32), "camera head: expected a uint8 image, got float32"),
+        ([[1]], "camera head: expected a uint8 image, got list"),
+        (np.zeros((6, 4, 3), np.uint8), r"shape \(4, 6, 3\), got \(6, 4, 3\)"),
+        (np.zeros((4, 6), np.uint8), r"shape \(4, 6, 3\), got \(4, 6\)"),
+    ],
+)
+def test_what_is_no_camera_frame(frame, message):
+    with pytest.raises(ObservationError, match=message):
+        images.check_frame("head", frame, height=4, width=6)
