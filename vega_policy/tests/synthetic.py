@@ -1,7 +1,7 @@
 """Small made-up stand-ins: a dataset in the recorder's format, a recipe, a policy, a checkpoint.
 
-In the dataset a red square on the head camera's floor decides where the right arm goes, so there is something to
-learn; the ground truth is a floor 1 m away with the square 10 cm above it.
+In the dataset a red square before the head camera decides where the right arm goes, so there is
+something to learn; the ground truth is a floor 1 m away with the square 10 cm above it.
 """
 
 import json

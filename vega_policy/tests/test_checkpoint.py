@@ -1,0 +1,148 @@
+import json
+import shutil
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from vega_policy import checkpoint
+from vega_policy.errors import CheckpointError
+from vega_policy.tests import synthetic
+
+KEY = "language_model.model.layers.0.self_attn.q_proj.weight"
+
+
+@pytest.fixture
+def copy(saved, tmp_path):
+    return shutil.copytree(saved, tmp_path / "checkpoint")
+
+
+def change_weights(path, change):
+    state = load_file(path)
+    change(state)
+    save_file(state, path)
+
+
+def test_files_and_names_of_the_public_layout(saved):
+    names = {path.name for path in saved.iterdir()}
+    assert names == {
+        "policy.yaml",
+        "config.json",
+        "model.safetensors",
+        "film.safetensors",
+        "action_head.safetensors",
+        "proprio_projector.safetensors",
+        "align_projector.safetensors",
+        "dataset_statistics.json",
+        "tokenizer.json",
+    }
+    model = load_file(saved / "model.safetensors")
+    assert {key.split(".")[0] for key in model} == {
+        "vision_backbone",
+        "projector",
+        "language_model",
+    }
+    assert "vision_backbone.featurizer.blocks.0.ls1.scale_factor" in model
+    film = load_file(saved / "film.safetensors")
+    assert "vision_backbone.fused_featurizer.blocks.1.shift.bias" in film
+    assert len(film) == 2 * 2 * 4  # towers, computed blocks, weights and biases
+    assert "model.mlp_resnet_blocks.1.ffn.1.weight" in load_file(saved / "action_head.safetensors")
+    statistics = json.loads((saved / "dataset_statistics.json").read_text())
+    assert set(statistics) == {"close_laptop"}
+    assert set(statistics["close_laptop"]) == {"action", "proprio"}
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_what_was_saved_is_loaded(saved, tmp_path, dtype):
+    loaded = checkpoint.load(saved)
+    policy = loaded.policy.to_compute_dtype(dtype)
+    checkpoint.save(tmp_path / "again", policy, loaded.contract, saved / "tokenizer.json")
+    again = checkpoint.load(tmp_path / "again")
+    assert again.contract == loaded.contract
+    assert again.policy.compute_dtype == dtype
+    assert not again.policy.training
+    for name, value in policy.state_dict().items():
+        assert torch.equal(again.policy.state_dict()[name], value), name
+
+
+def test_saving_replaces_the_whole_folder(saved, tmp_path):
+    target = tmp_path / "checkpoint"
+    target.mkdir()
+    (target / "old").write_text("")
+    loaded = checkpoint.load(saved)
+    checkpoint.save(target, loaded.policy, loaded.contract, saved / "tokenizer.json")
+    assert not (target / "old").exists()
+    assert [path.name for path in tmp_path.iterdir()] == ["checkpoint"]
+
+
+def test_a_missing_weight_is_named(copy):
+    change_weights(copy / "model.safetensors", lambda state: state.pop(KEY))
+    with pytest.raises(CheckpointError, match=f"missing {KEY}"):
+        checkpoint.load(copy)
+
+
+def test_a_superfluous_weight_is_named(copy):
+    extra = {"extra.weight": torch.zeros(1)}
+    change_weights(copy / "action_head.safetensors", lambda state: state.update(extra))
+    with pytest.raises(CheckpointError, match=r"unexpected action_head\.extra\.weight"):
+        checkpoint.load(copy)
+
+
+def test_a_weight_of_another_shape_is_named(copy):
+    extra = {KEY: torch.zeros(3, 4)}
+    change_weights(copy / "model.safetensors", lambda state: state.update(extra))
+    with pytest.raises(CheckpointError, match=rf"{KEY} has shape \(3, 4\), expected \(32, 32\)"):
+        checkpoint.load(copy)
+
+
+def test_many_problems_are_counted(copy):
+    save_file({KEY: torch.zeros(32, 32)}, copy / "model.safetensors")
+    with pytest.raises(CheckpointError, match=r"and \d+ more"):
+        checkpoint.load(copy)
+
+
+@pytest.mark.parametrize("name", ["model", "film", "action_head", "proprio_projector"])
+def test_a_missing_or_truncated_file_is_named(copy, name):
+    path = copy / f"{name}.safetensors"
+    path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(CheckpointError, match=rf"{name}\.safetensors is truncated or corrupt"):
+        checkpoint.load(copy)
+    path.unlink()
+    with pytest.raises(CheckpointError, match=rf"{name}\.safetensors is missing"):
+        checkpoint.load(copy)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ('"chunk": 5', '"chunk": 8', "chunk: config.json has 8, policy.yaml has 5"),
+        ('"per_step"', '"per_dim"', "action_tokens: config.json has per_dim"),
+        ('"views": 3', '"views": 2', "number of cameras: config.json has 2"),
+        ('"vocab_size": 512', '"vocab_size": 400', "embed_tokens"),
+        ('"chunk": 5', '"chunk": "many"', "config.json is malformed"),
+    ],
+)
+def test_sizes_that_contradict_the_rest_are_refused(copy, old, new, message):
+    path = copy / "config.json"
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+    with pytest.raises(CheckpointError, match=message):
+        checkpoint.load(copy)
+
+
+def test_missing_sizes_and_damaged_tokenizer(copy):
+    (copy / "tokenizer.json").write_text("{")
+    with pytest.raises(CheckpointError, match="no readable tokenizer"):
+        checkpoint.load(copy)
+    (copy / "config.json").unlink()
+    with pytest.raises(CheckpointError, match=r"has no config.json"):
+        checkpoint.load(copy)
+
+
+def test_a_tokenizer_larger_than_the_embedding_table_is_refused(tmp_path):
+    sizes = "{dim: 32, ffn: 48, layers: 2, heads: 2, vocab_size: 400, max_positions: 512}"
+    recipe = synthetic.small_recipe(f"model.llm={sizes}")
+    folder = synthetic.write_checkpoint(tmp_path / "checkpoint", recipe)
+    with pytest.raises(CheckpointError, match="tokenizer has 462 tokens, the model 400"):
+        checkpoint.load(folder)
