@@ -17,6 +17,7 @@ from rclpy.timer import Timer
 from sensor_msgs.msg import JointState
 from vega_msgs.msg import ActionChunk, ArmCommand, ArmStatus, ArmTarget, GateState
 from vega_runtime import diagnostics, node, qos
+from vega_runtime.joints import NamedJoints
 from vega_runtime.lifecycle import LifecycleNode
 from vega_runtime.parameters import declare, parameter
 
@@ -74,7 +75,14 @@ class GateNode(LifecycleNode):
             )
             for arm, place in config.arms.items()
         }
+        self._joints = {
+            arm: NamedJoints(f"{arm} arm", self._names[place], self._misnamed)
+            for arm, place in config.arms.items()
+        }
         self._connect()
+
+    def _misnamed(self, text: str) -> None:
+        self.get_logger().error(text)
 
     def _connect(self) -> None:
         self._commands: dict[str, Publisher] = {}
@@ -148,8 +156,11 @@ class GateNode(LifecycleNode):
         return now_s if self._simulated else time.monotonic()
 
     def _on_state(self, arm: str, message: JointState) -> None:
+        positions = self._joints[arm].positions(message)
+        if positions is None:
+            return
         stamp_s = messages.seconds(message.header.stamp)
-        self._ready_gate().feedback.observe(arm, message.position, self._watch_s(stamp_s))
+        self._ready_gate().feedback.observe(arm, positions, self._watch_s(stamp_s))
 
     def _on_status(self, arm: str, message: ArmStatus) -> None:
         self._ready_gate().feedback.set_enabled(arm, message.enabled, message.text)

@@ -33,7 +33,12 @@ class FakeRunner:
     actions: np.ndarray | None = None
 
     def __init__(self):
-        self.contract = SimpleNamespace(recipe="fake", chunk=25, check_against=self._check)
+        self.contract = SimpleNamespace(
+            recipe="fake",
+            chunk=25,
+            tasks={"close_laptop": "close the laptop"},
+            check_against=self._check,
+        )
         self.seen = []
 
     def _check(self, hardware):
@@ -73,7 +78,8 @@ class Cell:
     def _publish(self):
         now = self.node.get_clock().now().to_msg()
         for arm, publisher in self._joint_states.items():
-            message = JointState(position=list(HARDWARE.arms[arm].home))
+            names = list(HARDWARE.arms[arm].joint_names)
+            message = JointState(name=names, position=list(HARDWARE.arms[arm].home))
             message.header.stamp = now
             publisher.publish(message)
         for shade, (name, publisher) in enumerate(self._cameras.items()):

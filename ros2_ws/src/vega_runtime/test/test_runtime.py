@@ -5,8 +5,10 @@ import pytest
 import rclpy
 from builtin_interfaces.msg import Time
 from rclpy.parameter import Parameter
+from sensor_msgs.msg import JointState
 from vega_runtime import images
 from vega_runtime.diagnostics import RateMeter
+from vega_runtime.joints import NamedJoints
 from vega_runtime.parameters import ParameterError, declare, parameter
 
 
@@ -64,3 +66,15 @@ def test_rate_is_measured_between_events():
     for tick in range(11):
         meter.add(tick * 0.1)
     assert meter.hz == pytest.approx(10.0)
+
+
+def test_joint_states_of_another_arm_are_not_used_and_reported_once():
+    said = []
+    joints = NamedJoints("left arm", ["left_joint1", "left_gripper"], said.append)
+    good = JointState(name=["left_joint1", "left_gripper"], position=[0.1, 0.02])
+    swapped = JointState(name=["right_joint1", "right_gripper"], position=[0.3, 0.04])
+    assert list(joints.positions(good)) == [0.1, 0.02]
+    assert joints.positions(swapped) is None
+    assert joints.positions(swapped) is None
+    assert len(said) == 1
+    assert "expected left_joint1, left_gripper" in said[0]
