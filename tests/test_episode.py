@@ -103,10 +103,20 @@ def test_an_unknown_task_is_refused_before_anything_starts(tmp_path):
         assert not (tmp_path / "run").exists()
 
 
-def test_a_robot_that_is_not_there_yet_is_refused(tmp_path):
-    with launched("robot:=real", f"output:={tmp_path}") as system:
+@pytest.mark.parametrize(
+    ("argument", "says"),
+    [
+        ("robot:=real", "robot:=real is not part of this version yet"),
+        ("seed:=-1", "seed:=-1: expected a whole number"),
+        ("checkpoint:=/nowhere", "checkpoint:=/nowhere: expected a folder with a policy.yaml"),
+    ],
+)
+def test_an_argument_that_cannot_work_is_refused_before_anything_starts(
+    checkpoint, tmp_path, argument, says
+):
+    with launched(f"checkpoint:={checkpoint}", argument, f"output:={tmp_path}") as system:
         assert system.wait() != 0
-        assert system.count("robot:=real is not part of this version yet") == 1, system.text
+        assert system.count(says) == 1, system.text
         assert system.count("process started") == 0
 
 

@@ -15,11 +15,13 @@ from launch.actions import DeclareLaunchArgument, GroupAction
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import PushRosNamespace
 from vega_bringup.launch_parts import (
+    checkpoint_problem,
     declare,
     end_with,
     environment,
     include,
     log_to,
+    refuse_if,
     require,
     stack_node,
 )
@@ -52,6 +54,7 @@ def generate_launch_description() -> LaunchDescription:
             ),
             *declare("namespace", "log_level"),
             *environment(),
+            refuse_if(checkpoint_problem),
             *log_to(output),
             include("robot.launch.py", "task", "robot", "variant", "seed", "namespace"),
             require(policy, "the gate holds the arms; shutting down"),

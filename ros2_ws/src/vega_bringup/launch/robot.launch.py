@@ -6,12 +6,12 @@ from launch import LaunchContext, LaunchDescription
 from launch.actions import GroupAction
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import PushRosNamespace
-from vega_bringup.launch_parts import declare, refuse_unless, require, stack_node
+from vega_bringup.launch_parts import declare, refuse_if, require, seed_problem, stack_node
 
 _HERE = ("sim",)
 
 
-def _only_what_is_there(context: LaunchContext) -> str | None:
+def _not_there_yet(context: LaunchContext) -> str | None:
     robot = LaunchConfiguration("robot").perform(context)
     if robot in _HERE:
         return None
@@ -25,7 +25,8 @@ def generate_launch_description() -> LaunchDescription:
     return LaunchDescription(
         [
             *declare("task", "robot", "variant", "seed", "namespace", "log_level"),
-            refuse_unless(_only_what_is_there),
+            refuse_if(_not_there_yet),
+            refuse_if(seed_problem),
             require(twin, "nobody obeys commands any more; shutting down"),
             require(gate, "the arms hold where they are; shutting down"),
             GroupAction([PushRosNamespace(LaunchConfiguration("namespace")), twin, gate]),

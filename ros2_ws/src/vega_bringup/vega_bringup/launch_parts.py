@@ -155,11 +155,25 @@ def _fail(text: str) -> OpaqueFunction:
     return OpaqueFunction(function=fail)
 
 
-def refuse_unless(check: Callable[[LaunchContext], str | None]) -> OpaqueFunction:
-    """Refuses to launch with the sentence that `check` returns, if any; put it before the nodes."""
+def seed_problem(context: LaunchContext) -> str | None:
+    """What is wrong with the argument `seed`, if anything."""
+    seed = LaunchConfiguration("seed").perform(context)
+    return None if seed.isdecimal() else f"seed:={seed}: expected a whole number, 0 or more"
+
+
+def checkpoint_problem(context: LaunchContext) -> str | None:
+    """What is wrong with the argument `checkpoint`, as far as can be seen without loading it."""
+    folder = LaunchConfiguration("checkpoint").perform(context)
+    if Path(folder, "policy.yaml").is_file():
+        return None
+    return f"checkpoint:={folder}: expected a folder with a policy.yaml, as training writes it"
+
+
+def refuse_if(problem_of: Callable[[LaunchContext], str | None]) -> OpaqueFunction:
+    """Refuses to launch with the sentence that `problem_of` returns; put it before the nodes."""
 
     def refuse(context: LaunchContext) -> None:
-        problem = check(context)
+        problem = problem_of(context)
         if problem:
             raise RuntimeError(problem)
 

@@ -81,7 +81,7 @@ def test_jitter_is_the_distance_from_the_nominal_period():
         ),
         (
             ending(Outcome.ABORTED, "time has stood still for 10 s", 0.0, 0.0),
-            "RESULT close_laptop (easy, seed 0): aborted after 0.0 s "
+            "RESULT close_laptop (easy, seed 0): aborted before it started "
             "(time has stood still for 10 s), 161 policy steps -> runs/a",
         ),
     ],

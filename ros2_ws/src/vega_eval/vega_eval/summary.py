@@ -92,18 +92,13 @@ def jitter_ms(times_s: Sequence[float], rate_hz: float) -> list[float]:
 def result_line(ending: Ending, policy_steps: int, folder: str) -> str:
     """The one line that an episode ends with."""
     scene = ending.scene
-    how = {
-        Outcome.SUCCESS: f"success after {ending.sim_s:.1f} s",
-        Outcome.FAILURE: f"failure after {ending.sim_s:.1f} s",
-        Outcome.ABORTED: f"aborted after {ending.sim_s:.1f} s",
-        Outcome.INTERRUPTED: f"interrupted after {ending.sim_s:.1f} s",
-    }[ending.outcome]
+    when = f"after {ending.sim_s:.1f} s" if ending.sim_s > 0 else "before it started"
     reason = f" ({ending.reason})" if ending.reason else ""
     factor = real_time_factor(ending)
     speed = f", real-time factor {factor:.2f}" if factor is not None else ""
     return (
-        f"RESULT {scene.task} ({scene.variant}, seed {scene.seed}): {how}{reason}, "
-        f"{policy_steps} policy steps{speed} -> {folder}"
+        f"RESULT {scene.task} ({scene.variant}, seed {scene.seed}): "
+        f"{ending.outcome.value} {when}{reason}, {policy_steps} policy steps{speed} -> {folder}"
     )
 
 

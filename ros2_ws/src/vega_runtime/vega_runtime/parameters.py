@@ -91,9 +91,15 @@ def _declare_one(node: Node, field: dataclasses.Field[Any], hint: Any) -> Any:
         ParameterUninitializedException,
     ) as error:
         given = node._parameter_overrides[field.name].value
-        bounds = f" between {low} and {high}" if low is not None or high is not None else ""
+        bounds = _in_words(low, high)
         raise ParameterError(
             f"parameter '{field.name}' of node {node.get_name()}: expected "
             f"{getattr(hint, '__name__', hint)}{bounds}, got {given!r}"
         ) from error
     return tuple(value) if isinstance(field.default, tuple) else value
+
+
+def _in_words(low: float | None, high: float | None) -> str:
+    if low is None:
+        return "" if high is None else f" of at most {high}"
+    return f" of at least {low}" if high is None else f" between {low} and {high}"
