@@ -26,7 +26,7 @@ from vega_policy.training.resume import RECIPE_FILE
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command line; returns the exit code."""
-    arguments = _parser().parse_args(argv)
+    arguments = _parser().parse_intermixed_args(argv)
     try:
         return _train(arguments)
     except (PolicyError, hw_config.ConfigError) as error:
