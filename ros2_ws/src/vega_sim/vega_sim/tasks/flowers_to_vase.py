@@ -23,24 +23,28 @@ from vega_sim.world import World
 
 SIDES = {"left": 1.0, "right": -1.0}  # and the direction of y there
 STEM_LENGTH, STEM_RADIUS = 0.24, 0.004  # m; a flower's origin is its cut end, z runs up the stem
-VASE_HEIGHT, MOUTH_RADIUS, WALL = 0.115, 0.022, 0.004  # radius inside, m
+VASE_HEIGHT, MOUTH_RADIUS, WALL = 0.115, 0.022, 0.008  # radius inside, m
 VASE_XY = (0.62, 0.0)
 STAND_XY = (0.45, 0.23)  # of the left one
 LEAN = math.radians(40.0)  # of a stem in its stand, from level
 FORK, STAND_FLOOR = 0.18, 0.012  # where a stand holds the stem, from its end; height of that end
 
 INSIDE_M = 0.03
-UPRIGHT = math.cos(math.radians(45.0))
+UPRIGHT = math.cos(math.radians(45.0))  # least height of a unit vector
 VASE_UPRIGHT = math.cos(math.radians(8.0))
 STILL = (0.05, 1.0)  # m/s, rad/s
 
 _GRIP = 0.125  # where the stem is taken, from its end
 _TIP_BEYOND = 0.010  # finger tips past the stem
-_STEEPEST = math.radians(100.0)  # of the hand when it takes a stem
-_OPEN, _RELEASE, _CLOSED = 0.055, 0.045, 0.003
+_STEEPEST = math.radians(90.0)  # of the hand when it takes a stem
+_OPEN, _CLOSED = 0.065, 0.003
+# Wide at first, so that the stem falls without a finger; then as the other stem leaves room.
+_RELEASE = {"left": 0.065, "right": 0.028}
 _HAND_PITCH = math.radians(25.0)  # of the hand when the stem is upright: level is out of reach
 _PITCHES = (math.radians(4.0), math.radians(60.0))  # what the wrist allows there
-_OUTWARDS = math.radians(7.0)  # a flower is let go leaning to its arm's side
+# A flower is let go leaning ahead and to its arm's side: there no finger of the other arm comes.
+_OUTWARDS = math.radians(8.0)
+_OFF_MIDDLE = 0.005  # of the mouth, to its arm's side, so that both find room
 _AT_NECK = ("over", "lower", "open", "away")
 
 _GREEN, _LEAF, _HEART = (0.20, 0.48, 0.16), (0.30, 0.62, 0.22), (0.42, 0.24, 0.08)
@@ -198,9 +202,10 @@ class Scene(Task):
         def stem(depth: float, aside: float = 0.0) -> Aim:
             """The stem's end so deep in the vase, or so far beside it."""
             vase = world.pose("vase")
-            up = np.array([0.0, sign * math.sin(_OUTWARDS), math.cos(_OUTWARDS)])
+            aslant = math.sin(_OUTWARDS) * np.array([0.8, sign * 0.6, 0.0])
+            up = aslant + np.array([0.0, 0.0, math.cos(_OUTWARDS)])
             mouth = vase[:3, 3] + VASE_HEIGHT * vase[:3, 2]
-            start = mouth + np.array([-0.3 * aside, sign * aside, 0.0])
+            start = mouth + np.array([-0.3 * aside, sign * (aside + _OFF_MIDDLE), 0.0])
             return _stem_aim(world, side, start - depth * up, up)
 
         def beside() -> Aim:
@@ -219,7 +224,7 @@ class Scene(Task):
             pose = lowered().pose
             assert pose is not None
             forward, left, up = -0.10 * pose[:3, 0]
-            return replace(lowered().shifted(up + 0.02, forward, left), opening_m=_RELEASE)
+            return replace(lowered().shifted(up + 0.02, forward, left), opening_m=_RELEASE[side])
 
         return [
             *pick(
@@ -249,12 +254,12 @@ class Scene(Task):
                 "lower",
                 lowered,
                 reach=0.008,
-                speed=0.14,
+                speed=0.10,
                 abort=lost,
                 timeout_s=2.5,
                 otherwise="turn",
             ),
-            Phase("open", lambda: replace(lowered(), opening_m=_RELEASE), pause_s=0.35),
+            Phase("open", lambda: replace(lowered(), opening_m=_RELEASE[side]), pause_s=0.5),
             Phase("away", back, reach=0.03),
             Phase("look", None, skip=inside, abort=lambda: True, otherwise="above"),
             Phase.home(),
@@ -337,7 +342,7 @@ def _build_stand(spec: mujoco.MjSpec, name: str) -> None:
     bar_z = fork_z - (STEM_RADIUS + 0.004) / math.cos(LEAN)
     top = bar_z + 0.022
     boxes = {
-        "floor": ((fork_x / 2 - 0.006, 0, 0.004), (fork_x / 2 + 0.022, 0.030, 0.004)),
+        "floor": ((fork_x / 2 - 0.006, 0, 0.004), (fork_x / 2 + 0.022, 0.034, 0.004)),
         "stop": ((-0.012, 0, 0.013), (0.006, 0.014, 0.013)),
         "post_left": ((fork_x, 0.012, top / 2), (0.005, 0.004, top / 2)),
         "post_right": ((fork_x, -0.012, top / 2), (0.005, 0.004, top / 2)),
@@ -348,7 +353,7 @@ def _build_stand(spec: mujoco.MjSpec, name: str) -> None:
             shapes.BOX,
             size,
             _WOOD,
-            mass=0.5 if part == "floor" else 0.03,
+            mass=1.0 if part == "floor" else 0.03,
             pos=pos,
             name=f"{name}_{part}",
         ).friction = (1.0, 0.005, 0.0001)
