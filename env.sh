@@ -21,6 +21,15 @@ if [ -z "${ROS_DISTRO:-}" ] || [ "${VEGA_ROS:-}" = wheels ]; then
         *":$VIRTUAL_ENV:"*) ;;
         *) export AMENT_PREFIX_PATH="$VIRTUAL_ENV${AMENT_PREFIX_PATH:+:$AMENT_PREFIX_PATH}" ;;
     esac
+else
+    # A sourced `ros2` runs the system's Python, which must find what the launch files import.
+    for _vega_path in "$VIRTUAL_ENV"/lib/python3*/site-packages "$_vega_root"; do
+        case ":${PYTHONPATH:-}:" in
+            *":$_vega_path:"*) ;;
+            *) export PYTHONPATH="${PYTHONPATH:+$PYTHONPATH:}$_vega_path" ;;
+        esac
+    done
+    unset _vega_path
 fi
 if [ -n "${ZSH_VERSION:-}" ]; then
     . "$_vega_root/ros2_ws/install/local_setup.zsh"
