@@ -75,7 +75,7 @@ class PolicyNode(LifecycleNode):
             name: diagnostics.RateMeter(60) for name in self._hardware.cameras
         }
         # What is wrong with joint states is the gate's to report.
-        self._joints = {
+        self._joints: dict[str, NamedJoints] = {
             name: NamedJoints(f"{name} arm", arm.joint_names)
             for name, arm in self._hardware.arms.items()
         }
