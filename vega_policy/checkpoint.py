@@ -37,6 +37,7 @@ ALIGN_FILE = "align_projector.safetensors"
 SIDE_MODULES = ("action_head", "proprio_projector")
 _FILM_KEY = re.compile(r"^vision_backbone\..*\.blocks\.\d+\.(scale|shift)\.(weight|bias)$")
 _NAMED_AT_ONCE = 8
+_READABLE = 0o644
 
 
 class LoadedPolicy(NamedTuple):
@@ -103,6 +104,7 @@ def save(
 
 def _write_weights(path: Path, state: Mapping[str, Tensor]) -> None:
     save_file({key: value.detach().cpu().contiguous() for key, value in state.items()}, path)
+    path.chmod(_READABLE)  # safetensors leaves the file to its owner alone
 
 
 def load(directory: Path, device: str = "cpu") -> LoadedPolicy:

@@ -35,7 +35,8 @@ def export(source: Path, out: Path) -> list[str]:
     if out.exists():
         raise CheckpointError(f"{out} exists already: choose another folder, or remove it first")
     try:
-        shutil.copytree(source, out, ignore=shutil.ignore_patterns(*TRAINING_ONLY))
+        ignored = shutil.ignore_patterns(*TRAINING_ONLY)
+        shutil.copytree(source, out, ignore=ignored, copy_function=shutil.copyfile)
     except (OSError, shutil.Error) as error:
         raise CheckpointError(f"cannot write {out}: {error}") from None
     return sorted(path.name for path in out.iterdir())

@@ -75,6 +75,10 @@ def test_saving_replaces_the_whole_folder(saved, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["checkpoint"]
 
 
+def test_others_may_read_it(saved):
+    assert all(path.stat().st_mode & 0o044 == 0o044 for path in saved.glob("*.safetensors"))
+
+
 def test_a_missing_weight_is_named(copy):
     change_weights(copy / "model.safetensors", lambda state: state.pop(KEY))
     with pytest.raises(CheckpointError, match=f"missing {KEY}"):
