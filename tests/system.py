@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import itertools
 import os
 import re
 import signal
@@ -17,6 +16,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import rclpy
+from domains import leased_domain
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.parameter import Parameter
@@ -27,12 +27,6 @@ from vega_runtime import qos
 T = TypeVar("T")
 PATIENCE_S = 90.0
 _MARK = "VEGA_TEST_RUN"
-_numbers = itertools.count()
-
-
-def fresh_domain() -> int:
-    """A ROS domain that no other test of this run uses."""
-    return 1 + (7 * os.getpid() + next(_numbers)) % 55
 
 
 class Launched:
@@ -209,11 +203,12 @@ class Probe:
 def launched(*arguments: str, environment: dict[str, str] | None = None) -> Iterator[Launched]:
     """`ros2 launch vega_bringup policy.launch.py` with these arguments; nothing of it survives."""
     command = ["vega_bringup", "policy.launch.py", *arguments]
-    system = Launched(command, fresh_domain(), environment or {})
-    try:
-        yield system
-    finally:
-        system.clean_up()
+    with leased_domain() as domain:
+        system = Launched(command, domain, environment or {})
+        try:
+            yield system
+        finally:
+            system.clean_up()
 
 
 @contextlib.contextmanager

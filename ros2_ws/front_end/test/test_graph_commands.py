@@ -1,6 +1,5 @@
 """The commands that look at running nodes, against real ones."""
 
-import os
 import re
 import signal
 import subprocess
@@ -10,12 +9,6 @@ from pathlib import Path
 import pytest
 
 HERE = Path(__file__).resolve().parent
-PROFILE = HERE.parents[1] / "src" / "vega_runtime" / "config" / "fastdds_loopback.xml"
-GRAPH = {
-    "ROS_DOMAIN_ID": str(60 + os.getpid() % 40),
-    "ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST",
-    "FASTRTPS_DEFAULT_PROFILES_FILE": str(PROFILE),
-}
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +16,6 @@ def robot():
     """The process of the nodes; its output is for the test that makes it print."""
     with subprocess.Popen(
         [sys.executable, HERE / "robot_node.py"],
-        env={**os.environ, **GRAPH},
         stdout=subprocess.PIPE,
         text=True,
     ) as process:
@@ -37,7 +29,7 @@ def commands(ros2, robot):
     """Run commands side by side to their ends and return their exit codes and outputs."""
 
     def run(*command_lines):
-        started = [ros2(*line, **GRAPH) for line in command_lines]
+        started = [ros2(*line) for line in command_lines]
         return [(one.wait(), one.text) for one in started]
 
     return run
@@ -113,7 +105,7 @@ def test_echo_shows_a_field_and_the_last_message_of_a_latched_topic(commands):
 
 
 def test_hz_measures_until_it_is_interrupted(ros2, robot):
-    run = ros2("topic", "hz", "-w", "20", "/left/joint_states", **GRAPH)
+    run = ros2("topic", "hz", "-w", "20", "/left/joint_states")
     rate = run.wait_for(r"^average rate: (\d+\.\d{3})$")
     assert float(rate[1]) > 1.0
     run.wait_for(r"^\tmin: \d\.\d+s max: \d\.\d+s std dev: \d\.\d{5}s window: \d+$")

@@ -187,7 +187,6 @@ def test_launch_and_run_by_package(ros2, package, launch_file):
 
 NODE = """
 import os, sys
-os.environ["ROS_DOMAIN_ID"] = "77"
 import rclpy
 from rclpy.node import Node
 rclpy.init()

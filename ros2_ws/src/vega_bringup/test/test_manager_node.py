@@ -9,7 +9,6 @@ import subprocess
 import sys
 import threading
 import time
-from pathlib import Path
 
 import pytest
 import rclpy
@@ -18,7 +17,6 @@ from std_srvs.srv import Trigger
 from vega_runtime.lifecycle import LifecycleNode, TransitionError
 
 WAIT_S = 30.0
-PROFILE = Path(__file__).parents[2] / "vega_runtime" / "config" / "fastdds_loopback.xml"
 
 
 class Part(LifecycleNode):
@@ -47,7 +45,7 @@ class Part(LifecycleNode):
 class Cell:
     """Two nodes on a spinning thread, and the manager that is started over them."""
 
-    def __init__(self, domain):
+    def __init__(self):
         self.calls = []
         self.first, self.second = Part("first", self.calls), Part("second", self.calls)
         self.node = rclpy.create_node("cell")
@@ -55,7 +53,6 @@ class Cell:
         for node in (self.first, self.second, self.node):
             self.executor.add_node(node)
         threading.Thread(target=self.executor.spin, daemon=True).start()
-        self.domain = domain
         self.manager = None
 
     def start(self):
@@ -65,7 +62,7 @@ class Cell:
                 "from vega_bringup.manager_node import main; main()",
                 *("--ros-args", "-p", "nodes:=[first, second]"),
             ],
-            env={**os.environ, "ROS_DOMAIN_ID": str(self.domain), "PYTHONPATH": ":".join(sys.path)},
+            env={**os.environ, "PYTHONPATH": ":".join(sys.path)},
             stderr=subprocess.STDOUT,
             stdout=subprocess.PIPE,
             text=True,
@@ -102,11 +99,9 @@ class Cell:
 
 
 @pytest.fixture
-def cell(monkeypatch):
-    monkeypatch.setenv("FASTRTPS_DEFAULT_PROFILES_FILE", str(PROFILE))
-    domain = 100 + os.getpid() % 100
-    rclpy.init(args=[], domain_id=domain)
-    cell = Cell(domain)
+def cell():
+    rclpy.init(args=[])
+    cell = Cell()
     yield cell
     cell.close()
     rclpy.shutdown()

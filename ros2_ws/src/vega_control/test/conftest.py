@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -96,10 +95,3 @@ def rig() -> Rig:
 def steady_rows(rig: Rig) -> Callable[[int], np.ndarray]:
     """Rows that ask for where the arms are."""
     return lambda steps: np.tile(rig.positions, (steps, 1))
-
-
-@pytest.fixture(scope="session")
-def loopback_profile() -> Path:
-    """The DDS profile that keeps traffic on this machine."""
-    packages = Path(__file__).resolve().parents[2]
-    return packages / "vega_runtime" / "config" / "fastdds_loopback.xml"

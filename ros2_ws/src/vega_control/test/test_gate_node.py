@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import array
-import os
 import time
 
 import numpy as np
@@ -86,9 +85,8 @@ class Cell:
 
 
 @pytest.fixture
-def cell(monkeypatch, loopback_profile):
-    monkeypatch.setenv("FASTRTPS_DEFAULT_PROFILES_FILE", str(loopback_profile))
-    rclpy.init(args=[], domain_id=100 + os.getpid() % 100)
+def cell():
+    rclpy.init(args=[])
     cell = Cell()
     yield cell
     cell.close()

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import time
-from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -23,7 +21,6 @@ from vega_policy.inference import ActionChunk as PolicyChunk
 
 WAIT_S = 30.0
 HARDWARE = hw_config.load()
-PROFILE = Path(__file__).parents[2] / "vega_runtime" / "config" / "fastdds_loopback.xml"
 
 
 class FakeRunner:
@@ -108,11 +105,8 @@ def runner(monkeypatch):
 
 
 @pytest.fixture
-def cell(monkeypatch, runner):
-    monkeypatch.setenv("FASTRTPS_DEFAULT_PROFILES_FILE", str(PROFILE))
-    rclpy.init(
-        args=["--ros-args", "-p", "checkpoint:=somewhere"], domain_id=100 + os.getpid() % 100
-    )
+def cell(runner):
+    rclpy.init(args=["--ros-args", "-p", "checkpoint:=somewhere"])
     cell = Cell(policy_node.PolicyNode())
     yield cell
     cell.close()

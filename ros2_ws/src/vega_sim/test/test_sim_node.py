@@ -1,8 +1,6 @@
 """The sim node over real topics in one process: what the drivers will publish, and its services."""
 
-import os
 import time
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -21,7 +19,6 @@ import hw_config
 WAIT_S = 60.0
 HARDWARE = hw_config.load()
 HEAD = HARDWARE.cameras["head"]
-PROFILE = Path(__file__).parents[2] / "vega_runtime" / "config" / "fastdds_loopback.xml"
 
 
 class Desk:
@@ -73,9 +70,7 @@ class Desk:
 
 @pytest.fixture(scope="module")
 def ros():
-    os.environ.setdefault("FASTRTPS_DEFAULT_PROFILES_FILE", str(PROFILE))
-    os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
-    rclpy.init(domain_id=56)
+    rclpy.init()
     yield
     rclpy.shutdown()
 
