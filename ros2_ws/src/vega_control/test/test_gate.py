@@ -155,6 +155,19 @@ def test_a_disabled_arm_is_commanded_where_it_is_so_that_enabling_does_not_jump(
     assert command.positions[0] == pytest.approx(-0.6)
 
 
+def test_an_arm_disabled_again_between_two_periods_is_held_again(rig, steady_rows):
+    rig.accept(steady_rows(25))
+    rig.tick()
+    rig.gate.feedback.set_enabled("left", False, "motor 3 too hot")
+    rig.tick()
+    rig.gate.feedback.set_enabled("left", True)
+    assert rig.accept(steady_rows(25), 2) is None
+    rig.gate.feedback.set_enabled("left", False, "motor 3 too hot")
+    rig.tick()
+    assert rig.gate.mode is Mode.HOLD
+    assert "disabled" in rig.gate.reason
+
+
 def test_an_arm_that_does_not_follow_is_held_where_it_is(rig, steady_rows):
     rig.accept(steady_rows(25))
     rig.tick()

@@ -212,7 +212,9 @@ class Gate:
 
     def _settle_mode(self, problem: str | None, now_s: float) -> None:
         if problem is not None:
-            if problem != self._problem:
+            # The same problem may have gone and come back between two periods, with a chunk
+            # accepted in between: executing never goes on with a problem.
+            if problem != self._problem or self.mode is Mode.EXECUTING:
                 self._problem = problem
                 self._hold("error", problem, now_s)
             for place in self.feedback.disabled_arms:
