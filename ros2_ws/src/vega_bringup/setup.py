@@ -12,7 +12,10 @@ setup(
         ("share/vega_bringup/launch", sorted(glob("launch/*.py"))),
         ("share/vega_bringup/params", sorted(glob("params/*.yaml"))),
     ],
-    entry_points={"console_scripts": ["manager_node = vega_bringup.manager_node:main"]},
+    entry_points={
+        "console_scripts": ["manager_node = vega_runtime.start:main"],
+        "vega_runtime.nodes": ["manager_node = vega_bringup.manager_node:main"],
+    },
     install_requires=["setuptools"],
     zip_safe=True,
     maintainer="VEGA maintainers",

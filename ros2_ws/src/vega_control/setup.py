@@ -8,7 +8,10 @@ setup(
         ("share/ament_index/resource_index/packages", ["resource/vega_control"]),
         ("share/vega_control", ["package.xml"]),
     ],
-    entry_points={"console_scripts": ["gate_node = vega_control.gate_node:main"]},
+    entry_points={
+        "console_scripts": ["gate_node = vega_runtime.start:main"],
+        "vega_runtime.nodes": ["gate_node = vega_control.gate_node:main"],
+    },
     install_requires=["setuptools"],
     zip_safe=True,
     maintainer="VEGA maintainers",

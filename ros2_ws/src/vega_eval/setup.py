@@ -8,7 +8,10 @@ setup(
         ("share/ament_index/resource_index/packages", ["resource/vega_eval"]),
         ("share/vega_eval", ["package.xml"]),
     ],
-    entry_points={"console_scripts": ["episode_node = vega_eval.episode_node:main"]},
+    entry_points={
+        "console_scripts": ["episode_node = vega_runtime.start:main"],
+        "vega_runtime.nodes": ["episode_node = vega_eval.episode_node:main"],
+    },
     install_requires=["setuptools"],
     zip_safe=True,
     maintainer="VEGA maintainers",

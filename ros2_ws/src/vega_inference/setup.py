@@ -8,7 +8,10 @@ setup(
         ("share/ament_index/resource_index/packages", ["resource/vega_inference"]),
         ("share/vega_inference", ["package.xml"]),
     ],
-    entry_points={"console_scripts": ["policy_node = vega_inference.start:main"]},
+    entry_points={
+        "console_scripts": ["policy_node = vega_runtime.start:main"],
+        "vega_runtime.nodes": ["policy_node = vega_inference.policy_node:main"],
+    },
     install_requires=["setuptools"],
     zip_safe=True,
     maintainer="VEGA maintainers",

@@ -16,5 +16,8 @@ setup(
     ],
     install_requires=["setuptools"],
     zip_safe=True,
-    entry_points={"console_scripts": ["sim_node = vega_sim.sim_node:main"]},
+    entry_points={
+        "console_scripts": ["sim_node = vega_runtime.start:main"],
+        "vega_runtime.nodes": ["sim_node = vega_sim.sim_node:main"],
+    },
 )

@@ -1,6 +1,6 @@
 """What every node of the stack shares.
 
-`node.main` runs a node and shuts it down cleanly, `lifecycle` gives transitions that fail with a
-sentence, `parameters` declares a node's parameters from a dataclass, `qos` names the profiles,
-`images` and `diagnostics` fill the messages that several nodes publish.
+`start.main` loads a node, `node.main` runs it and shuts it down cleanly, `lifecycle` gives
+transitions that fail with a sentence, `parameters` declares a node's parameters from a dataclass,
+`qos` names the profiles, `images` and `diagnostics` fill the messages that several nodes publish.
 """

@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import traceback
+from collections.abc import Callable
+from functools import partial
 
+from lifecycle_msgs.srv import ChangeState
+from rclpy.impl.implementation_singleton import rclpy_implementation
 from rclpy.lifecycle import LifecycleNode as RclpyLifecycleNode
 from rclpy.lifecycle import LifecycleState, TransitionCallbackReturn
+
+_Change = Callable[[ChangeState.Request, ChangeState.Response], ChangeState.Response]
 
 
 class TransitionError(RuntimeError):
@@ -18,6 +24,12 @@ class LifecycleNode(RclpyLifecycleNode):
     What they raise ends the transition as a failure: a `TransitionError`, a `ValueError` or an
     `OSError` is logged as its one sentence, anything else is a bug and is logged whole.
     """
+
+    def __init__(self, node_name: str) -> None:
+        super().__init__(node_name)
+        for service in self.services:
+            if service.srv_type is ChangeState:
+                service.callback = partial(self._change_or_refuse, service.callback)
 
     def configure(self) -> None:
         """Opens what the node needs. Nothing moves yet."""
@@ -51,6 +63,18 @@ class LifecycleNode(RclpyLifecycleNode):
 
     def on_error(self, state: LifecycleState) -> TransitionCallbackReturn:
         return self._attempt("cleanup")
+
+    def _change_or_refuse(
+        self, change: _Change, request: ChangeState.Request, response: ChangeState.Response
+    ) -> ChangeState.Response:
+        """Refuses a transition that the present state lacks; it would end the process in rclpy."""
+        try:
+            return change(request, response)
+        except rclpy_implementation.RCLError:
+            asked = request.transition.label or f"number {request.transition.id}"
+            self.get_logger().error(f"refused transition {asked}: not possible in this state")
+            response.success = False
+            return response
 
     def _attempt(self, name: str) -> TransitionCallbackReturn:
         try:
