@@ -18,8 +18,15 @@ _Lines = dict[tuple[str, ...], int]
 
 
 def config_dir() -> Path:
-    """The folder that describes the cell: $VEGA_HW_CONFIG, or the one of this repository."""
-    return Path(os.environ.get("VEGA_HW_CONFIG") or _HERE)
+    """The folder that describes the cell: $VEGA_HW_CONFIG, or the one of this repository.
+
+    Raises:
+        ConfigError: $VEGA_HW_CONFIG is no folder with tasks.
+    """
+    folder = Path(os.environ.get("VEGA_HW_CONFIG") or _HERE)
+    if not (folder / "tasks").is_dir():
+        raise ConfigError(f"VEGA_HW_CONFIG={folder}: expected a copy of hw_config with its tasks/")
+    return folder
 
 
 def load(folder: Path | None = None) -> HardwareConfig:

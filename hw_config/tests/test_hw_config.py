@@ -48,6 +48,12 @@ def test_an_unknown_task_lists_the_valid_ones():
         hw_config.load_task("close_laptp")
 
 
+def test_a_cell_folder_that_is_not_there_is_named(monkeypatch, tmp_path):
+    monkeypatch.setenv("VEGA_HW_CONFIG", str(tmp_path / "typo"))
+    with pytest.raises(hw_config.ConfigError, match=r"VEGA_HW_CONFIG=.*typo: expected a copy"):
+        hw_config.load_task("close_laptop")
+
+
 @pytest.mark.parametrize(
     ("file", "old", "new", "says"),
     [

@@ -6,7 +6,15 @@ from launch import LaunchContext, LaunchDescription
 from launch.actions import GroupAction
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import PushRosNamespace
-from vega_bringup.launch_parts import declare, refuse_if, require, seed_problem, stack_node
+from vega_bringup.launch_parts import (
+    cell_problem,
+    declare,
+    refuse_if,
+    require,
+    second_stack,
+    seed_problem,
+    stack_node,
+)
 
 _HERE = ("sim",)
 
@@ -27,6 +35,8 @@ def generate_launch_description() -> LaunchDescription:
             *declare("task", "robot", "variant", "seed", "namespace", "log_level"),
             refuse_if(_not_there_yet),
             refuse_if(seed_problem),
+            refuse_if(cell_problem),
+            refuse_if(second_stack),
             require(twin, "nobody obeys commands any more; shutting down"),
             require(gate, "the arms hold where they are; shutting down"),
             GroupAction([PushRosNamespace(LaunchConfiguration("namespace")), twin, gate]),

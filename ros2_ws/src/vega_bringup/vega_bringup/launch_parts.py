@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
 import os
+import socket
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -30,6 +32,8 @@ ROBOTS = ("sim", "emulated", "real")
 LOG_LEVELS = ("debug", "info", "warn", "error")
 # Wall time until everything goes down: the last chunk ends and the gate brings the arms to rest.
 _HOLD_S = 2.0
+
+_held: dict[str, socket.socket] = {}
 
 _ARGUMENTS: dict[str, dict[str, Any]] = {
     "task": {
@@ -108,11 +112,18 @@ def environment() -> list[Action]:
 def log_to(folder: LaunchConfiguration) -> list[Action]:
     """Makes the run's folder and has the nodes log to `logs/` in it."""
 
-    def make(context: LaunchContext) -> None:
-        Path(folder.perform(context), "logs").mkdir(parents=True, exist_ok=True)
+    def output_problem(context: LaunchContext) -> str | None:
+        path = Path(folder.perform(context), "logs")
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            return (
+                f"output:={path.parent}: cannot be written ({error.strerror}); name another folder"
+            )
+        return None
 
     return [
-        OpaqueFunction(function=make),
+        refuse_if(output_problem),
         SetEnvironmentVariable("ROS_LOG_DIR", [folder, "/logs"]),
     ]
 
@@ -153,6 +164,48 @@ def _fail(text: str) -> OpaqueFunction:
         raise RuntimeError(text)
 
     return OpaqueFunction(function=fail)
+
+
+def misspelt_argument(context: LaunchContext) -> str | None:
+    """Which argument is not declared but almost is: a launch would silently ignore it."""
+    known = ("checkpoint", "output", *_ARGUMENTS)
+    for given in context.launch_configurations:
+        near = difflib.get_close_matches(given, known, n=1)
+        if given not in known and near:
+            return f"{given}:=...: there is no such argument; did you mean {near[0]}:=...?"
+    return None
+
+
+def cell_problem(context: LaunchContext) -> str | None:
+    """What is wrong with hw_config, so that no node starts with it."""
+    try:
+        hw_config.load()
+        hw_config.load_task(LaunchConfiguration("task").perform(context))
+    except hw_config.ConfigError as error:
+        return str(error)
+    return None
+
+
+def second_stack(context: LaunchContext) -> str | None:
+    """Whether another stack runs on this machine in this ROS domain.
+
+    Two would share topics, services and the clock. The name of an abstract socket is held until
+    this process is gone, whatever ends it.
+    """
+    domain = os.environ.get("ROS_DOMAIN_ID") or "0"
+    if domain in _held:
+        return None
+    holder = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    try:
+        holder.bind(f"\0vega-stack-{domain}")
+    except OSError:
+        holder.close()
+        return (
+            f"another launch runs in ROS domain {domain} of this machine: end it first, or set "
+            "another ROS_DOMAIN_ID"
+        )
+    _held[domain] = holder
+    return None
 
 
 def seed_problem(context: LaunchContext) -> str | None:

@@ -15,6 +15,9 @@ from rclpy.task import Future
 # A server drops its answer when it has not discovered the client within 100 ms, which happens on
 # a busy machine. Without an answer for this long the node is asked for its state instead.
 _DOUBT_S = 1.0
+# A node is gone when it has not been seen for this long: a node of the same name of an earlier run
+# may vanish before its successor is discovered.
+_GONE_S = 0.5
 
 
 class _Step(NamedTuple):
@@ -72,6 +75,7 @@ class _Asked:
         self._answers: list[Future] = []
         self._inquiry: Future | None = None
         self._arrived = False
+        self._seen_at_s = time.monotonic()
         self._ask()
 
     def _ask(self) -> None:
@@ -90,9 +94,11 @@ class _Asked:
             return True
         if len(known) == len(self._answers):
             return False
-        if not self._change.service_is_ready():
+        if self._change.service_is_ready():
+            self._seen_at_s = time.monotonic()
+            self._look()
+        elif time.monotonic() > self._seen_at_s + _GONE_S:
             raise ConnectionError(self._node)
-        self._look()
         return True if self._arrived else None
 
     def _look(self) -> None:

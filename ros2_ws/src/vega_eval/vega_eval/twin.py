@@ -21,6 +21,7 @@ from itertools import chain
 from pathlib import Path
 
 import numpy as np
+from vega_sim import command_line
 from vega_sim.twin import Twin
 
 import hw_config
@@ -121,14 +122,7 @@ def _run_share(
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command line; returns the exit code."""
     arguments = _parser().parse_args(argv)
-    try:
-        return _evaluate(arguments)
-    except (PolicyError, hw_config.ConfigError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("stopped: no figures", file=sys.stderr)
-        return 130
+    return command_line.run(lambda: _evaluate(arguments), "no figures", PolicyError)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -140,12 +134,14 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--checkpoint", type=Path, required=True)
     parser.add_argument("--task", default="close_laptop", help=", ".join(hw_config.task_names()))
     parser.add_argument("--variant", default="easy", choices=("easy", "hard"))
-    parser.add_argument("--trials", type=int, default=20)
-    parser.add_argument("--seed", type=int, default=0, help="of the first trial")
-    parser.add_argument("--replan-steps", type=int, default=8)
-    parser.add_argument("--delay-steps", type=int, default=3)
-    parser.add_argument("--workers", type=int, default=1)
-    parser.add_argument("--json", type=Path, help="write the figures here")
+    parser.add_argument("--trials", type=command_line.whole(1), default=20)
+    parser.add_argument("--seed", type=command_line.whole(0), default=0, help="of the first trial")
+    parser.add_argument("--replan-steps", type=command_line.whole(1), default=8)
+    parser.add_argument("--delay-steps", type=command_line.whole(0), default=3)
+    parser.add_argument("--workers", type=command_line.whole(1), default=1)
+    parser.add_argument(
+        "--json", type=command_line.writable(".json"), help="write the figures here"
+    )
     parser.add_argument("--check", action="store_true", help="exit 1 below 80 %% success")
     return parser
 
@@ -165,7 +161,8 @@ def _evaluate(arguments: argparse.Namespace) -> int:
         outcomes = play(shares[0])
     else:
         # A forked child would share the parent's OpenGL and thread state.
-        with multiprocessing.get_context("spawn").Pool(arguments.workers) as pool:
+        context = multiprocessing.get_context("spawn")
+        with context.Pool(arguments.workers, command_line.ignore_interrupt) as pool:
             outcomes = sorted(chain(*pool.map(play, shares)), key=lambda o: o.seed)
     successes = sum(outcome.success for outcome in outcomes)
     figures = {

@@ -12,13 +12,12 @@ import argparse
 import json
 import sys
 import time
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 import hw_config
-from vega_sim import operators
+from vega_sim import command_line, operators
 from vega_sim.tasks import built_tasks
 from vega_sim.twin import Twin
 
@@ -77,7 +76,7 @@ def _render_cost(twin: Twin, camera: str) -> float:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Command line; returns 0, 1 when `--check` fails, or 2 on a wrong argument."""
+    """Command line; returns 0, 1 when `--check` fails, or 2 on an error."""
     parser = argparse.ArgumentParser(
         prog="python -m vega_sim.bench",
         description=__doc__,
@@ -85,26 +84,24 @@ def main(argv: list[str] | None = None) -> int:
     )
     parser.add_argument("--task", default="close_laptop", help=", ".join(built_tasks()))
     parser.add_argument("--variant", default="easy", help="easy or hard")
-    parser.add_argument("--seeds", type=int, default=100, help="seeds 0 .. N-1")
-    parser.add_argument("--json", type=Path, help="file for the figures")
+    parser.add_argument("--seeds", type=command_line.whole(1), default=100, help="seeds 0 .. N-1")
+    parser.add_argument("--json", type=command_line.writable(".json"), help="file for the figures")
     parser.add_argument("--check", action="store_true", help="fail below the required rate")
     args = parser.parse_args(argv)
-    if args.seeds < 1:
-        parser.error("--seeds must be at least 1")
-    try:
+
+    def command() -> int:
         figures = measure(args.task, args.variant, args.seeds)
         if args.json:
             args.json.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
-    except (hw_config.ConfigError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    for name, value in figures.items():
-        print(f"{name}: {value}")
-    required = _REQUIRED_RATE[len(hw_config.load_task(args.task).arms)]
-    if args.check and figures["operator_success_rate"] < required:
-        print(f"FAILED: the operator must succeed on {required:.0%} of the seeds")
-        return 1
-    return 0
+        for name, value in figures.items():
+            print(f"{name}: {value}")
+        required = _REQUIRED_RATE[len(hw_config.load_task(args.task).arms)]
+        if args.check and figures["operator_success_rate"] < required:
+            print(f"FAILED: the operator must succeed on {required:.0%} of the seeds")
+            return 1
+        return 0
+
+    return command_line.run(command, "no figures")
 
 
 if __name__ == "__main__":

@@ -41,8 +41,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from vega_description.transforms import Array
 
-import hw_config
-from vega_sim import operators
+from vega_sim import command_line, operators
 from vega_sim.tasks import built_tasks, make_task
 from vega_sim.twin import Twin
 
@@ -203,7 +202,7 @@ def record(recording: Recording, episodes: int, first_seed: int, workers: int) -
     kept, failed, next_seed = 0, 0, first_seed
     begun = time.monotonic()
     context = multiprocessing.get_context("spawn")
-    with context.Pool(workers) if workers > 1 else _Inline() as pool:
+    with context.Pool(workers, command_line.ignore_interrupt) if workers > 1 else _Inline() as pool:
         while kept < episodes:
             wanted: list[int] = []
             while len(wanted) < episodes - kept:
@@ -237,30 +236,32 @@ class _Inline:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Command line; returns 0, or 2 on a wrong argument."""
+    """Command line; returns 0, 2 on an error, or 130 after Ctrl-C."""
     parser = argparse.ArgumentParser(
         prog="python -m vega_sim.demos",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--task", default="close_laptop", help=", ".join(built_tasks()))
-    parser.add_argument("--episodes", type=int, default=100)
-    parser.add_argument("--seed", type=int, default=1000, help="the first seed")
+    parser.add_argument("--episodes", type=command_line.whole(1), default=100)
+    parser.add_argument("--seed", type=command_line.whole(0), default=1000, help="the first seed")
     parser.add_argument("--variant", default="easy", help="easy or hard")
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--image-every", type=int, default=4, help="steps between images")
+    parser.add_argument(
+        "--image-every", type=command_line.whole(1), default=4, help="steps between images"
+    )
     parser.add_argument("--noise", type=float, default=1.0, help="scale of the disturbances")
-    parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--workers", type=command_line.whole(1), default=1)
     args = parser.parse_args(argv)
-    try:
+
+    def command() -> int:
         make_task(args.task, args.variant)
         recording = Recording(args.task, args.variant, args.out, args.image_every, args.noise)
         failed = record(recording, args.episodes, args.seed, args.workers)
-    except (hw_config.ConfigError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    print(f"{args.episodes} episodes in {args.out}; {failed} seeds failed and were left out")
-    return 0
+        print(f"{args.episodes} episodes in {args.out}; {failed} seeds failed and were left out")
+        return 0
+
+    return command_line.run(command, "the same command goes on from here")
 
 
 if __name__ == "__main__":

@@ -12,8 +12,7 @@ from pathlib import Path
 import numpy as np
 
 import hw_config
-from vega_sim import operators
-from vega_sim.render import RenderError
+from vega_sim import command_line, operators
 from vega_sim.tasks import built_tasks
 from vega_sim.twin import Twin
 from vega_sim.video import VideoWriter
@@ -45,20 +44,20 @@ def play(task: str, seed: int, variant: str, out: Path) -> bool:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Command line; returns 0 on success, 1 when the operator failed, 2 on a wrong argument."""
+    """Command line; returns 0 on success, 1 when the operator failed, 2 on an error."""
     parser = argparse.ArgumentParser(prog="python -m vega_sim.play", description=__doc__)
     parser.add_argument("--task", default="close_laptop", help=", ".join(built_tasks()))
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seed", type=command_line.whole(0), default=0)
     parser.add_argument("--variant", default="easy", help="easy or hard")
-    parser.add_argument("--out", type=Path, default=Path("episode.mp4"))
+    parser.add_argument("--out", type=command_line.writable(".mp4"), default="episode.mp4")
     args = parser.parse_args(argv)
-    try:
+
+    def command() -> int:
         success = play(args.task, args.seed, args.variant, args.out)
-    except (hw_config.ConfigError, RenderError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    print(f"{'success' if success else 'FAILED'}: {args.out}")
-    return 0 if success else 1
+        print(f"{'success' if success else 'FAILED'}: {args.out}")
+        return 0 if success else 1
+
+    return command_line.run(command, f"{args.out} ends here")
 
 
 if __name__ == "__main__":
