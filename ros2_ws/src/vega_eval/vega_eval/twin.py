@@ -22,6 +22,7 @@ from pathlib import Path
 
 import numpy as np
 from vega_sim import command_line
+from vega_sim.tasks import built_tasks
 from vega_sim.twin import Twin
 
 import hw_config
@@ -132,7 +133,7 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--checkpoint", type=Path, required=True)
-    parser.add_argument("--task", default="close_laptop", help=", ".join(hw_config.task_names()))
+    parser.add_argument("--task", default="close_laptop", help=", ".join(built_tasks()))
     parser.add_argument("--variant", default="easy", choices=("easy", "hard"))
     parser.add_argument("--trials", type=command_line.whole(1), default=20)
     parser.add_argument("--seed", type=command_line.whole(0), default=0, help="of the first trial")
