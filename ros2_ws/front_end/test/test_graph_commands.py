@@ -137,6 +137,14 @@ def test_service_list_type_and_call(commands):
     )
 
 
+def test_a_call_that_waits_in_vain_says_what_there_is(ros2, robot):
+    run = ros2("service", "call", "/left/enabel", "std_srvs/srv/SetBool")
+    run.wait_for("'/left/enabel' is not there yet; Ctrl-C ends the wait. .*/left/enable")
+    run.send(signal.SIGINT)
+    assert run.wait() == 130
+    assert "Traceback" not in run.text
+
+
 def test_service_calls_that_make_no_sense(commands):
     mistakes = [
         ("std_srvs/srv/SetBool", "{date: 1}", "has no field 'date'. Its fields: data"),

@@ -61,6 +61,12 @@ def _call(options: argparse.Namespace) -> None:
         client = node.create_client(service_type, options.service)
         if not client.service_is_ready():
             print("waiting for service to become available...", flush=True)
+        if not client.wait_for_service(timeout_sec=options.spin_time):
+            wanted = absolute(options.service)
+            names = (name for name, _ in node.get_service_names_and_types())
+            known = (name for name in names if name != wanted and not is_hidden(name))
+            hint = suggest(wanted, known, "services")
+            print(f"'{wanted}' is not there yet; Ctrl-C ends the wait. {hint}", flush=True)
         while not client.wait_for_service(timeout_sec=0.5):
             pass  # the operator ends the wait with Ctrl-C
         print(f"requester: making request: {request!r}\n", flush=True)
