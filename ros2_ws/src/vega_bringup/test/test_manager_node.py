@@ -12,8 +12,6 @@ import time
 
 import pytest
 import rclpy
-from lifecycle_msgs.msg import Transition
-from lifecycle_msgs.srv import ChangeState
 from rclpy.executors import SingleThreadedExecutor
 from std_srvs.srv import Trigger
 from vega_runtime.lifecycle import LifecycleNode, TransitionError
@@ -136,17 +134,3 @@ def test_a_node_that_refuses_ends_it_with_an_error(cell):
     cell.read_until("node second refused to activate")
     assert cell.manager.wait(WAIT_S) == 1
     assert cell.calls[-1] == ("first", "deactivate")
-
-
-def test_a_transition_that_the_state_lacks_is_refused_and_the_node_lives_on(cell):
-    client = cell.node.create_client(ChangeState, "first/change_state")
-    assert client.wait_for_service(WAIT_S)
-    for transition, success in (
-        (Transition.TRANSITION_ACTIVATE, False),
-        (Transition.TRANSITION_CONFIGURE, True),
-    ):
-        answer = client.call_async(ChangeState.Request(transition=Transition(id=transition)))
-        end_s = time.monotonic() + WAIT_S
-        while not answer.done() and time.monotonic() < end_s:
-            time.sleep(0.01)
-        assert answer.result().success is success

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 import threading
@@ -22,6 +23,7 @@ from vega_bringup.lifecycle_clients import LifecycleClients
 from vega_bringup.readiness import Readiness
 
 # The answer to manager/shutdown is on its way for at most this long.
+_LONGEST_END_S = 10.0
 _ANSWER_S = 0.1
 
 
@@ -78,6 +80,10 @@ class ManagerNode(Node):
         except BringUpError as error:
             self.get_logger().error(f"{error}; shutting down")
             code = 1
+        # A stack that does not answer, or a middleware that does not let go, must not keep it.
+        last_resort = threading.Timer(_LONGEST_END_S, os._exit, (code,))
+        last_resort.daemon = True
+        last_resort.start()
         self._bring_up.down()
         return code
 
