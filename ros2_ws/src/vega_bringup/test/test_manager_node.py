@@ -12,6 +12,8 @@ import time
 
 import pytest
 import rclpy
+from lifecycle_msgs.msg import Transition
+from lifecycle_msgs.srv import ChangeState
 from rclpy.executors import SingleThreadedExecutor
 from std_srvs.srv import Trigger
 from vega_runtime.lifecycle import LifecycleNode, TransitionError
@@ -134,3 +136,23 @@ def test_a_node_that_refuses_ends_it_with_an_error(cell):
     cell.read_until("node second refused to activate")
     assert cell.manager.wait(WAIT_S) == 1
     assert cell.calls[-1] == ("first", "deactivate")
+
+
+def test_a_transition_that_the_state_lacks_is_refused_and_the_node_lives_on(cell):
+    client = cell.node.create_client(ChangeState, "first/change_state")
+    assert client.wait_for_service(WAIT_S)
+
+    def ask(transition, patience_s):
+        answer = client.call_async(ChangeState.Request(transition=Transition(id=transition)))
+        end_s = time.monotonic() + patience_s
+        while not answer.done() and time.monotonic() < end_s:
+            time.sleep(0.01)
+        return answer.result()
+
+    # A first answer can get lost while the two ends find each other. What is refused changes
+    # nothing, so it may be asked for again.
+    refused, end_s = None, time.monotonic() + WAIT_S
+    while refused is None and time.monotonic() < end_s:
+        refused = ask(Transition.TRANSITION_ACTIVATE, 1.0)
+    assert refused.success is False
+    assert ask(Transition.TRANSITION_CONFIGURE, WAIT_S).success is True
