@@ -13,14 +13,7 @@ from torch import Tensor
 from vega_policy import checkpoint
 from vega_policy.checkpoint import LoadedPolicy
 from vega_policy.errors import ObservationError
-from vega_policy.images import (
-    check_frame,
-    evaluation_images,
-    lanczos_resize,
-    squash,
-    to_model_channels,
-)
-from vega_policy.jpeg import jpeg_round_trip
+from vega_policy.images import check_frame, preprocess
 from vega_policy.model.layout import TextBatch, text_batch
 from vega_policy.model.vision import VisionModulation
 from vega_policy.normalization import Normalizer
@@ -122,16 +115,12 @@ class PolicyRunner:
                 f"no image of {', '.join(missing)}: the policy needs "
                 f"{', '.join(self.contract.camera_names)}, got {', '.join(images) or 'none'}"
             )
-        image = self.contract.image
-        squashed = []
-        for camera in self.contract.cameras:
-            frame = check_frame(camera.name, images[camera.name], camera.height, camera.width)
-            squashed.append(squash(frame, image.squash))
-        views = torch.from_numpy(np.stack(squashed)).to(self._device)
-        if image.jpeg:
-            views = jpeg_round_trip(views)
-        planes = evaluation_images(lanczos_resize(views, image.size), image.crop_area)
-        return to_model_channels(planes, len(squashed))
+        frames = [
+            check_frame(camera.name, images[camera.name], camera.height, camera.width)
+            for camera in self.contract.cameras
+        ]
+        views = [torch.from_numpy(frame)[None].to(self._device) for frame in frames]
+        return preprocess(views, self.contract.image)
 
     def _checked_state(self, state: object) -> NDArray[np.floating]:
         expected = f"expected {self.contract.proprio_dim} finite floats"

@@ -120,19 +120,19 @@ def _double(plane: Tensor) -> Tensor:
     return torch.stack([(3 * rows + left + 8) >> 4, (3 * rows + right + 7) >> 4], dim=3).flatten(2)
 
 
-@lru_cache(maxsize=4)
-def _steps(table: tuple[tuple[int, ...], ...]) -> tuple[Tensor, Tensor]:
+@lru_cache(maxsize=8)
+def _steps(table: tuple[tuple[int, ...], ...], device: torch.device) -> tuple[Tensor, Tensor]:
     """Quantisation steps of a table at our quality; the same with the inverse's factors in them."""
     steps = (np.array(table) * (200 - 2 * QUALITY) + 50) // 100
     scale = np.array([1.0, *(math.cos(k * math.pi / 16) * math.sqrt(2) for k in range(1, 8))])
     factors = np.rint(np.outer(scale, scale) * 16384).astype(int)
     scaled = (steps * factors + 2048) >> 12
-    return torch.from_numpy(steps).int(), torch.from_numpy(scaled).int()
+    return torch.from_numpy(steps).int().to(device), torch.from_numpy(scaled).int().to(device)
 
 
 def _through_blocks(plane: Tensor, table: tuple[tuple[int, ...], ...]) -> Tensor:
     """Transform, quantisation and inverse of each 8x8 block of a plane [N, H, W] of 0..255."""
-    steps, scaled = (step.to(plane.device) for step in _steps(table))
+    steps, scaled = _steps(table, plane.device)
     blocks = (plane - 128).unflatten(2, (-1, 8)).unflatten(1, (-1, 8)).transpose(2, 3)
     divisor = 8 * steps
     values = _forward(blocks)
@@ -144,9 +144,14 @@ def _through_blocks(plane: Tensor, table: tuple[tuple[int, ...], ...]) -> Tensor
 
 def _forward(blocks: Tensor) -> Tensor:
     """Cosine transform of blocks [..., 8, 8], times 8. Float64 holds these integers exactly."""
-    matrix = torch.tensor(_FORWARD, dtype=torch.float64, device=blocks.device)
+    matrix = _forward_matrix(blocks.device)
     rows = ((blocks.double() @ matrix.T + 2**10) / 2**11).floor()
     return ((matrix @ rows + 2**14) / 2**15).floor().int()
+
+
+@lru_cache(maxsize=4)
+def _forward_matrix(device: torch.device) -> Tensor:
+    return torch.tensor(_FORWARD, dtype=torch.float64, device=device)
 
 
 def _inverse(values: Tensor, dim: int) -> Tensor:

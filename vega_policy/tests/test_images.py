@@ -6,9 +6,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image
 
 from vega_policy import images
+from vega_policy.contract import ImageContract
 from vega_policy.errors import ObservationError
 from vega_policy.images import Crops, Jitter
 from vega_policy.jpeg import jpeg_round_trip
@@ -44,9 +47,59 @@ def nearly_exact(ours, theirs, margin=6):
 
 
 def test_squash_is_pillows_bicubic(golden):
-    squashed = images.squash(golden["camera"], 64)
-    assert (inner(squashed, 3) == inner(golden["squashed"], 3)).all()
+    squashed = images.squash(batch(golden["camera"]), 64)
+    assert (inner(squashed[0], 3) == inner(golden["squashed"], 3)).all()
     assert images.squash(squashed, 64) is squashed
+
+
+def noise(*shape, seed=0):
+    """Mostly black and white pixels: filters overshoot and are clipped."""
+    rng = np.random.default_rng(seed)
+    coarse = rng.choice([0, 255], shape)
+    return np.where(rng.random(shape) < 0.8, coarse, rng.integers(0, 256, shape)).astype(np.uint8)
+
+
+@given(*[st.integers(1, 80)] * 4, st.integers(0, 999))
+def test_bicubic_resize_is_pillow_to_the_bit(height, width, new_height, new_width, seed):
+    image = noise(height, width, 3, seed=seed)
+    # One pass a call: what Pillow does first in a call of two depends on its version.
+    narrow = Image.fromarray(image).resize((new_width, height), Image.Resampling.BICUBIC)
+    theirs = narrow.resize((new_width, new_height), Image.Resampling.BICUBIC)
+    ours = images.bicubic_resize(batch(image), new_height, new_width)[0]
+    assert (ours.numpy() == np.asarray(theirs)).all()
+
+
+@pytest.mark.parametrize("shape", [(480, 640, 3), (720, 1280, 3), (200, 200, 3), (256, 256, 3)])
+def test_squash_of_a_camera_frame_is_one_call_of_pillow_on_every_device(shape):
+    frames = noise(2, *shape)
+    theirs = [
+        np.asarray(Image.fromarray(frame).resize((256, 256), Image.Resampling.BICUBIC))
+        for frame in frames
+    ]
+    assert (images.squash(torch.from_numpy(frames), 256).numpy() == theirs).all()
+    assert (images.bicubic_resize(torch.from_numpy(frames), 256, 256).numpy() == theirs).all()
+
+
+CONTRACT = ImageContract(squash=40, size=28, crop_area=0.9, jpeg=True)
+
+
+def test_preprocess_is_the_operations_in_their_order():
+    frames = torch.from_numpy(noise(2, 48, 64, 3))
+    squashed = jpeg_round_trip(images.squash(frames, 40))
+    planes = images.evaluation_images(images.lanczos_resize(squashed, 28), 0.9)
+    expected = images.to_model_channels(planes, 1)
+    assert torch.equal(images.preprocess([frames], CONTRACT), expected)
+
+
+def test_preprocess_of_cameras_of_different_sizes():
+    views = [torch.from_numpy(noise(3, *size, 3)) for size in ((48, 64), (40, 40), (72, 50))]
+    pixels = images.preprocess(views, CONTRACT)
+    assert pixels.shape == (3, 18, 28, 28)
+    for sample in range(3):
+        for view, frames in enumerate(views):
+            alone = images.preprocess([frames[sample : sample + 1]], CONTRACT)[0]
+            part = pixels[sample, 6 * view : 6 * view + 6]
+            torch.testing.assert_close(part, alone, atol=1e-6, rtol=0)
 
 
 def test_lanczos(golden):
@@ -149,3 +202,12 @@ def test_both_towers_get_their_own_normalisation():
 def test_what_is_no_camera_frame(frame, message):
     with pytest.raises(ObservationError, match=message):
         images.check_frame("head", frame, height=4, width=6)
+
+
+def test_a_camera_frame_that_cannot_be_written_or_runs_backwards():
+    frame = noise(4, 6, 3)
+    assert images.check_frame("head", frame, height=4, width=6) is frame
+    frame.flags.writeable = False
+    for view in (frame, frame[:, ::-1]):
+        checked = images.check_frame("head", view, height=4, width=6)
+        assert (torch.from_numpy(checked).numpy() == view).all()
