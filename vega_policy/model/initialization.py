@@ -1,4 +1,5 @@
-"""Initial weights for training from scratch, which the public 7B never needs but the twin does.
+"""Initial weights: for training from scratch, which the public 7B never needs but the twin does,
+and for measurements.
 
 The towers' published initialisation (LayerScale 1e-5, random position embeddings) suits weeks of
 pretraining. A small network that has an hour starts with open residual branches and with positions
@@ -10,6 +11,7 @@ import math
 import torch
 from torch import Tensor, nn
 
+from vega_policy.model.config import ModelConfig
 from vega_policy.model.policy import VegaPolicy
 from vega_policy.model.vit import DinoTower, VisionTower
 
@@ -62,3 +64,39 @@ def plane_embedding(grid: int, dim: int) -> Tensor:
     columns = axis[None].expand(grid, -1, -1)
     plane = torch.cat([rows, columns], dim=-1).flatten(0, 1)
     return nn.functional.pad(plane, (0, dim - plane.shape[1]))
+
+
+@torch.no_grad()
+def random_on(
+    config: ModelConfig, device: torch.device | str, dtype: torch.dtype, seed: int = 0
+) -> VegaPolicy:
+    """A policy of random weights, made directly where and as they shall be.
+
+    For measurements: a network of billions of weights never exists in float32 or on the CPU first.
+    Activations stay of order one, so that no arithmetic is faster than with real weights.
+
+    Args:
+        config: Sizes.
+        device: Where to.
+        dtype: Of vision backbone, projector and language model; action head and the projectors of
+            numbers are float32.
+        seed: Of the weights.
+    """
+    policy = VegaPolicy.empty(config).to_compute_dtype(dtype)
+    generator = torch.Generator(device).manual_seed(seed)
+    state = {
+        name: _random_weight(name, torch.empty_like(weight, device=device), generator)
+        for name, weight in policy.state_dict().items()
+    }
+    policy.load_state_dict(state, assign=True)
+    return policy.to(device)
+
+
+def _random_weight(name: str, out: Tensor, generator: torch.Generator) -> Tensor:
+    if out.dim() == 1:
+        return out.fill_(0.0 if name.endswith("bias") else 1.0)
+    if name.endswith("weight") and "embed_tokens" not in name:
+        std = LINEAR_GAIN / math.sqrt(out[0].numel())
+    else:
+        std = EMBEDDING_STD
+    return out.normal_(std=std, generator=generator)

@@ -1,10 +1,13 @@
 """The order of tokens in a sequence, to the last one as OpenVLA-OFT has it.
 
-    [BOS] [patches of every view] [state] [prompt from its 2nd token] [queries] [stop] [padding]
+    [BOS] [patches of every view] [state] [noise level] [prompt from its 2nd token] [queries] [stop]
+    [padding]
 
-Action queries enter as zeros; only their position tells them apart. As in next-token prediction
-a query's answer is read one position early: with P inserted tokens (patches and state) and a prompt
-of L ids, the A answers are at [P + L - 1 : P + L - 1 + A].
+The state token is there if the policy sees the robot state, the noise level if it denoises. Action
+queries enter as zeros, and only their position tells them apart, or as projected noisy actions. As
+in next-token prediction a query's answer is read one position early: with P inserted tokens
+(patches, state, noise level) and a prompt of L ids, the A answers are at
+[P + L - 1 : P + L - 1 + A].
 """
 
 from collections.abc import Sequence
@@ -71,6 +74,24 @@ def text_batch(prompts: Sequence[Sequence[int]], queries: int, pad_id: int = 0) 
 def insert_after_first(text: Tensor, inserted: Tensor) -> Tensor:
     """Puts tokens between BOS and the rest: [B, T, D], [B, P, D] -> [B, T + P, D]."""
     return torch.cat([text[:, :1], inserted, text[:, 1:]], dim=1)
+
+
+def replace_queries(embedded: Tensor, text: TextBatch, queries: Tensor) -> Tensor:
+    """Puts embeddings at the query positions.
+
+    Args:
+        embedded: Input embeddings of the text [B or 1, T, D].
+        text: The text, of B samples or of one that all share.
+        queries: [B, A, D].
+
+    Returns:
+        [B, T, D].
+    """
+    count = queries.shape[1]
+    offset = torch.arange(text.ids.shape[1], device=queries.device) - text.prompt_lengths[:, None]
+    index = offset.clamp(0, count - 1)[:, :, None].expand(len(queries), -1, queries.shape[-1])
+    mask = text.query_mask(count)[:, :, None]
+    return torch.where(mask, queries.gather(1, index), embedded)
 
 
 def answers(hidden: Tensor, text: TextBatch, inserted: int, queries: int) -> Tensor:

@@ -4,11 +4,13 @@ OpenVLA-OFT lets every token see every token that is not padding. A causal decod
 and acts badly, so :func:`assert_bidirectional` probes the real module at load time.
 """
 
+from collections.abc import Collection
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 from transformers import LlamaConfig, LlamaModel
+from transformers.models.llama.modeling_llama import LlamaRotaryEmbedding
 
 from vega_policy.errors import CheckpointError
 from vega_policy.model.attention import IMPLEMENTATION
@@ -20,26 +22,26 @@ class HiddenStates(NamedTuple):
 
     Attributes:
         last: After the final norm, [B, S, dim].
-        layers: Input embeddings, then the output of each layer (the last one after the final norm);
-            empty unless asked for.
+        layers: The states asked for, by index: 0 are the input embeddings, i the output of layer i
+            counted from one, the last of them after the final norm.
     """
 
     last: Tensor
-    layers: tuple[Tensor, ...]
+    layers: dict[int, Tensor]
 
 
 class LanguageModel(nn.Module):
-    """Llama without its causal mask; ``lm_head`` is held for the layout and for discrete decoding.
+    """Llama without its causal mask.
 
     Args:
         config: Sizes.
-        full_layout: Whether to hold ``lm_head``, which continuous action heads never compute.
+        lm_head: Whether to hold ``lm_head``, which continuous action heads never compute.
     """
 
-    def __init__(self, config: LanguageModelConfig, full_layout: bool) -> None:
+    def __init__(self, config: LanguageModelConfig, lm_head: bool) -> None:
         super().__init__()
         self.model = LlamaModel(_llama_config(config))
-        if full_layout:
+        if lm_head:
             self.lm_head = nn.Linear(config.dim, config.vocab_size, bias=False)
 
     def embed(self, ids: Tensor) -> Tensor:
@@ -47,24 +49,41 @@ class LanguageModel(nn.Module):
         return self.model.embed_tokens(ids)
 
     def forward(
-        self, embeddings: Tensor, valid: Tensor | None = None, all_layers: bool = False
+        self,
+        embeddings: Tensor,
+        valid: Tensor | None = None,
+        keep_layers: Collection[int] = (),
     ) -> HiddenStates:
         """Hidden states of a sequence.
 
         Args:
             embeddings: [B, S, dim].
             valid: Boolean [B, S], False at padding; None if nothing is padded.
-            all_layers: Whether to return the state after every layer too.
+            keep_layers: Indices of the states to return besides, see :class:`HiddenStates`.
+
+        Raises:
+            ValueError: There is no layer of such an index.
         """
+        absent = [index for index in keep_layers if not 0 <= index <= len(self.model.layers)]
+        if absent:
+            raise ValueError(
+                f"no hidden state {absent[0]}: the language model has 0 (input embeddings) to "
+                f"{len(self.model.layers)}"
+            )
         length = embeddings.shape[1]
         mask = None if valid is None else valid[:, None, None, :].expand(-1, 1, length, -1)
         output = self.model(
             inputs_embeds=embeddings,
             attention_mask=mask,
             use_cache=False,
-            output_hidden_states=all_layers,
+            output_hidden_states=bool(keep_layers),
         )
-        return HiddenStates(output.last_hidden_state, tuple(output.hidden_states or ()))
+        layers = {index: output.hidden_states[index] for index in keep_layers}
+        return HiddenStates(output.last_hidden_state, layers)
+
+    def rebuild_positions(self) -> None:
+        """Computes the rotary embedding's frequencies anew, on the CPU and in float32."""
+        self.model.rotary_emb = LlamaRotaryEmbedding(self.model.config)
 
 
 def _llama_config(config: LanguageModelConfig) -> LlamaConfig:

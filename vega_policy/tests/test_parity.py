@@ -71,10 +71,10 @@ def test_a_padded_training_batch(case, inputs, expected):
     policy = load_policy(case)
     valid = inputs["train_attention_mask"]
     text = TextBatch(inputs["train_input_ids"], valid, inputs["train_prompt_lengths"], None)
-    output = policy(inputs["pixel_values"], inputs["proprio"], text, all_layers=True)
+    middle = policy.config.llm.layers // 2
+    output = policy(inputs["pixel_values"], inputs["proprio"], text, keep_layers=(middle,))
     agrees(output.inserted, expected["train_projector_features"])
     agrees(output.action_hidden[:, ::EVERY], expected["train_action_hidden"])
     agrees(output.actions, expected["train_actions_normalized"])
     shown = torch.cat([valid.new_ones(2, output.inserted.shape[1]), valid], dim=1)[:, ::EVERY]
-    middle = output.layers[policy.config.llm.layers // 2][:, ::EVERY]
-    agrees(middle[shown], expected["train_layer_hidden_mid"][shown])
+    agrees(output.layers[middle][:, ::EVERY][shown], expected["train_layer_hidden_mid"][shown])
