@@ -1,6 +1,9 @@
 """Recipes: everything that decides a training run, as one YAML file of ``models/``.
 
-A recipe may derive from another (``base: NAME``) and then states only what differs.
+A recipe may derive from another (``base: NAME``) and then states only what differs. The defaults
+below are the paper's figures (section 4.1) and OpenVLA-OFT's where the paper follows it.
+``python -m vega_policy.train --recipe NAME --print-recipe`` prints all fields of a recipe and what
+they mean.
 """
 
 import os
@@ -22,6 +25,25 @@ class _Frozen(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+class LoraRecipe(_Frozen):
+    """Low-rank changes of a frozen base network (LoRA), see :mod:`vega_policy.training.lora`."""
+
+    rank: int = Field(default=32, gt=0, description="rank r of each change B A")
+    alpha: float | None = Field(
+        default=None,
+        gt=0,
+        description="the change is scaled by alpha / rank; null: min(rank, 16), as OpenVLA-OFT",
+    )
+    dropout: float = Field(
+        default=0.0, ge=0, lt=1, description="share of a layer's inputs that its change misses"
+    )
+
+    @property
+    def resolved_alpha(self) -> float:
+        """Alpha, or OpenVLA-OFT's choice for this rank."""
+        return float(min(self.rank, 16)) if self.alpha is None else self.alpha
+
+
 class ImageRecipe(_Frozen):
     """Preprocessing; the model's own size is ``model.image_size``."""
 
@@ -33,7 +55,7 @@ class ImageRecipe(_Frozen):
 class AugmentationRecipe(_Frozen):
     """Random changes of the training images, drawn for each camera on its own."""
 
-    enabled: bool = True
+    enabled: bool = Field(default=True, description="off: the centre crop, as at inference")
     diagonal_crops: bool = Field(
         default=False,
         description="slide crops along the diagonal only, as the reference does by accident",
@@ -60,36 +82,53 @@ class DataRecipe(_Frozen):
         "the policy learns to finish; `drop` leaves them out as the reference does",
     )
     validation_episodes: int = Field(default=0, ge=0, description="episodes kept out of training")
-    augmentation: AugmentationRecipe = AugmentationRecipe()
+    augmentation: AugmentationRecipe = Field(
+        default=AugmentationRecipe(), description="random changes of the training images"
+    )
 
 
 class OptimizerRecipe(_Frozen):
     """AdamW and its schedule."""
 
-    learning_rate: float = Field(default=5e-4, gt=0)
-    betas: tuple[float, float] = (0.9, 0.999)
-    weight_decay: float = Field(default=0.01, ge=0)
-    clip_norm: float | None = Field(default=None, gt=0, description="largest gradient norm")
-    warmup_steps: int = Field(default=0, ge=0, description="linear rise from a tenth of the rate")
+    learning_rate: float = Field(
+        default=5e-4, gt=0, description="highest rate of the run, the same for all that is trained"
+    )
+    betas: tuple[float, float] = Field(
+        default=(0.9, 0.999), description="decay of AdamW's averages of gradient and its square"
+    )
+    weight_decay: float = Field(
+        default=0.01, ge=0, description="of everything that is trained, biases and norms too"
+    )
+    clip_norm: float | None = Field(
+        default=None, gt=0, description="largest gradient norm; null: not clipped"
+    )
+    warmup_steps: int = Field(
+        default=0, ge=0, description="steps of the linear rise from a tenth of the rate"
+    )
     schedule: Literal["drop", "cosine", "cooldown"] = Field(
         default="drop",
         description="`drop`: a tenth from decay_at on; `cosine`: to 0 over the run; `cooldown`: "
         "constant, then linearly to 0 over the last decay_share of the run",
     )
-    decay_at: int = Field(default=50_000, gt=0, description="step of the drop")
+    decay_at: int = Field(default=50_000, gt=0, description="step of the drop (schedule `drop`)")
     decay_share: float = Field(
-        default=0.3, gt=0, le=1, description="share of the run that cools down"
+        default=0.3, gt=0, le=1, description="share of the run that cools down (`cooldown`)"
     )
     ema: float | None = Field(
-        default=None, gt=0, lt=1, description="decay of averaged weights, which are what is saved"
+        default=None,
+        gt=0,
+        lt=1,
+        description="decay of averaged weights, which are then what is saved; null: none",
     )
 
 
 class TrainingRecipe(_Frozen):
-    """The loop."""
+    """The loop. A run of the paper's size: 4 GPUs with 4 samples each, 100 000 steps."""
 
-    steps: int = Field(gt=0)
-    batch: int = Field(gt=0, description="samples a step, over all processes")
+    steps: int = Field(default=100_000, gt=0, description="updates in the whole run")
+    batch: int = Field(
+        default=16, gt=0, description="samples a step, over all processes: 4 on each of 4 GPUs"
+    )
     micro_batch: int | None = Field(
         default=None,
         gt=0,
@@ -97,28 +136,53 @@ class TrainingRecipe(_Frozen):
         "batch needs. Fixed, a run's losses hardly depend on the number of processes. Without "
         "it, a process computes its share of the batch at once",
     )
-    seed: int = 0
+    gradient_checkpointing: bool = Field(
+        default=False,
+        description="compute the language model's layers twice instead of keeping what they need "
+        "for their gradients: less memory, slower, the same result",
+    )
+    seed: int = Field(
+        default=0, ge=0, description="of initial weights, order of samples and image changes"
+    )
     precision: Literal["float32", "bfloat16"] = Field(
-        default="float32",
+        default="bfloat16",
         description="dtype of vision and language model; the optimizer always works in float32",
     )
-    log_every: int = Field(default=50, gt=0, description="steps")
-    save_every: int = Field(default=1000, gt=0, description="steps")
-    optimizer: OptimizerRecipe = OptimizerRecipe()
+    log_every: int = Field(default=50, gt=0, description="steps between two lines of the log")
+    save_every: int = Field(default=10_000, gt=0, description="steps between two checkpoints")
+    optimizer: OptimizerRecipe = Field(
+        default=OptimizerRecipe(), description="AdamW and its schedule"
+    )
 
 
 class Recipe(_Frozen):
     """A training run."""
 
-    name: str
-    description: str
-    model: ModelConfig
-    image: ImageRecipe = ImageRecipe()
-    instruction_template: str = PROMPT
-    tokenizer: str = Field(description="tokenizer.json, relative to models/")
-    data: DataRecipe = DataRecipe()
-    alignment: AlignmentConfig = AlignmentConfig()
-    training: TrainingRecipe
+    name: str = Field(description="of its file in models/")
+    description: str = Field(description="one line for people")
+    model: ModelConfig = Field(description="sizes of the network")
+    base_checkpoint: str | None = Field(
+        default=None,
+        description="folder with an openvla-7b or OpenVLA-OFT checkpoint whose vision backbone, "
+        "projector and language model the run starts from, relative to models/ or absolute; "
+        "null: random weights",
+    )
+    lora: LoraRecipe | None = Field(
+        default=None,
+        description="train low-rank changes of the vision backbone, the projector and the "
+        "language model, which stay frozen themselves; null: train all weights. FiLM, "
+        "action head and the other projectors are trained whole either way",
+    )
+    image: ImageRecipe = Field(default=ImageRecipe(), description="preprocessing of the images")
+    instruction_template: str = Field(
+        default=PROMPT, description="prompt around the instruction, OpenVLA's"
+    )
+    tokenizer: str = Field(description="tokenizer.json, relative to models/ or absolute")
+    data: DataRecipe = Field(default=DataRecipe(), description="from episodes to training samples")
+    alignment: AlignmentConfig = Field(
+        default=AlignmentConfig(), description="the alignment loss, VEGA's or another"
+    )
+    training: TrainingRecipe = Field(default=TrainingRecipe(), description="the loop")
 
 
 def models_dir() -> Path:
@@ -188,7 +252,9 @@ def _apply(data: dict[str, Any], override: str) -> None:
         raise RecipeError(f"override '{override}': expected path.to.field=value")
     *path, last = key.split(".")
     for part in path:
-        data = data.setdefault(part, {})
+        if data.get(part) is None:  # a group that is not there, or not wanted so far
+            data[part] = {}
+        data = data[part]
         if not isinstance(data, dict):
             raise RecipeError(f"override '{override}': {part} is a value, not a group of fields")
     try:

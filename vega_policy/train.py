@@ -5,6 +5,10 @@
 Any field of the recipe can be overridden: ``training.batch=16 alignment.weight=0.2``. Ctrl-C and
 SIGTERM save and end the run; the same command with ``--resume`` goes on exactly. Under
 ``torchrun --nproc-per-node N -m vega_policy.train ...`` the batch is shared among N processes.
+
+    python -m vega_policy.train --recipe vega --print-recipe
+
+prints all fields of a recipe and what they mean.
 """
 
 import argparse
@@ -18,7 +22,8 @@ import yaml
 
 import hw_config
 from vega_policy.errors import PolicyError, RecipeError
-from vega_policy.recipe import load_recipe, recipe_names
+from vega_policy.recipe import Recipe, load_recipe, recipe_names
+from vega_policy.recipe_listing import listing
 from vega_policy.training.loop import STATE, Trainer
 from vega_policy.training.ranks import Ranks
 from vega_policy.training.resume import RECIPE_FILE
@@ -26,9 +31,16 @@ from vega_policy.training.resume import RECIPE_FILE
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command line; returns the exit code."""
-    arguments = _parser().parse_intermixed_args(argv)
+    parser = _parser()
+    arguments = parser.parse_intermixed_args(argv)
+    if not arguments.print_recipe and None in (arguments.dataset, arguments.out):
+        parser.error("--dataset and --out are needed, or --print-recipe")
     try:
-        return _train(arguments)
+        recipe = _recipe(arguments)
+        if arguments.print_recipe:
+            print(listing(recipe), end="")
+            return 0
+        return _train(recipe, arguments)
     except (PolicyError, hw_config.ConfigError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -40,19 +52,25 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m vega_policy.train", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("--recipe", required=True, help=", ".join(recipe_names()))
-    parser.add_argument("--dataset", required=True, type=Path, help="folder of episodes (*.npz)")
-    parser.add_argument("--out", required=True, type=Path, help="folder of the run")
+    parser.add_argument("--dataset", type=Path, help="folder of episodes (*.npz)")
+    parser.add_argument("--out", type=Path, help="folder of the run")
     parser.add_argument("--steps", type=int, help="length of the run, instead of the recipe's")
     parser.add_argument("--resume", action="store_true", help="go on with the run in --out")
+    parser.add_argument(
+        "--print-recipe", action="store_true", help="print all fields and what they mean"
+    )
     parser.add_argument("overrides", nargs="*", metavar="field=value", help="fields of the recipe")
     return parser
 
 
-def _train(arguments: argparse.Namespace) -> int:
+def _recipe(arguments: argparse.Namespace) -> Recipe:
     overrides = list(arguments.overrides)
     if arguments.steps is not None:
         overrides.append(f"training.steps={arguments.steps}")
-    recipe = load_recipe(arguments.recipe, overrides)
+    return load_recipe(arguments.recipe, overrides)
+
+
+def _train(recipe: Recipe, arguments: argparse.Namespace) -> int:
     out: Path = arguments.out
     if (out / STATE).exists() and not arguments.resume:
         raise RecipeError(f"{out} holds a run already: add --resume, or choose another --out")

@@ -1,7 +1,11 @@
+import typing
+
 import pytest
+from pydantic import BaseModel
 
 from vega_policy.errors import RecipeError
-from vega_policy.recipe import load_recipe, recipe_names
+from vega_policy.recipe import LoraRecipe, Recipe, TrainingRecipe, load_recipe, recipe_names
+from vega_policy.recipe_listing import listing
 
 
 @pytest.fixture
@@ -29,6 +33,54 @@ def test_the_shipped_recipes_load(name):
     assert recipe.description
 
 
+def fields_of(group: type[BaseModel], path=""):
+    """Every field of a recipe: its path, its description, the groups that it may hold."""
+    for name, field in group.model_fields.items():
+        kinds = (field.annotation, *typing.get_args(field.annotation))
+        groups = [k for k in kinds if isinstance(k, type) and issubclass(k, BaseModel)]
+        yield path + name, field.description, groups
+        for kind in groups:
+            yield from fields_of(kind, f"{path}{name}.")
+
+
+@pytest.mark.parametrize(("path", "description", "groups"), list(fields_of(Recipe)))
+def test_every_field_is_documented(path, description, groups):
+    assert description or (groups and all(group.__doc__ for group in groups)), path
+
+
+@pytest.mark.parametrize("name", recipe_names())
+def test_a_listing_documents_every_field_and_is_the_recipe(name, models):
+    recipe = load_recipe_of_the_repository(name)
+    text = listing(recipe)
+    assert max(map(len, text.splitlines())) <= 200
+    for path, description, _ in fields_of(Recipe):
+        if path != "name":
+            assert f"{path.split('.')[-1]}:" in text
+            assert description is None or " ".join(description.split()[:3]) in text
+    (models / f"{name}.yaml").write_text(text)
+    assert load_recipe(name) == recipe
+
+
+def load_recipe_of_the_repository(name):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("VEGA_MODELS")
+        return load_recipe(name)
+
+
+def test_the_defaults_are_the_papers(models):
+    training = load_recipe("plain").model_copy(update={"training": TrainingRecipe()}).training
+    assert (training.steps, training.batch) == (100_000, 16)
+    optimizer = training.optimizer
+    assert (optimizer.learning_rate, optimizer.decay_at) == (5e-4, 50_000)
+    assert (optimizer.schedule, optimizer.weight_decay) == ("drop", 0.01)
+    assert (optimizer.warmup_steps, optimizer.clip_norm, optimizer.ema) == (0, None, None)
+
+
+@pytest.mark.parametrize(("lora", "alpha"), [({}, 16), ({"rank": 4}, 4), ({"alpha": 3}, 3)])
+def test_the_scale_of_lora_follows_its_rank(lora, alpha):
+    assert LoraRecipe(**lora).resolved_alpha == alpha
+
+
 def test_unknown_names_list_the_known_ones(models):
     (models / "other.yaml").write_text("base: plain")
     with pytest.raises(RecipeError, match=r"no recipe 'twn'; there are: other, plain$"):
@@ -45,7 +97,9 @@ def test_a_recipe_states_only_what_differs_from_its_base(models):
 
 
 def test_overrides(models):
-    recipe = load_recipe("plain", ["training.batch=8", "alignment.teacher=geometry", "image={}"])
+    overrides = ["training.batch=8", "alignment.teacher=geometry", "image={}", "lora.rank=8"]
+    recipe = load_recipe("plain", overrides)
+    assert recipe.lora == LoraRecipe(rank=8)
     assert recipe.training.batch == 8
     assert recipe.alignment.teacher == "geometry"
 

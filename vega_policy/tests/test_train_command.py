@@ -105,6 +105,15 @@ def test_a_wrong_command_is_one_line(tmp_path, capsys, recipe, folder, extra, me
     assert error.count("\n") == 1
 
 
+def test_print_recipe_needs_neither_dataset_nor_folder(capsys):
+    assert train.main(["--recipe", "twin_close_laptop", "--print-recipe", "training.batch=8"]) == 0
+    output = capsys.readouterr().out
+    assert "# samples a step, over all processes: 4 on each of 4 GPUs\n  batch: 8\n" in output
+    with pytest.raises(SystemExit, match="2"):
+        train.main(["--recipe", "twin_close_laptop", "training.batch=8"])
+    assert "--dataset and --out are needed" in capsys.readouterr().err
+
+
 def test_a_folder_that_cannot_be_written(dataset, tmp_path, capsys):
     (tmp_path / "file").write_text("")
     assert command_line(dataset, tmp_path / "file" / "out", "training.steps=3") == 2
