@@ -14,12 +14,14 @@ from vega_policy import checkpoint
 from vega_policy.checkpoint import LoadedPolicy
 from vega_policy.errors import ObservationError
 from vega_policy.images import check_frame, preprocess
+from vega_policy.model.config import ModelConfig
 from vega_policy.model.layout import TextBatch, text_batch
 from vega_policy.model.vision import VisionModulation
 from vega_policy.normalization import Normalizer
 
 _WARM_UP_PASSES = 2
 _REMEMBERED_INSTRUCTIONS = 16
+_NOISE_SEED = 0
 
 
 class Observation(NamedTuple):
@@ -46,6 +48,18 @@ class ActionChunk(NamedTuple):
 
     values: NDArray[np.float32]
     timings_ms: dict[str, float]
+
+
+def sequence_length(config: ModelConfig, prompt_ids: int) -> int:
+    """Tokens that the language model works on.
+
+    Args:
+        config: Of the policy.
+        prompt_ids: Tokens of the prompt, BOS among them.
+    """
+    inserted = config.views * config.patches_per_view + config.proprio
+    inserted += config.head == "diffusion"
+    return inserted + prompt_ids + config.action_token_count + 1
 
 
 class PolicyRunner:
@@ -95,9 +109,12 @@ class PolicyRunner:
         pixels = self._pixels(observation.images)
         proprio = torch.from_numpy(self._proprio.normalize_observation(state))[None]
         prepared = time.perf_counter()
-        output = self._policy(pixels, proprio.to(self._device), text, modulation)
-        actions = output.actions[0].float().cpu().numpy()
-        values = self._action.unnormalize(actions)
+        # A generator of its own: what a diffusion head draws depends on nothing that ran before.
+        generator = torch.Generator().manual_seed(_NOISE_SEED)
+        actions = self._policy.predict(
+            pixels, proprio.to(self._device), text, modulation, generator
+        )
+        values = self._action.unnormalize(actions[0].float().cpu().numpy())
         end = time.perf_counter()
         return ActionChunk(
             values,
@@ -108,13 +125,16 @@ class PolicyRunner:
             },
         )
 
-    def _pixels(self, images: Mapping[str, NDArray[np.uint8]]) -> Tensor:
+    def _pixels(self, images: object) -> Tensor:
+        wanted = f"expected images of {', '.join(self.contract.camera_names)}"
+        if not isinstance(images, Mapping):
+            raise ObservationError(f"{wanted} by name, got {type(images).__name__}")
+        came = ", ".join(map(str, images)) or "none"
         missing = [name for name in self.contract.camera_names if name not in images]
         if missing:
-            raise ObservationError(
-                f"no image of {', '.join(missing)}: the policy needs "
-                f"{', '.join(self.contract.camera_names)}, got {', '.join(images) or 'none'}"
-            )
+            raise ObservationError(f"no image of {', '.join(missing)}: {wanted}, got {came}")
+        if len(images) != len(self.contract.cameras):
+            raise ObservationError(f"images of other cameras too: {wanted}, got {came}")
         frames = [
             check_frame(camera.name, images[camera.name], camera.height, camera.width)
             for camera in self.contract.cameras
@@ -141,9 +161,15 @@ class PolicyRunner:
         if instruction not in self._instructions:
             if len(self._instructions) >= _REMEMBERED_INSTRUCTIONS:
                 self._instructions.clear()
-            queries = self._policy.config.action_token_count
+            config = self._policy.config
             prompt = self._tokenizer.prompt(instruction)
-            text = text_batch([prompt], queries).to(self._device)
+            excess = sequence_length(config, len(prompt)) - config.llm.max_positions
+            if excess > 0:
+                raise ObservationError(
+                    f"instruction of {len(instruction)} characters: expected a prompt of at most "
+                    f"{len(prompt) - excess} tokens, got {len(prompt)}; give a shorter instruction"
+                )
+            text = text_batch([prompt], config.action_token_count).to(self._device)
             self._instructions[instruction] = (text, self._policy.modulation(text))
         return self._instructions[instruction]
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -59,6 +59,7 @@ def noise(*shape, seed=0):
     return np.where(rng.random(shape) < 0.8, coarse, rng.integers(0, 256, shape)).astype(np.uint8)
 
 
+@settings(deadline=None)
 @given(*[st.integers(1, 80)] * 4, st.integers(0, 999))
 def test_bicubic_resize_is_pillow_to_the_bit(height, width, new_height, new_width, seed):
     image = noise(height, width, 3, seed=seed)

@@ -7,6 +7,7 @@ import torch
 from vega_policy import checkpoint
 from vega_policy.errors import CheckpointError, ObservationError
 from vega_policy.inference import Observation, PolicyRunner
+from vega_policy.tests import synthetic
 
 CAMERAS = ("head", "left_wrist", "right_wrist")
 
@@ -90,6 +91,14 @@ def test_a_missing_camera_is_named(runner, observation):
         runner.infer(observation._replace(images={}))
 
 
+def test_cameras_that_the_policy_does_not_know_are_named(runner, observation):
+    images = {**observation.images, "ceiling": observation.images["head"]}
+    with pytest.raises(ObservationError, match=r"other cameras.*head, left.*got head.*ceiling"):
+        runner.infer(observation._replace(images=images))
+    with pytest.raises(ObservationError, match="by name, got list"):
+        runner.infer(observation._replace(images=list(observation.images.values())))
+
+
 @pytest.mark.parametrize(
     ("frame", "message"),
     [
@@ -107,6 +116,30 @@ def test_a_wrong_frame_is_refused(runner, observation, frame, message):
 def test_no_instruction_is_refused(runner, observation, instruction):
     with pytest.raises(ObservationError, match="expected a sentence"):
         runner.infer(observation._replace(instruction=instruction))
+
+
+def test_an_instruction_that_does_not_fit_the_sequence_is_refused(runner, observation):
+    told = observation._replace(instruction="push the red object " * 200)
+    with pytest.raises(ObservationError, match=r"4000 characters: expected a prompt of at most"):
+        runner.infer(told)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"head": "diffusion", "diffusion": {"train_steps": 10, "inference_steps": 3}},
+        {"head": "discrete", "action_tokens": "per_dim", "full_layout": False},
+        {"proprio": False},
+    ],
+)
+def test_every_head_gives_the_same_chunk_again(saved, observation, changes):
+    loaded = checkpoint.load(saved)
+    policy = synthetic.small_policy(**changes)
+    runner = PolicyRunner(loaded._replace(policy=policy))
+    first = runner.infer(observation).values
+    assert first.shape == (5, 14)
+    torch.rand(3)
+    assert (runner.infer(observation).values == first).all()
 
 
 def test_the_jpeg_round_trip_is_part_of_the_contract(saved, tmp_path, runner, observation):
