@@ -65,7 +65,7 @@ def untrained(folder: Path, task: str = "close_laptop") -> Path:
 
 def with_nan(folder: Path) -> Path:
     """Spoils one weight of a policy's action head."""
-    file = folder / "action_head.safetensors"
+    file = folder / "action_head--latest_checkpoint.safetensors"
     weights = load_file(file)
     next(iter(weights.values())).view(-1)[0] = float("nan")
     save_file(weights, file)

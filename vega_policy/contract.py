@@ -67,7 +67,15 @@ class PolicyContract(_Frozen):
     instruction_template: str
     tokenizer: str = Field(default="tokenizer.json", description="file beside this one")
     git_commit: str = Field(description="of the code that trained it")
-    base_checkpoint: str | None = Field(default=None, description="what training started from")
+    adapter: Literal["separate"] | None = Field(
+        default=None,
+        description="`separate`: lora_adapter/ is not folded into the weights yet",
+    )
+    base_checkpoint: str | None = Field(
+        default=None,
+        description="what training started from, relative to models/ or absolute; where the model "
+        "is if this folder has an adapter alone",
+    )
 
     @model_validator(mode="after")
     def _consistent(self) -> "PolicyContract":

@@ -1,60 +1,270 @@
 """Makes the deployable form of a checkpoint.
 
     python -m vega_policy.export CHECKPOINT OUT
+    python -m vega_policy.export OFT_DIR OUT --recipe oft --unnorm-key KEY [--base OPENVLA_7B]
 
-The alignment projector served training only and is left behind (paper, below eq. 9); everything
-else is copied byte for byte.
+The alignment projector served training only and is left behind (paper, below eq. 9), LoRA is folded
+into the weights, and a public OpenVLA-OFT folder gets the policy.yaml that says what it was trained
+for. Every other weight keeps its bits.
 """
 
 import argparse
-import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any, NamedTuple
 
-from vega_policy import checkpoint
+from pydantic import ValidationError
+
+import hw_config
+from hw_config import ConfigError
+from vega_policy import contract as contracts
+from vega_policy.checkpoint import hf_config, names, reading, writing
+from vega_policy.checkpoint.files import read_json
+from vega_policy.contract import PolicyContract
+from vega_policy.data.dataset import DatasetFacts
 from vega_policy.errors import CheckpointError, PolicyError
+from vega_policy.model.config import ModelConfig
+from vega_policy.normalization import Statistics
+from vega_policy.recipe import Recipe, load_recipe
+from vega_policy.training.provenance import training_contract
 
-TRAINING_ONLY = (checkpoint.ALIGN_FILE,)
+_PUBLIC_PLATFORMS = {(7, 8): ("LIBERO", 8), (14, 14): ("ALOHA", 25), (7, 7): ("Bridge", 5)}
+"""Public platforms and their chunks by the lengths of action and robot state."""
+_TOKENIZER_FILE = "tokenizer.json"
+_DROPPED_FIELDS = ("auto_map", "norm_stats", hf_config.OWN_KEY)
 
 
-def export(source: Path, out: Path) -> list[str]:
-    """Copies what deployment needs of a checkpoint, once it has proven to load.
+class Public(NamedTuple):
+    """What a public folder needs to become a checkpoint.
+
+    Attributes:
+        recipe: Sizes and preprocessing it was trained with.
+        unnorm_key: Its dataset, in dataset_statistics.json; None if there is but one.
+    """
+
+    recipe: Recipe
+    unnorm_key: str | None
+
+
+def _silent(line: str) -> None:
+    del line
+
+
+def export(
+    source: Path,
+    out: Path,
+    public: Public | None = None,
+    base: Path | None = None,
+    report: Callable[[str], None] = _silent,
+) -> list[str]:
+    """Writes what deployment needs of a checkpoint, weight by weight.
 
     Args:
-        source: The checkpoint.
+        source: The checkpoint, or a public OpenVLA-OFT folder.
         out: New folder.
+        public: For a public folder.
+        base: Where the model is if the source holds an adapter alone; None for what policy.yaml
+            says.
+        report: Gets a line for each large file.
 
     Returns:
         Names of the files in the new folder.
 
     Raises:
-        CheckpointError: The checkpoint does not load, or the folder exists or cannot be written.
+        PolicyError: The source is incomplete or contradicts itself, the recipe or the robot, or
+            the folder exists or cannot be written.
     """
-    checkpoint.load(source)
     if out.exists():
         raise CheckpointError(f"{out} exists already: choose another folder, or remove it first")
-    try:
-        ignored = shutil.ignore_patterns(*TRAINING_ONLY)
-        shutil.copytree(source, out, ignore=ignored, copy_function=shutil.copyfile)
-    except (OSError, shutil.Error) as error:
-        raise CheckpointError(f"cannot write {out}: {error}") from None
+    own = (source / contracts.FILE_NAME).exists()
+    if own and public is not None:
+        raise CheckpointError(
+            f"{source} has a {contracts.FILE_NAME}, which says what it was trained for: leave out "
+            "--recipe and --unnorm-key"
+        )
+    if not own and public is None:
+        reading.refuse_public(source)
+    contents = _from_public(source, public, base) if public else _from_own(source, base)
+    reading.check_weights(source, contents.config, contents.state)
+    reading.load_tokenizer(contents.tokenizer_file, contents.contract, contents.config)
+    writing.write(out, contents, report=report)
     return sorted(path.name for path in out.iterdir())
+
+
+def _from_own(source: Path, base: Path | None) -> writing.Contents:
+    contract = PolicyContract.load(source)
+    state = reading.gather(source, base)
+    config = reading.config_of(source, state, contract)
+    return writing.Contents(
+        state,
+        reading.as_stored(config, state),
+        contract.model_copy(update={"adapter": None}),
+        source / contract.tokenizer,
+        read_json(source / writing.STATISTICS_FILE),
+        _kept_fields(source / hf_config.CONFIG_FILE),
+    )
+
+
+def _from_public(source: Path, public: Public, base: Path | None) -> writing.Contents:
+    state = reading.gather(source, base)
+    recipe = public.recipe
+    wanted = recipe.model
+    described = reading.described(source, base)
+    platform = hf_config.Platform(wanted.views, wanted.chunk, wanted.action_dim)
+    config = hf_config.read_config(described, state, platform)
+    _compare(source, recipe, config)
+    statistics = read_json(source / writing.STATISTICS_FILE)
+    action, proprio = _statistics(source, statistics, public.unnorm_key)
+    contract = _public_contract(recipe, public.unnorm_key, action, proprio)
+    return writing.Contents(
+        state,
+        reading.as_stored(wanted, state),
+        contract,
+        _tokenizer_file(source, base),
+        statistics,
+        _kept_fields(described / hf_config.CONFIG_FILE),
+    )
+
+
+def _kept_fields(path: Path) -> dict[str, Any]:
+    return {key: value for key, value in read_json(path).items() if key not in _DROPPED_FIELDS}
+
+
+def _compare(source: Path, recipe: Recipe, found: ModelConfig) -> None:
+    """Compares the sizes of a public folder with the recipe's."""
+    wanted = recipe.model
+    lines = []
+    if found.action_dim != wanted.action_dim or found.proprio_dim != wanted.proprio_dim:
+        name, chunk = _PUBLIC_PLATFORMS.get((found.action_dim, found.proprio_dim), ("", "?"))
+        lines.append(
+            f"action chunk: expected {wanted.action_dim} x {wanted.chunk} (values x steps) with "
+            f"{wanted.proprio_dim} state values, came {found.action_dim} x {chunk} with "
+            f"{found.proprio_dim}" + (f", the sizes of {name}" if name else "")
+        )
+    ours, theirs = _sizes(wanted), _sizes(found)
+    for field, value in ours.items():
+        if theirs[field] != value:
+            lines.append(f"{field}: expected {value}, came {theirs[field]}")
+    if found.head == "discrete" != wanted.head:
+        lines.append(f"there is no {names.HEADS[0]}--N_checkpoint file")
+    if lines:
+        raise CheckpointError(
+            f"{source} is not what recipe {recipe.name} describes; choose the recipe it was "
+            "trained with:\n" + "\n".join(f"  - {line}" for line in lines)
+        )
+
+
+def _sizes(config: ModelConfig) -> dict[str, object]:
+    """Fields that the files of a checkpoint tell; MLPs by width, as their ratios are rounded."""
+    told = config.model_dump(
+        exclude={"full_layout", "film_mean_includes_padding", "diffusion", "dino", "siglip", "llm"}
+        | {"action_dim", "proprio_dim"}
+    )
+    for name, tower in (("dino", config.dino), ("siglip", config.siglip)):
+        told |= {f"{name}.{key}": getattr(tower, key) for key in ("dim", "depth", "heads")}
+        told[f"{name} MLP width"] = tower.mlp_dim
+    return told | {f"llm.{key}": value for key, value in config.llm.model_dump().items()}
+
+
+def _statistics(
+    source: Path, statistics: dict[str, object], key: str | None
+) -> tuple[Statistics, Statistics]:
+    """Statistics of actions and of robot states of one dataset."""
+    known = ", ".join(statistics) or "none"
+    if key is None and len(statistics) == 1:
+        key = next(iter(statistics))
+    path = source / writing.STATISTICS_FILE
+    if key is None:
+        raise CheckpointError(f"{path}: --unnorm-key is needed, one of: {known}")
+    entry = statistics.get(key)
+    if not isinstance(entry, dict):
+        raise CheckpointError(f"{path}: no statistics under '{key}'; the keys are: {known}")
+    parts = []
+    for name in ("action", "proprio"):
+        values = entry.get(name)
+        if not isinstance(values, dict):
+            raise CheckpointError(f"{path}: '{key}' has no statistics of {name}")
+        wanted = {k: v for k, v in values.items() if k in Statistics.model_fields}
+        try:
+            parts.append(Statistics.model_validate(wanted))
+        except ValidationError as error:
+            raise CheckpointError(f"{path}: '{key}', {name}: {error}") from None
+    return parts[0], parts[1]
+
+
+def _public_contract(
+    recipe: Recipe, key: str | None, action: Statistics, proprio: Statistics
+) -> PolicyContract:
+    hw = hw_config.load()
+    model = recipe.model
+    for what, expected, found in (
+        ("action values", model.action_dim, len(hw.joint_names)),
+        ("state values", model.proprio_dim, len(hw.joint_names)),
+        ("cameras", model.views, len(hw.cameras)),
+        ("action values in the statistics", model.action_dim, action.dim),
+        ("state values in the statistics", model.proprio_dim, proprio.dim),
+    ):
+        if expected != found:
+            raise CheckpointError(
+                f"{what}: recipe {recipe.name} has {expected}, but there are {found}: expected a "
+                "checkpoint of the robot that hw_config describes"
+            )
+    known = key in hw_config.task_names()
+    facts = DatasetFacts(
+        tasks={key: hw_config.load_task(key).instruction} if key is not None and known else {},
+        joint_names=hw.joint_names,
+        camera_names=tuple(hw.cameras),
+        fps=hw.rates.control_hz,
+        action=action,
+        proprio=proprio,
+    )
+    return training_contract(recipe, facts).model_copy(update={"git_commit": "unknown"})
+
+
+def _tokenizer_file(source: Path, base: Path | None) -> Path:
+    for folder in (source, base):
+        if folder is not None and (folder / _TOKENIZER_FILE).is_file():
+            return folder / _TOKENIZER_FILE
+    raise CheckpointError(
+        f"{source} has no {_TOKENIZER_FILE}: copy it from openvla/openvla-7b, or name the folder "
+        "of the base with --base"
+    )
+
+
+def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m vega_policy.export", description=__doc__)
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.add_argument(
+        "checkpoint", type=Path, help="folder with a policy.yaml, or a public OpenVLA-OFT folder"
+    )
+    parser.add_argument("out", type=Path, help="folder to make")
+    parser.add_argument("--recipe", help="what a public folder was trained with")
+    parser.add_argument("--unnorm-key", help="dataset in a public folder's dataset_statistics.json")
+    parser.add_argument(
+        "--base", type=Path, help="folder of openvla-7b, if the checkpoint has an adapter alone"
+    )
+    arguments = parser.parse_args(argv)
+    if arguments.unnorm_key is not None and arguments.recipe is None:
+        parser.error("--unnorm-key needs --recipe: both are for public folders")
+    return arguments
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command line; returns the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m vega_policy.export", description=__doc__)
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.add_argument("checkpoint", type=Path, help="folder with a policy.yaml")
-    parser.add_argument("out", type=Path, help="folder to make")
-    arguments = parser.parse_args(argv)
+    arguments = _arguments(argv)
     try:
-        names = export(arguments.checkpoint, arguments.out)
-    except PolicyError as error:
+        public = None
+        if arguments.recipe is not None:
+            public = Public(load_recipe(arguments.recipe), arguments.unnorm_key)
+        written = export(arguments.checkpoint, arguments.out, public, arguments.base, print)
+    except (PolicyError, ConfigError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    print(f"{arguments.out}: {', '.join(names)}")
+    except KeyboardInterrupt:
+        print(f"interrupted: {arguments.out} was not made", file=sys.stderr)
+        return 130
+    print(f"{arguments.out}: {', '.join(written)}")
     return 0
 
 

@@ -6,6 +6,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from vega_policy import checkpoint
+from vega_policy.checkpoint.names import part_file
 from vega_policy.errors import CheckpointError
 from vega_policy.tests import synthetic
 
@@ -29,10 +30,10 @@ def test_files_and_names_of_the_public_layout(saved):
         "policy.yaml",
         "config.json",
         "model.safetensors",
-        "film.safetensors",
-        "action_head.safetensors",
-        "proprio_projector.safetensors",
-        "align_projector.safetensors",
+        "vision_backbone--latest_checkpoint.safetensors",
+        "action_head--latest_checkpoint.safetensors",
+        "proprio_projector--latest_checkpoint.safetensors",
+        "align_projector--latest_checkpoint.safetensors",
         "dataset_statistics.json",
         "tokenizer.json",
     }
@@ -43,10 +44,11 @@ def test_files_and_names_of_the_public_layout(saved):
         "language_model",
     }
     assert "vision_backbone.featurizer.blocks.0.ls1.scale_factor" in model
-    film = load_file(saved / "film.safetensors")
+    film = load_file(saved / part_file("vision_backbone"))
     assert "vision_backbone.fused_featurizer.blocks.1.shift.bias" in film
     assert len(film) == 2 * 2 * 4  # towers, computed blocks, weights and biases
-    assert "model.mlp_resnet_blocks.1.ffn.1.weight" in load_file(saved / "action_head.safetensors")
+    head = load_file(saved / part_file("action_head"))
+    assert "model.mlp_resnet_blocks.1.ffn.1.weight" in head
     statistics = json.loads((saved / "dataset_statistics.json").read_text())
     assert set(statistics) == {"close_laptop"}
     assert set(statistics["close_laptop"]) == {"action", "proprio"}
@@ -87,7 +89,7 @@ def test_a_missing_weight_is_named(copy):
 
 def test_a_superfluous_weight_is_named(copy):
     extra = {"extra.weight": torch.zeros(1)}
-    change_weights(copy / "action_head.safetensors", lambda state: state.update(extra))
+    change_weights(copy / part_file("action_head"), lambda state: state.update(extra))
     with pytest.raises(CheckpointError, match=r"unexpected action_head\.extra\.weight"):
         checkpoint.load(copy)
 
@@ -105,14 +107,14 @@ def test_many_problems_are_counted(copy):
         checkpoint.load(copy)
 
 
-@pytest.mark.parametrize("name", ["model", "film", "action_head", "proprio_projector"])
+@pytest.mark.parametrize("name", ["model", "vision_backbone", "action_head", "proprio_projector"])
 def test_a_missing_or_truncated_file_is_named(copy, name):
-    path = copy / f"{name}.safetensors"
+    path = copy / ("model.safetensors" if name == "model" else part_file(name))
     path.write_bytes(path.read_bytes()[:-100])
-    with pytest.raises(CheckpointError, match=rf"{name}\.safetensors is truncated or corrupt"):
+    with pytest.raises(CheckpointError, match=rf"{path.name} is truncated or corrupt"):
         checkpoint.load(copy)
     path.unlink()
-    with pytest.raises(CheckpointError, match=rf"{name}\.safetensors is missing"):
+    with pytest.raises(CheckpointError, match=rf"model\.safetensors|missing {name}"):
         checkpoint.load(copy)
 
 
@@ -122,7 +124,7 @@ def test_a_missing_or_truncated_file_is_named(copy, name):
         ('"chunk": 5', '"chunk": 8', "chunk: config.json has 8, policy.yaml has 5"),
         ('"per_step"', '"per_dim"', "action_tokens: config.json has per_dim"),
         ('"views": 3', '"views": 2', "number of cameras: config.json has 2"),
-        ('"vocab_size": 512', '"vocab_size": 400', "embed_tokens"),
+        ('"vocab_size": 512', '"vocab_size": 600', "embed_tokens"),
         ('"chunk": 5', '"chunk": "many"', "config.json is malformed"),
     ],
 )

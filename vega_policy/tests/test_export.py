@@ -11,7 +11,7 @@ def test_the_projector_is_gone_and_nothing_else_has_changed(saved, tmp_path):
     names = export(saved, tmp_path / "deployed")
     before = {path.name: path.read_bytes() for path in saved.iterdir()}
     after = {path.name: path.read_bytes() for path in (tmp_path / "deployed").iterdir()}
-    assert before.pop("align_projector.safetensors")
+    assert before.pop("align_projector--latest_checkpoint.safetensors")
     assert after == before
     assert names == sorted(after)
 
