@@ -43,6 +43,22 @@ class Answers(NamedTuple):
     layers: dict[int, Tensor]
 
 
+class NoisePass(NamedTuple):
+    """What the diffusion head makes of a noisy chunk.
+
+    Attributes:
+        noise: The noise that it sees in it [B, K, D].
+        hidden: Hidden states that answer the queries [B, A, dim].
+        inserted: The inserted tokens with the noise level's appended [B, P, dim].
+        layers: The hidden states asked for, see :class:`PolicyOutput`.
+    """
+
+    noise: Tensor
+    hidden: Tensor
+    inserted: Tensor
+    layers: dict[int, Tensor]
+
+
 class PolicyOutput(NamedTuple):
     """Everything a loss or a test may want of one pass.
 
@@ -230,10 +246,11 @@ class VegaPolicy(nn.Module):
             noise = torch.randn_like(actions)
             levels = torch.randint(head.schedule.train_steps, (len(actions),), device=noise.device)
             noisy = head.schedule.add_noise(actions, noise, levels)
-            inserted = self._with_level(inserted, levels)
-            hidden, layers = self.answer(inserted, text, self._as_queries(noisy), keep_layers)
+            seen, hidden, inserted, layers = self.see_noise(
+                inserted, text, noisy, levels, keep_layers
+            )
             predicted = None
-            error = (head(hidden).float() - noise).square().mean(dim=-1)
+            error = (seen - noise).square().mean(dim=-1)
         elif isinstance(head, DiscreteActionHead):
             hidden, layers = self.answer(inserted, text, keep_layers=keep_layers)
             logits = self.language_model.lm_head(hidden)
@@ -289,19 +306,33 @@ class VegaPolicy(nn.Module):
         assert isinstance(head, DiffusionActionHead)
         for timestep in head.schedule.timesteps:
             level = torch.full((len(noisy),), timestep, device=noisy.device)
-            tokens = self._with_level(inserted, level)
-            hidden = self.answer(tokens, text, self._as_queries(noisy)).hidden
-            noisy = head.schedule.step(noisy, head(hidden).float(), timestep)
+            noise = self.see_noise(inserted, text, noisy, level).noise
+            noisy = head.schedule.step(noisy, noise, timestep)
         return noisy
 
-    def _with_level(self, inserted: Tensor, levels: Tensor) -> Tensor:
-        """Appends the token that tells the noise level, after the state."""
-        assert isinstance(self.action_head, DiffusionActionHead)
-        token = self.action_head.level_token(levels)
-        return torch.cat([inserted, token.to(inserted.dtype)], dim=1)
+    def see_noise(
+        self,
+        inserted: Tensor,
+        text: TextBatch,
+        noisy: Tensor,
+        levels: Tensor,
+        keep_layers: Collection[int] = (),
+    ) -> NoisePass:
+        """Predicts the noise in a noisy chunk: one pass of the language model.
 
-    def _as_queries(self, noisy: Tensor) -> Tensor:
-        """Query embeddings of a noisy chunk: [B, K, D] -> [B, A, dim]."""
+        Args:
+            inserted: From :meth:`encode`.
+            text: See :meth:`forward`.
+            noisy: Noisy normalised actions [B, K, D].
+            levels: Noise level (timestep) of each sample, int64 [B].
+            keep_layers: Indices of the language model's hidden states to return.
+        """
+        head = self.action_head
+        assert isinstance(head, DiffusionActionHead)
         assert self.noisy_action_projector is not None
+        token = head.level_token(levels)
+        tokens = torch.cat([inserted, token.to(inserted.dtype)], dim=1)
         values = noisy.reshape(len(noisy), -1, self.config.values_per_token)
-        return self.noisy_action_projector(values)
+        queries = self.noisy_action_projector(values)
+        hidden, layers = self.answer(tokens, text, queries, keep_layers)
+        return NoisePass(head(hidden).float(), hidden, tokens, layers)
