@@ -1,26 +1,119 @@
-"""Makes the teacher that a recipe names."""
+"""Makes the alignment that a recipe asks for."""
 
 import math
+from collections.abc import Sequence
+from pathlib import Path
 
 import hw_config
+from vega_policy.alignment import fit3d, vggt
+from vega_policy.alignment.encoder import EncoderAlignment
 from vega_policy.alignment.geometry import GeometryTeacher
+from vega_policy.alignment.method import Alignment, Targets
+from vega_policy.alignment.projector import AlignmentProjector
+from vega_policy.alignment.rocket import Rocket
+from vega_policy.alignment.spatial_forcing import SpatialForcing
 from vega_policy.alignment.teacher import Teacher
-from vega_policy.errors import DatasetError
-from vega_policy.recipe import Recipe
+from vega_policy.errors import DatasetError, RecipeError
+from vega_policy.recipe import Recipe, models_dir
 
 
-def build_teacher(recipe: Recipe, camera_names: tuple[str, ...]) -> Teacher | None:
-    """The frozen teacher, or None if the recipe wants none.
+def build_alignment(recipe: Recipe, camera_names: tuple[str, ...]) -> Alignment | None:
+    """Teacher, student and projector; None if the recipe wants none.
 
     Args:
-        recipe: Which one.
-        camera_names: Views of the dataset in order.
+        recipe: Which ones. The projector's weights come from PyTorch's global generator.
+        camera_names: Views of the dataset in order, the head camera first.
 
     Raises:
-        DatasetError: A camera of the dataset is unknown to hw_config.
+        RecipeError: A layer does not exist, the teacher's file is missing, or teacher and method
+            do not go together.
+        CheckpointError: The teacher's file is corrupt or not of the published layout.
+        DatasetError: The geometry teacher does not know a camera of the dataset.
     """
     if recipe.alignment.teacher == "none":
         return None
+    builders = {"encoder": _encoder, "spatial_forcing": _spatial_forcing, "rocket": _rocket}
+    return builders[recipe.alignment.method](recipe, camera_names)
+
+
+def _encoder(recipe: Recipe, camera_names: tuple[str, ...]) -> Alignment:
+    config = recipe.alignment
+    teacher = _teacher(recipe, camera_names, [config.vggt.layer])
+    targets = _targets(recipe, teacher, config.encoder.position_embedding)
+    projector = AlignmentProjector(recipe.model.dino.dim, teacher.dim, config.layer_norm)
+    return EncoderAlignment(teacher, projector, targets, config.tap == "film")
+
+
+def _spatial_forcing(recipe: Recipe, camera_names: tuple[str, ...]) -> Alignment:
+    config = recipe.alignment
+    method = config.spatial_forcing
+    _check_student_layer("alignment.spatial_forcing.layer", method.layer, recipe.model.llm.layers)
+    teacher = _teacher(recipe, camera_names, [config.vggt.layer])
+    targets = _targets(recipe, teacher, method.position_embedding)
+    projector = AlignmentProjector(recipe.model.llm.dim, teacher.dim, config.layer_norm)
+    return SpatialForcing(teacher, projector, targets, method.layer, method.shift_by_one)
+
+
+def _rocket(recipe: Recipe, camera_names: tuple[str, ...]) -> Alignment:
+    config = recipe.alignment
+    method = config.rocket
+    if config.teacher != "vggt":
+        raise RecipeError(
+            f"alignment.method=rocket aligns to layers of VGGT, the recipe has the teacher "
+            f"{config.teacher}: set alignment.teacher=vggt, or another method"
+        )
+    depth = recipe.model.llm.layers
+    layers = tuple(depth - 1 if student == -1 else student for student, _ in method.pairs)
+    for layer in layers:
+        _check_student_layer("alignment.rocket.pairs", layer, depth)
+    if list(layers) != sorted(set(layers)):
+        raise RecipeError(
+            f"alignment.rocket.pairs: the student's layers have to rise, shallow to deep; they are "
+            f"{list(layers)}"
+        )
+    teacher = _teacher(recipe, camera_names, [layer for _, layer in method.pairs])
+    targets = _targets(recipe, teacher, method.position_embedding)
+    projector = AlignmentProjector(recipe.model.llm.dim, teacher.dim, config.layer_norm)
+    return Rocket(teacher, projector, targets, layers, method.shallowest_width, method.shift_by_one)
+
+
+def _check_student_layer(field: str, layer: int, depth: int) -> None:
+    if not 0 <= layer <= depth:
+        raise RecipeError(
+            f"{field}: the language model has {depth} layers, so hidden states 0 (its input) to "
+            f"{depth}; {layer} is none of them"
+        )
+
+
+def _targets(recipe: Recipe, teacher: Teacher, position_embedding: bool) -> Targets:
+    config = recipe.alignment
+    if position_embedding and teacher.dim % 4:
+        raise RecipeError(
+            f"the teacher is {teacher.dim} wide; a sine-cosine embedding needs a multiple of 4: "
+            f"set alignment.{config.method}.position_embedding=false"
+        )
+    return Targets(recipe.model.patch_grid, position_embedding, config.head_view_only)
+
+
+def _teacher(recipe: Recipe, camera_names: tuple[str, ...], layers: Sequence[int]) -> Teacher:
+    config, grid = recipe.alignment, recipe.model.patch_grid
+    if config.teacher == "fit3d":
+        path = _weights("fit3d", config.fit3d.checkpoint, fit3d.SOURCE)
+        return fit3d.Fit3dTeacher(config.fit3d, path, grid)
+    if config.teacher == "vggt":
+        path = _weights("vggt", config.vggt.checkpoint, vggt.SOURCE)
+        return vggt.VggtTeacher(config.vggt, path, layers)
+    return GeometryTeacher(config.geometry, grid, _tangents(camera_names))
+
+
+def _weights(teacher: str, checkpoint: str | None, source: str) -> Path:
+    if checkpoint is None:
+        raise RecipeError(f"alignment.{teacher}.checkpoint names no file. {source}")
+    return models_dir() / checkpoint
+
+
+def _tangents(camera_names: tuple[str, ...]) -> list[tuple[float, float]]:
+    """Of half the field of view of each camera, horizontal and vertical."""
     cameras = {str(name): camera for name, camera in hw_config.load().cameras.items()}
     tangents = []
     for name in camera_names:
@@ -29,4 +122,7 @@ def build_teacher(recipe: Recipe, camera_names: tuple[str, ...]) -> Teacher | No
             raise DatasetError(f"camera {name} of the dataset is not in hw_config: {list(cameras)}")
         vertical = math.tan(math.radians(camera.vertical_fov_deg) / 2)
         tangents.append((vertical * camera.width / camera.height, vertical))
-    return GeometryTeacher(recipe.alignment.geometry, recipe.model.patch_grid, tangents)
+    return tangents
+
+
+build_teacher = build_alignment

@@ -46,8 +46,8 @@ class GeometryTeacher:
         self._omega = torch.tensor([2 * math.pi / length for length in wavelengths])
 
     @torch.no_grad()
-    def targets(self, batch: TeacherInput) -> Tensor:
-        """Features [B, V * grid * grid, dim].
+    def targets(self, batch: TeacherInput) -> list[Tensor]:
+        """Features [B, V, grid * grid, dim].
 
         Raises:
             DatasetError: The dataset has no ground truth, or more classes than the recipe allows.
@@ -66,8 +66,7 @@ class GeometryTeacher:
         columns = _patch_shares(batch.crops.left, batch.crops.side, self.grid, width)
         pooled = rows[:, None] @ maps @ columns[:, None].transpose(-1, -2)
         pooled = pooled.flatten(2).transpose(1, 2)
-        features = self._encode(pooled)
-        return features.reshape(samples, views * self.grid**2, self.dim)
+        return [self._encode(pooled).unflatten(0, (samples, views))]
 
     def _check_classes(self, segmentation: Tensor) -> None:
         largest = int(segmentation.max())
@@ -81,9 +80,9 @@ class GeometryTeacher:
         """Per pixel: x, y, z where there is a surface, the classes, surface or not."""
         depth = scene.depth.float()
         height, width = depth.shape[2:]
-        u = (torch.arange(width) + 0.5) / width * 2 - 1
-        v = (torch.arange(height) + 0.5) / height * 2 - 1
-        tangent = self._tan_half_fov
+        u = (torch.arange(width, device=depth.device) + 0.5) / width * 2 - 1
+        v = (torch.arange(height, device=depth.device) + 0.5) / height * 2 - 1
+        tangent = self._tan_half_fov.to(depth.device)
         x = u[None, None, None, :] * tangent[None, :, None, None, 0]
         y = v[None, None, :, None] * tangent[None, :, None, None, 1]
         ray = torch.stack([x.expand_as(depth), y.expand_as(depth), torch.ones_like(depth)], dim=2)
@@ -99,16 +98,16 @@ class GeometryTeacher:
     def _encode(self, pooled: Tensor) -> Tensor:
         surface = pooled[..., -1:]
         mean = pooled[..., :3] / surface.clamp(min=1e-6)
-        angle = (mean[..., None] * self._omega).flatten(-2)
+        angle = (mean[..., None] * self._omega.to(mean.device)).flatten(-2)
         place = torch.cat([angle.sin(), angle.cos()], dim=-1) * surface
         return torch.cat([place, self.config.class_weight * pooled[..., 3:-1], surface], dim=-1)
 
 
 def _patch_shares(start: Tensor, side: float, grid: int, pixels: int) -> Tensor:
     """Share of each pixel row in each patch row of a box: [N, grid, pixels], rows sum to 1."""
-    edge = start[:, None] + torch.arange(grid + 1) / grid * side
+    edge = start[:, None] + torch.arange(grid + 1, device=start.device) / grid * side
     low, high = edge[:, :-1, None] * pixels, edge[:, 1:, None] * pixels
-    pixel = torch.arange(pixels)
+    pixel = torch.arange(pixels, device=start.device)
     overlap = torch.minimum(high, pixel + 1.0) - torch.maximum(low, pixel.float())
     overlap = overlap.clamp(min=0)
     return overlap / overlap.sum(dim=-1, keepdim=True)

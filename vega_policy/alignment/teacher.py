@@ -1,10 +1,12 @@
 """What a teacher is given and what it answers."""
 
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, TypeVar
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from vega_policy.images import Crops
+
+_Module = TypeVar("_Module", bound=nn.Module)
 
 
 class Scene(NamedTuple):
@@ -36,10 +38,29 @@ class TeacherInput(NamedTuple):
 
 
 class Teacher(Protocol):
-    """A frozen source of patch features that line up with the student's patches."""
+    """A frozen source of patch features.
+
+    Not a module: nothing of a teacher is trained, saved or wrapped with what is.
+    """
 
     dim: int
 
-    def targets(self, batch: TeacherInput) -> Tensor:
-        """Features [B, V * patches, dim], float32, without gradient."""
+    def targets(self, batch: TeacherInput) -> list[Tensor]:
+        """For each layer that it was made for, features [B, V, side * side, dim].
+
+        They are float32, without gradient, on the batch's device; patches go row by row. ``side``
+        may differ from the student's, in which case the method pools them.
+        """
         ...
+
+
+def dino_views(pixels: Tensor) -> Tensor:
+    """The DINOv2-normalised channels of each view: [B, 6 * V, S, S] -> [B, V, 3, S, S]."""
+    return pixels.unflatten(1, (-1, 6))[:, :, :3]
+
+
+def on_device_of(module: _Module, tensor: Tensor) -> _Module:
+    """A teacher's network on the device of what it shall see; moved at most once."""
+    if next(module.parameters()).device != tensor.device:
+        module.to(tensor.device)
+    return module

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from vega_policy.alignment.build import build_teacher
+from vega_policy.alignment.build import build_alignment
 from vega_policy.alignment.config import GeometryConfig
 from vega_policy.alignment.geometry import GeometryTeacher
 from vega_policy.alignment.projector import AlignmentProjector, alignment_loss
@@ -39,8 +39,8 @@ def plane(depth=1.0, pixels=16, pose=None):
 def targets(scene, crops=None, grid=4):
     crops = crops or Crops(torch.zeros(1), torch.zeros(1), 1.0)
     teacher = GeometryTeacher(CONFIG, grid, TANGENTS)
-    features = teacher.targets(TeacherInput(torch.zeros(1, 6, 1, 1), crops, scene))
-    assert features.shape == (1, grid**2, teacher.dim)
+    [features] = teacher.targets(TeacherInput(torch.zeros(1, 6, 1, 1), crops, scene))
+    assert features.shape == (1, 1, grid**2, teacher.dim)
     assert features.dtype == torch.float32
     return features.reshape(grid, grid, teacher.dim)
 
@@ -108,12 +108,12 @@ def test_what_the_geometry_teacher_cannot_teach():
 
 def test_the_teacher_comes_from_the_recipe():
     recipe = small_recipe()
-    teacher = build_teacher(recipe, ("head", "left_wrist", "right_wrist"))
-    assert teacher is not None
-    assert teacher.dim == 6 * 6 + 12 + 1
+    alignment = build_alignment(recipe, ("head", "left_wrist", "right_wrist"))
+    assert alignment is not None
+    assert alignment.projector.fc2.out_features == 6 * 6 + 12 + 1
     with pytest.raises(DatasetError, match="camera belly"):
-        build_teacher(recipe, ("head", "belly", "right_wrist"))
-    assert build_teacher(small_recipe("alignment.teacher=none"), ("head",)) is None
+        build_alignment(recipe, ("head", "belly", "right_wrist"))
+    assert build_alignment(small_recipe("alignment.teacher=none"), ("head",)) is None
 
 
 @pytest.mark.parametrize(("layer_norm", "count"), [(True, 2_101_248), (False, 2_099_200)])
@@ -141,7 +141,7 @@ def gradients(dataset, tap):
     torch.manual_seed(0)
     policy = VegaPolicy(recipe.model)
     initialize_from_scratch(policy)
-    objective = Objective(policy, recipe, build_teacher(recipe, data.facts.camera_names))
+    objective = Objective(policy, recipe, build_alignment(recipe, data.facts.camera_names))
     batch = data.train.batch(np.arange(4))
     objective(batch, centre_crops(12, 0.9), None).alignment.backward()
     moved, still = set(), set()
@@ -160,7 +160,7 @@ def test_alignment_moves_dino_up_to_the_tap_and_the_projector_and_nothing_else(d
         film = ".scale." in name or ".shift." in name
         unused = name.startswith((f"{DINO}blocks.2", f"{DINO}norm"))
         student = name.startswith(DINO) and not film and not unused
-        assert (name in moved) == (student or name.startswith("align_projector.")), name
+        assert (name in moved) == (student or name.startswith("alignment.projector.")), name
 
 
 def test_the_film_tap_moves_dinos_film_too(dataset):

@@ -1,12 +1,12 @@
-"""What training minimises: the action loss plus the weighted alignment loss (paper, eq. 9)."""
+"""What training minimises: the action loss plus the weighted alignment loss (paper, eq. 7)."""
 
 from typing import NamedTuple
 
-import torch
 from torch import Tensor, nn
 
-from vega_policy.alignment.projector import AlignmentProjector, alignment_loss
-from vega_policy.alignment.teacher import Teacher, TeacherInput
+from vega_policy.alignment.method import Alignment
+from vega_policy.alignment.projector import AlignmentProjector
+from vega_policy.alignment.teacher import TeacherInput
 from vega_policy.data.dataset import Batch
 from vega_policy.images import Crops, Jitter, to_model_channels, training_images
 from vega_policy.model.policy import VegaPolicy
@@ -18,8 +18,9 @@ class Losses(NamedTuple):
 
     Attributes:
         total: What is minimised.
-        action: Mean L1 over the chunk, normalised space.
-        first_action: Mean L1 of its first action alone.
+        action: Mean error over the chunk: L1 in normalised space, squared error of the noise
+            (diffusion head) or cross-entropy (discrete head).
+        first_action: Mean error of its first action alone.
         alignment: Mean of 1 - cosine similarity; 0 without a teacher.
     """
 
@@ -30,42 +31,46 @@ class Losses(NamedTuple):
 
 
 class Objective(nn.Module):
-    """Policy, alignment projector and teacher in one module, so that all of it trains together.
+    """Policy and alignment in one module, so that all of it trains together.
 
     Args:
         policy: The network.
-        recipe: Which alignment.
-        teacher: Its teacher, or None.
+        recipe: How much the alignment weighs.
+        alignment: To which teacher and how, or None.
     """
 
-    def __init__(self, policy: VegaPolicy, recipe: Recipe, teacher: Teacher | None) -> None:
+    def __init__(self, policy: VegaPolicy, recipe: Recipe, alignment: Alignment | None) -> None:
         super().__init__()
         self.policy = policy
-        self._alignment = recipe.alignment
-        self._teacher = teacher
-        self.align_projector: AlignmentProjector | None = None
-        if teacher is not None:
-            self.align_projector = AlignmentProjector(
-                recipe.model.dino.dim, teacher.dim, recipe.alignment.layer_norm
-            )
+        self.alignment = alignment
+        self._weight = recipe.alignment.weight
+
+    @property
+    def align_projector(self) -> AlignmentProjector | None:
+        """What is trained for the alignment alone."""
+        return None if self.alignment is None else self.alignment.projector
 
     def forward(self, batch: Batch, crops: Crops, jitter: Jitter | None) -> Losses:
-        """Losses of a batch whose views are cropped and changed as given, B * V of each."""
+        """Losses of a batch whose views are cropped and changed as given, B * V of each.
+
+        All of it is on the policy's device.
+        """
         views = batch.views.shape[1]
         planes = training_images(batch.views.flatten(0, 1), crops, jitter)
         pixels = to_model_channels(planes, views)
-        output = self.policy(pixels, batch.proprio, batch.text)
-        error = (output.actions.float() - batch.actions).abs()
+        output = self.policy(
+            pixels,
+            batch.proprio,
+            batch.text,
+            actions=batch.actions,
+            keep_layers=() if self.alignment is None else self.alignment.keep_layers,
+        )
+        error = output.action_error
+        assert error is not None  # the pass was given the right actions
         action = error.mean()
         alignment = action.new_zeros(())
-        if self.align_projector is not None and self._teacher is not None:
-            student = output.dino
-            if self._alignment.tap == "plain":
-                pixels = pixels.to(self.policy.compute_dtype)
-                student = self.policy.vision_backbone.plain_dino(pixels)
-            with torch.no_grad():
-                target = self._teacher.targets(TeacherInput(pixels, crops, batch.scene))
-            dtype = self.align_projector.fc1.weight.dtype
-            alignment = alignment_loss(self.align_projector(student.to(dtype)), target)
-        total = action + self._alignment.weight * alignment
+        if self.alignment is not None:
+            shown = TeacherInput(pixels, crops, batch.scene)
+            alignment = self.alignment(self.policy, output, shown)
+        total = action + self._weight * alignment
         return Losses(total, action, error[:, 0].mean(), alignment)

@@ -1,0 +1,78 @@
+"""The interface of every way to align a policy to a teacher."""
+
+from abc import ABC, abstractmethod
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from vega_policy.alignment.pooling import pooled_targets
+from vega_policy.alignment.projector import AlignmentProjector, alignment_loss
+from vega_policy.alignment.teacher import Teacher, TeacherInput
+from vega_policy.model.policy import PolicyOutput, VegaPolicy
+
+
+class Targets(NamedTuple):
+    """How a teacher's features become targets.
+
+    Attributes:
+        grid: The student's patches along one side of a view; other grids are pooled to it.
+        position_embedding: Whether positions are added to the features.
+        head_view_only: Whether only the first view counts. The teacher sees all of them anyway.
+    """
+
+    grid: int
+    position_embedding: bool = False
+    head_view_only: bool = False
+
+
+class Alignment(nn.Module, ABC):
+    """A frozen teacher, the students that are aligned to it, and the projector between them.
+
+    The projector is all that it trains of its own; it is discarded when the policy is deployed.
+
+    Args:
+        teacher: Answers one target for each student.
+        projector: From a student's width to the teacher's.
+        targets: How the teacher's features become targets.
+    """
+
+    keep_layers: tuple[int, ...] = ()
+    """Hidden states of the language model that the policy's pass has to keep."""
+
+    def __init__(self, teacher: Teacher, projector: AlignmentProjector, targets: Targets) -> None:
+        super().__init__()
+        self.projector = projector
+        self._teacher = teacher
+        self._targets = targets
+
+    @abstractmethod
+    def students(self, policy: VegaPolicy, output: PolicyOutput, pixels: Tensor) -> list[Tensor]:
+        """Patch tokens [B, views * patches, dim], or of the first view at least.
+
+        Args:
+            policy: The network.
+            output: Of its pass, with ``keep_layers``.
+            pixels: What it saw, [B, 6 * V, S, S].
+        """
+
+    def project(self, index: int, student: Tensor) -> Tensor:
+        """Student number ``index`` in the teacher's space."""
+        del index
+        return self.projector(student)
+
+    def forward(self, policy: VegaPolicy, output: PolicyOutput, batch: TeacherInput) -> Tensor:
+        """Alignment loss of a batch: the mean over the students, a scalar in float32."""
+        dtype = self.projector.fc1.weight.dtype
+        losses = []
+        students = self.students(policy, output, batch.pixels)
+        for index, (student, hidden) in enumerate(zip(students, self._teacher.targets(batch))):
+            target = self._target(hidden)
+            projected = self.project(index, student[:, : target.shape[1]].to(dtype))
+            losses.append(alignment_loss(projected, target))
+        return torch.stack(losses).mean()
+
+    def _target(self, hidden: Tensor) -> Tensor:
+        grid, position_embedding, head_view_only = self._targets
+        shown = hidden[:, :1] if head_view_only else hidden
+        return pooled_targets(shown, grid, position_embedding)
