@@ -29,7 +29,7 @@ class LoraRecipe(_Frozen):
     """Low-rank changes of a frozen base network (LoRA), see :mod:`vega_policy.training.lora`."""
 
     rank: int = Field(default=32, gt=0, description="rank r of each change B A")
-    alpha: float | None = Field(
+    alpha: int | None = Field(
         default=None,
         gt=0,
         description="the change is scaled by alpha / rank; null: min(rank, 16), as OpenVLA-OFT",
@@ -39,9 +39,9 @@ class LoraRecipe(_Frozen):
     )
 
     @property
-    def resolved_alpha(self) -> float:
+    def resolved_alpha(self) -> int:
         """Alpha, or OpenVLA-OFT's choice for this rank."""
-        return float(min(self.rank, 16)) if self.alpha is None else self.alpha
+        return min(self.rank, 16) if self.alpha is None else self.alpha
 
 
 class ImageRecipe(_Frozen):

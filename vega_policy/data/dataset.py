@@ -36,6 +36,16 @@ class Batch(NamedTuple):
     text: TextBatch
     scene: Scene | None
 
+    def to(self, device: torch.device) -> "Batch":
+        """The same samples on another device."""
+        return Batch(
+            views=self.views.to(device),
+            proprio=self.proprio.to(device),
+            actions=self.actions.to(device),
+            text=self.text.to(device),
+            scene=None if self.scene is None else Scene(*(part.to(device) for part in self.scene)),
+        )
+
 
 class DatasetFacts(NamedTuple):
     """What a checkpoint must remember of its data."""

@@ -75,7 +75,7 @@ def test_augmentation_is_drawn_for_each_view():
     assert jitter.brightness.abs().max() <= changes.brightness
     assert (jitter.saturation - 1).abs().max() <= changes.saturation
     assert jitter.hue.abs().max() <= changes.hue
-    part, part_jitter = augmentation.part_of((crops, jitter), slice(3, 5))
+    part, part_jitter = augmentation.part_of((crops, jitter), slice(3, 5), torch.device("cpu"))
     assert torch.equal(part.left, crops.left[3:5])
     assert torch.equal(part_jitter.hue, jitter.hue[3:5])
 

@@ -29,8 +29,12 @@ def draw(recipe: Recipe, count: int, rng: np.random.Generator) -> tuple[Crops, J
     return Crops(top, left, side), jitter
 
 
-def part_of(changes: tuple[Crops, Jitter | None], rows: slice) -> tuple[Crops, Jitter | None]:
-    """The changes of some of the views."""
+def part_of(
+    changes: tuple[Crops, Jitter | None], rows: slice, device: torch.device
+) -> tuple[Crops, Jitter | None]:
+    """The changes of some of the views, on a device."""
     crops, jitter = changes
-    part = Crops(crops.top[rows], crops.left[rows], crops.side)
-    return part, None if jitter is None else Jitter(*(values[rows] for values in jitter))
+    part = Crops(crops.top[rows].to(device), crops.left[rows].to(device), crops.side)
+    if jitter is None:
+        return part, None
+    return part, Jitter(*(values[rows].to(device) for values in jitter))

@@ -9,21 +9,20 @@ import numpy as np
 import torch
 
 from vega_policy import checkpoint
-from vega_policy.alignment.build import build_teacher
+from vega_policy.alignment.build import build_alignment
 from vega_policy.data.dataset import Batch, open_datasets
 from vega_policy.errors import CheckpointError, PolicyError, RecipeError
 from vega_policy.images import Crops, centre_crops
-from vega_policy.model.initialization import initialize_from_scratch
-from vega_policy.model.policy import VegaPolicy
 from vega_policy.recipe import Recipe, models_dir
 from vega_policy.tokenizer import InstructionTokenizer
-from vega_policy.training import augmentation
+from vega_policy.training import augmentation, lora
 from vega_policy.training.objective import Losses, Objective
 from vega_policy.training.optimizer import MasterAdamW, learning_rate
 from vega_policy.training.provenance import training_contract
 from vega_policy.training.ranks import Ranks
 from vega_policy.training.resume import RunRecord, saved_record
 from vega_policy.training.sampling import sample_numbers
+from vega_policy.training.start import require_base, starting_policy
 
 CHECKPOINT = "checkpoint"
 STATE = "training_state.pt"
@@ -59,6 +58,7 @@ class Trainer:
         self._ranks = ranks
         self._report = report
         self._micro_batches = _micro_batches(recipe, ranks)
+        require_base(recipe)  # its absence is found out before the dataset is read
         self._tokenizer_file = models_dir() / recipe.tokenizer
         tokenizer = InstructionTokenizer(self._tokenizer_file, recipe.instruction_template)
         if tokenizer.vocab_size > recipe.model.llm.vocab_size:
@@ -77,15 +77,11 @@ class Trainer:
         self.step = 0
         self._stop = False
 
-        torch.manual_seed(recipe.training.seed)
-        policy = VegaPolicy(recipe.model)
-        initialize_from_scratch(policy)
-        policy.to_compute_dtype(checkpoint.compute_dtype(recipe.training.precision))
-        teacher = build_teacher(recipe, data.facts.camera_names)
-        self.objective = Objective(policy, recipe, teacher)
-        self._optimizer = MasterAdamW(
-            list(self.objective.parameters()), recipe.training.optimizer, ranks
-        )
+        policy = starting_policy(recipe, ranks.device)
+        alignment = build_alignment(recipe, data.facts.camera_names)
+        self.objective = Objective(policy, recipe, alignment).to(ranks.device)
+        trained = [weight for weight in self.objective.parameters() if weight.requires_grad]
+        self._optimizer = MasterAdamW(trained, recipe.training.optimizer, ranks)
 
     def run(self) -> bool:
         """Trains to the last step, saving now and then.
@@ -125,8 +121,11 @@ class Trainer:
         parts = []
         for rows in self._micro_batches:
             shown = slice(rows.start * views, rows.stop * views)
-            crops, jitter = augmentation.part_of(changes, shown)
-            losses = self.objective(self._train.batch(numbers[rows]), crops, jitter)
+            crops, jitter = augmentation.part_of(changes, shown, self._ranks.device)
+            batch = self._train.batch(numbers[rows]).to(self._ranks.device)
+            # Noise and dropout depend on the step and the sample alone, as all else does.
+            torch.manual_seed(_noise_seed(training.seed, self.step, rows.start))
+            losses = self.objective(batch, crops, jitter)
             (losses.total / len(self._micro_batches)).backward()
             self._optimizer.accumulate()
             parts.append(torch.stack([value.detach().float() for value in losses]))
@@ -136,9 +135,12 @@ class Trainer:
     def _describe(self) -> None:
         if not self._ranks.is_first:
             return
-        policy = self.objective.policy
+        weights = list(self.objective.policy.parameters())
+        total = sum(weight.numel() for weight in weights)
+        trained = sum(weight.numel() for weight in weights if weight.requires_grad)
+        share = "" if trained == total else f"{trained:,} of them trained, "
         self._report(
-            f"{self.recipe.name}: {checkpoint.parameter_count(policy):,} parameters, "
+            f"{self.recipe.name}: {total:,} parameters, {share}"
             f"{len(self._train)} samples, {self.recipe.training.steps} steps of "
             f"{self.recipe.training.batch}, from step {self.step}"
         )
@@ -173,12 +175,14 @@ class Trainer:
         if self._ranks.is_first:
             self._optimizer.use_averages()
             held_out = self._validate()
+            policy, changes = self.objective.policy, self.recipe.lora
             checkpoint.save(
                 self.out / CHECKPOINT,
-                self.objective.policy,
+                policy,
                 self.contract,
                 self._tokenizer_file,
                 self.objective.align_projector,
+                None if changes is None else lora.extract(policy, changes),
             )
             self._optimizer.use_masters()
             state = {
@@ -204,10 +208,11 @@ class Trainer:
         if data is None:
             return None
         self.objective.eval()
+        torch.manual_seed(self.recipe.training.seed)
         numbers = np.linspace(0, len(data) - 1, min(VALIDATION_SAMPLES, len(data))).astype(int)
         sums = np.zeros(2)
         for part in np.split(numbers, range(VALIDATION_BATCH, len(numbers), VALIDATION_BATCH)):
-            batch = data.batch(part)
+            batch = data.batch(part).to(self._ranks.device)
             losses = self.objective(batch, self._centre(batch), None)
             sums += len(part) * np.array([float(losses.action), float(losses.first_action)])
         action, first = sums / len(numbers)
@@ -215,7 +220,8 @@ class Trainer:
 
     def _centre(self, batch: Batch) -> Crops:
         samples, views = batch.views.shape[:2]
-        return centre_crops(samples * views, self.recipe.image.crop_area)
+        area = self.recipe.image.crop_area
+        return centre_crops(samples * views, area, self._ranks.device)
 
     def resume(self) -> None:
         """Goes on from the state in the output folder.
@@ -252,6 +258,10 @@ def _micro_batches(recipe: Recipe, ranks: Ranks) -> list[slice]:
         )
     rows = ranks.share(batch)
     return [slice(start, start + size) for start in range(rows.start, rows.stop, size)]
+
+
+def _noise_seed(seed: int, step: int, row: int) -> int:
+    return int(np.random.SeedSequence([seed, 2, step, row]).generate_state(1, np.uint64)[0])
 
 
 def _duration(seconds: float) -> str:

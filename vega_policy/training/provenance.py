@@ -55,6 +55,7 @@ def training_contract(recipe: Recipe, facts: DatasetFacts) -> PolicyContract:
         ),
         instruction_template=recipe.instruction_template,
         git_commit=git_commit(),
+        base_checkpoint=recipe.base_checkpoint,
     )
 
 

@@ -1,0 +1,66 @@
+"""The policy that a run starts from: a base checkpoint's weights or random ones, LoRA on top."""
+
+from pathlib import Path
+
+import torch
+
+from vega_policy import checkpoint
+from vega_policy.model.initialization import initialize_from_scratch
+from vega_policy.model.policy import VegaPolicy
+from vega_policy.recipe import Recipe
+from vega_policy.training import lora
+
+
+def require_base(recipe: Recipe) -> Path | None:
+    """Folder of the recipe's base checkpoint; None if it starts from random weights.
+
+    Raises:
+        CheckpointError: It is not there.
+    """
+    if recipe.base_checkpoint is None:
+        return None
+    folder = checkpoint.base_folder(recipe.base_checkpoint)
+    checkpoint.require_base(folder)
+    return folder
+
+
+def starting_policy(recipe: Recipe, device: torch.device) -> VegaPolicy:
+    """The policy before the first step; exactly its trained weights require gradients.
+
+    Random weights depend on the recipe's seed. What a base checkpoint lacks (FiLM, action head and
+    the projectors of numbers) starts as PyTorch initialises it, as in the reference.
+
+    Args:
+        recipe: Sizes, base, LoRA, precision, seed.
+        device: Where to.
+
+    Raises:
+        PolicyError: The base checkpoint is missing or of other sizes, or peft is not installed.
+    """
+    base = require_base(recipe)
+    dtype = checkpoint.compute_dtype(recipe.training.precision)
+    torch.manual_seed(recipe.training.seed)
+    if base is None:
+        policy = VegaPolicy(recipe.model)
+        initialize_from_scratch(policy)
+        policy.to_compute_dtype(dtype)
+    else:
+        sizes = recipe.model
+        if recipe.lora is not None:  # frozen weights that are never computed need no memory
+            sizes = sizes.model_copy(update={"full_layout": False})
+        policy = checkpoint.load_base(base, sizes, device, dtype)
+    if recipe.lora is not None:
+        lora.inject(policy, recipe.lora)
+    else:
+        _freeze_what_is_never_computed(policy)
+    if recipe.training.gradient_checkpointing:
+        policy.language_model.model.gradient_checkpointing_enable({"use_reentrant": False})
+    return policy.to(device)
+
+
+def _freeze_what_is_never_computed(policy: VegaPolicy) -> None:
+    """Weights of the public layout that no pass uses keep their values, weight decay included."""
+    if policy.config.full_layout:
+        computed = lora.computed_names(policy)
+        for name, weight in policy.named_parameters():
+            weight.requires_grad_(name in computed)
