@@ -19,7 +19,7 @@ from pydantic import ValidationError
 import hw_config
 from hw_config import ConfigError
 from vega_policy import contract as contracts
-from vega_policy.checkpoint import hf_config, names, reading, writing
+from vega_policy.checkpoint import expected, gathering, hf_config, names, reading, writing
 from vega_policy.checkpoint.files import read_json
 from vega_policy.contract import PolicyContract
 from vega_policy.data.dataset import DatasetFacts
@@ -86,7 +86,7 @@ def export(
     if not own and public is None:
         reading.refuse_public(source)
     contents = _from_public(source, public, base) if public else _from_own(source, base)
-    reading.check_weights(source, contents.config, contents.state)
+    expected.check_weights(source, contents.config, contents.state)
     reading.load_tokenizer(contents.tokenizer_file, contents.contract, contents.config)
     writing.write(out, contents, report=report)
     return sorted(path.name for path in out.iterdir())
@@ -94,11 +94,11 @@ def export(
 
 def _from_own(source: Path, base: Path | None) -> writing.Contents:
     contract = PolicyContract.load(source)
-    state = reading.gather(source, base)
+    state = gathering.gather(source, base)
     config = reading.config_of(source, state, contract)
     return writing.Contents(
         state,
-        reading.as_stored(config, state),
+        expected.as_stored(config, state),
         contract.model_copy(update={"adapter": None}),
         source / contract.tokenizer,
         read_json(source / writing.STATISTICS_FILE),
@@ -107,7 +107,7 @@ def _from_own(source: Path, base: Path | None) -> writing.Contents:
 
 
 def _from_public(source: Path, public: Public, base: Path | None) -> writing.Contents:
-    state = reading.gather(source, base)
+    state = gathering.gather(source, base)
     recipe = public.recipe
     wanted = recipe.model
     described = reading.described(source, base)
@@ -119,7 +119,7 @@ def _from_public(source: Path, public: Public, base: Path | None) -> writing.Con
     contract = _public_contract(recipe, public.unnorm_key, action, proprio)
     return writing.Contents(
         state,
-        reading.as_stored(wanted, state),
+        expected.as_stored(wanted, state),
         contract,
         _tokenizer_file(source, base),
         statistics,
@@ -198,16 +198,16 @@ def _public_contract(
 ) -> PolicyContract:
     hw = hw_config.load()
     model = recipe.model
-    for what, expected, found in (
+    for what, wanted, found in (
         ("action values", model.action_dim, len(hw.joint_names)),
         ("state values", model.proprio_dim, len(hw.joint_names)),
         ("cameras", model.views, len(hw.cameras)),
         ("action values in the statistics", model.action_dim, action.dim),
         ("state values in the statistics", model.proprio_dim, proprio.dim),
     ):
-        if expected != found:
+        if wanted != found:
             raise CheckpointError(
-                f"{what}: recipe {recipe.name} has {expected}, but there are {found}: expected a "
+                f"{what}: recipe {recipe.name} has {wanted}, but there are {found}: expected a "
                 "checkpoint of the robot that hw_config describes"
             )
     known = key in hw_config.task_names()

@@ -13,21 +13,21 @@ tokenizer.json
 lora_adapter/                        training only, in peft's format
 align_projector--latest_checkpoint.safetensors          training only
 
-Names are the public ones. Reading takes what the public tools write as well, see :mod:`.reading`.
+Names are the public ones. Reading takes what the public tools write as well, see
+:mod:`.gathering`.
 """
 
+from vega_policy.checkpoint.gathering import base_folder, require_base
 from vega_policy.checkpoint.hf_config import CONFIG_FILE, Platform
 from vega_policy.checkpoint.lora import Adapter, fold
 from vega_policy.checkpoint.reading import (
     LoadedPolicy,
-    base_folder,
     compute_dtype,
     load,
     load_base,
     load_policy,
     parameter_count,
     public_config,
-    require_base,
 )
 from vega_policy.checkpoint.streaming import MAX_SHARD_BYTES
 from vega_policy.checkpoint.writing import ALIGN_FILE, STATISTICS_FILE, save

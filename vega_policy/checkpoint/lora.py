@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from vega_policy.checkpoint import names
 from vega_policy.checkpoint.files import Weight, held, one_of, read_json, read_weights
@@ -109,23 +109,6 @@ class Adapter:
         a, b = self.weights[module]
         update = b.float().flatten(1) @ a.float().flatten(1)
         return self.scale * update.reshape(b.shape[0], *a.shape[1:])
-
-    @classmethod
-    def of(cls, policy: nn.Module, rank: int, alpha: float) -> "Adapter":
-        """The LoRA that peft put into a policy.
-
-        Args:
-            policy: After ``peft.inject_adapter_in_model``.
-            rank: Of its LoRA.
-            alpha: Of its LoRA.
-        """
-        factors: dict[str, dict[str, Tensor]] = {}
-        for key, value in policy.state_dict().items():
-            factor = names.lora_factor(key)
-            if factor is not None:
-                factors.setdefault(factor[0], {})[factor[1]] = value
-        weights = {module: (pair["A"], pair["B"]) for module, pair in factors.items()}
-        return cls(rank, alpha, weights)
 
     @classmethod
     def read(cls, folder: Path) -> "Adapter":

@@ -8,27 +8,19 @@ import torch
 from torch import Tensor, nn
 
 from vega_policy import contract as contracts
-from vega_policy.checkpoint import lora, names
-from vega_policy.checkpoint.files import (
-    INDEX_FILE,
-    MODEL_FILE,
-    Weight,
-    has_shards,
-    held,
-    read_shards,
-    read_weights,
-)
+from vega_policy.checkpoint import names
+from vega_policy.checkpoint.expected import check_weights
+from vega_policy.checkpoint.files import Weight
+from vega_policy.checkpoint.gathering import gather, require_base
 from vega_policy.checkpoint.hf_config import ALOHA, CONFIG_FILE, Platform, read_config
 from vega_policy.contract import PolicyContract
 from vega_policy.errors import CheckpointError
 from vega_policy.model.config import ModelConfig
 from vega_policy.model.llm import assert_bidirectional
 from vega_policy.model.policy import VegaPolicy
-from vega_policy.recipe import models_dir
 from vega_policy.tokenizer import InstructionTokenizer
 
 _COMPUTE_PARTS = ("vision_backbone", "projector", "language_model")
-_NAMED_AT_ONCE = 8
 _DTYPE_KEY = "projector.fc1.weight"
 
 
@@ -116,11 +108,9 @@ def load_base(
     """
     require_base(directory)
     state = gather(directory)
-    expected = _Expected(config)
     if not heads:
         state = {key: weight for key, weight in state.items() if names.part_of(key) == names.MODEL}
-        expected = expected.of_model()
-    expected.check(directory, state)
+    check_weights(directory, config, state, model_only=not heads)
     policy = VegaPolicy.empty(config)
     device = torch.device(device)
     dtype = dtype or state[_DTYPE_KEY].dtype
@@ -153,213 +143,6 @@ def described(directory: Path, base: Path | None) -> Path:
     if base is not None and not (directory / CONFIG_FILE).exists():
         return base
     return directory
-
-
-def gather(directory: Path, base: Path | None = None) -> dict[str, Weight]:
-    """All weights of a folder under the model's names, LoRA folded; nothing is read yet.
-
-    A folder with a policy.yaml says there whether ``lora_adapter/`` is still to be folded. In a
-    public one it is only if the model itself is not there, as the public tools merge otherwise.
-    OpenVLA-OFT's ``vision_backbone--N`` file always replaces the vision backbone.
-
-    Args:
-        directory: The folder.
-        base: Where the model is if not in the folder; None for what policy.yaml says.
-
-    Raises:
-        CheckpointError: Something is missing or corrupt.
-    """
-    if not directory.is_dir():
-        raise CheckpointError(f"{directory} is no folder: expected the folder of a checkpoint")
-    adapter = directory / lora.FOLDER
-    own = (directory / contracts.FILE_NAME).exists()
-    if own:
-        contract = PolicyContract.load(directory)
-        separate = contract.adapter == "separate"
-        if base is None and contract.base_checkpoint is not None:
-            base = base_folder(contract.base_checkpoint)
-    else:
-        separate = adapter.is_dir() and not has_shards(directory)
-    if has_shards(directory):
-        state = _renamed(directory, names.MODEL, read_shards(directory))
-    elif separate:
-        state = _base_state(directory, base)
-    else:
-        raise CheckpointError(
-            f"{directory} has neither {MODEL_FILE} nor {INDEX_FILE} nor {lora.FOLDER}/: expected "
-            "the folder of an OpenVLA or OpenVLA-OFT checkpoint"
-        )
-    vision = names.find_part(directory, names.VISION)
-    replaced = vision is not None and _add_vision(state, vision, adapter)
-    if separate:
-        _add_adapter(state, adapter, vision is not None, replaced)
-    for part in names.HEADS:
-        path = names.find_part(directory, part)
-        if path is not None:
-            state |= _renamed(path, part, read_weights(path))
-    return state
-
-
-def _base_state(directory: Path, base: Path | None) -> dict[str, Weight]:
-    if base is None:
-        raise CheckpointError(
-            f"{directory} holds a LoRA adapter without the model it belongs to: name its folder "
-            "with --base. The public base comes with: hf download openvla/openvla-7b --local-dir "
-            f"{models_dir() / 'openvla-7b'}"
-        )
-    require_base(base)
-    return {k: weight for k, weight in gather(base).items() if names.part_of(k) == names.MODEL}
-
-
-def base_folder(name: str) -> Path:
-    """Folder of a base checkpoint: relative to models/, or absolute."""
-    return models_dir() / name
-
-
-def require_base(directory: Path) -> None:
-    """Checks that a base checkpoint is there.
-
-    Raises:
-        CheckpointError: It is not; the message says how to get it.
-    """
-    if not directory.is_dir() or not has_shards(directory):
-        what = f"no {MODEL_FILE} and no {INDEX_FILE}" if directory.is_dir() else "no such folder"
-        raise CheckpointError(
-            f"the base checkpoint {directory} is not there ({what}). Get OpenVLA's with: "
-            f"hf download openvla/openvla-7b --local-dir {directory}"
-        )
-
-
-def _renamed(source: Path, part: str, weights: Mapping[str, Weight]) -> dict[str, Weight]:
-    """Weights of a public file under the model's names."""
-    original: dict[str, str] = {}
-    for key in weights:
-        name = names.from_public(part, key)
-        if name in original:
-            raise CheckpointError(f"{source} has both {original[name]} and {key}: expected one")
-        original[name] = key
-    return {name: weights[key] for name, key in original.items()}
-
-
-def _add_vision(state: dict[str, Weight], path: Path, adapter: Path) -> bool:
-    """Adds FiLM, or replaces the whole vision backbone; returns whether it did the latter."""
-    found = _renamed(path, names.VISION, read_weights(path))
-    if all(names.is_film(key) for key in found):
-        state |= found
-        return False
-    pairs: dict[str, dict[str, Weight]] = {}
-    for key in list(found):
-        factor = names.lora_factor(key)
-        if factor is not None:
-            pairs.setdefault(factor[0], {})[factor[1]] = found.pop(key)
-    if pairs:
-        if not (adapter / lora.CONFIG_FILE).exists():
-            raise CheckpointError(
-                f"{path} holds LoRA that is not merged, and its scale is missing: expected "
-                f"{adapter / lora.CONFIG_FILE}. Copy {lora.FOLDER}/ from where it was trained"
-            )
-        scaling = lora.read_scaling(adapter)
-        complete = lora.complete_pairs(path, pairs, scaling.rank)
-        lora.fold_into(found, complete, scaling.factor, path)
-    for key in [key for key in state if key.startswith(f"{names.VISION}.")]:
-        del state[key]
-    state |= found
-    return True
-
-
-def _add_adapter(
-    state: dict[str, Weight], folder: Path, has_vision: bool, vision_replaced: bool
-) -> None:
-    adapter = lora.Adapter.read(folder)
-    if adapter.film_wrapped and not has_vision:
-        raise CheckpointError(
-            f"{folder} was trained with FiLM, but {folder.parent} has no "
-            "vision_backbone--N_checkpoint file: without it the vision backbone would be the "
-            "base's. Copy it from where it was trained"
-        )
-    pairs = {
-        module: (held(a), held(b))
-        for module, (a, b) in adapter.weights.items()
-        if not (vision_replaced and module.startswith(f"{names.VISION}."))
-    }
-    lora.fold_into(state, pairs, adapter.scale, folder)
-
-
-class _Expected:
-    """Names and shapes that a network of some sizes has in its files."""
-
-    def __init__(self, config: ModelConfig) -> None:
-        self._allocates_all = config.full_layout
-        self._shapes = _shapes(config.model_copy(update={"full_layout": True}))
-        computed = _shapes(config.model_copy(update={"full_layout": False}))
-        self._never_computed = set(self._shapes) - set(computed)
-
-    def of_model(self) -> "_Expected":
-        """The same without what openvla-7b does not have."""
-        expected = object.__new__(_Expected)
-        expected._allocates_all = self._allocates_all
-        expected._shapes = {
-            key: shape for key, shape in self._shapes.items() if names.part_of(key) == names.MODEL
-        }
-        expected._never_computed = self._never_computed & set(expected._shapes)
-        return expected
-
-    def check(self, source: Path, found: Mapping[str, Weight]) -> None:
-        """Compares with what a folder holds.
-
-        A file of the public layout has all weights that are never computed, one of a network
-        without ``full_layout`` has none of them.
-        """
-        shapes = dict(self._shapes)
-        if not self._allocates_all:
-            for part in {names.part_of(key) for key in self._never_computed}:
-                absent = {k for k in self._never_computed if names.part_of(k) == part}
-                if absent.isdisjoint(found):
-                    for key in absent:
-                        del shapes[key]
-        check_shapes(source, shapes, {key: weight.shape for key, weight in found.items()})
-
-
-def _shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:
-    state = VegaPolicy.empty(config).state_dict()
-    return {key: tuple(value.shape) for key, value in state.items()}
-
-
-def check_weights(source: Path, config: ModelConfig, state: Mapping[str, Weight]) -> None:
-    """Compares the names and shapes of weights with a network's.
-
-    Raises:
-        CheckpointError: Any is missing, superfluous or of another shape; they are named.
-    """
-    _Expected(config).check(source, state)
-
-
-def as_stored(config: ModelConfig, state: Mapping[str, Weight]) -> ModelConfig:
-    """The sizes, ``full_layout`` saying whether the weights that are never computed are there."""
-    full = _shapes(config.model_copy(update={"full_layout": True}))
-    return config.model_copy(update={"full_layout": full.keys() <= state.keys()})
-
-
-def check_shapes(
-    source: Path, wanted: Mapping[str, tuple[int, ...]], found: Mapping[str, tuple[int, ...]]
-) -> None:
-    """Compares names and shapes.
-
-    Raises:
-        CheckpointError: Any is missing, superfluous or of another shape; they are named.
-    """
-    problems = [f"missing {key}" for key in wanted if key not in found]
-    problems += [f"unexpected {key}" for key in found if key not in wanted]
-    problems += [
-        f"{key} has shape {found[key]}, expected {wanted[key]}"
-        for key in wanted
-        if key in found and wanted[key] != found[key]
-    ]
-    if problems:
-        more = len(problems) - _NAMED_AT_ONCE
-        listed = "\n  ".join(problems[:_NAMED_AT_ONCE])
-        tail = f"\n  and {more} more" if more > 0 else ""
-        raise CheckpointError(f"{source} does not fit its own description:\n  {listed}{tail}")
 
 
 def _filled(

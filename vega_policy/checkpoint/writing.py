@@ -71,8 +71,8 @@ def save(
         contract: Goes into policy.yaml.
         tokenizer_file: Copied.
         align_projector: Kept for further training.
-        adapter: LoRA of the policy, see :meth:`Adapter.of`. The checkpoint then holds it as it is,
-            and no copy of the base if the contract names one.
+        adapter: LoRA that the policy was trained with. The checkpoint then holds it as it is, and
+            no copy of the base if the contract names one.
         max_shard_bytes: Largest file of the model's weights.
 
     Raises:
