@@ -16,6 +16,9 @@ from vega_policy.errors import CheckpointError
 from vega_policy.model.attention import IMPLEMENTATION
 from vega_policy.model.config import LanguageModelConfig
 
+_PADDING_LEAK = 0.01
+"""Largest effect of a padded token, of a shown one's; zero but for rounding."""
+
 
 class HiddenStates(NamedTuple):
     """Output of the language model.
@@ -72,14 +75,20 @@ class LanguageModel(nn.Module):
             )
         length = embeddings.shape[1]
         mask = None if valid is None else valid[:, None, None, :].expand(-1, 1, length, -1)
-        output = self.model(
-            inputs_embeds=embeddings,
-            attention_mask=mask,
-            use_cache=False,
-            output_hidden_states=bool(keep_layers),
-        )
-        layers = {index: output.hidden_states[index] for index in keep_layers}
-        return HiddenStates(output.last_hidden_state, layers)
+        positions = torch.arange(length, device=embeddings.device)[None]
+        rotary = self.model.rotary_emb(embeddings, positions)
+        # The layers are run one by one because the model's own pass would add its causal mask to
+        # any attention implementation that it knows.
+        layers = {}
+        hidden = embeddings
+        for index, layer in enumerate(self.model.layers):
+            if index in keep_layers:
+                layers[index] = hidden
+            hidden = layer(hidden, attention_mask=mask, position_embeddings=rotary)
+        hidden = self.model.norm(hidden)
+        if len(self.model.layers) in keep_layers:
+            layers[len(self.model.layers)] = hidden
+        return HiddenStates(hidden, layers)
 
     def rebuild_positions(self) -> None:
         """Computes the rotary embedding's frequencies anew, on the CPU and in float32."""
@@ -105,14 +114,15 @@ def _llama_config(config: LanguageModelConfig) -> LlamaConfig:
 
 @torch.no_grad()
 def assert_bidirectional(model: LanguageModel, tokens: int = 8) -> None:
-    """Checks that an early token sees a late one.
+    """Checks that an early token sees a late one, unless that is padding.
 
     Args:
-        model: The language model as it will be run.
+        model: The language model as it will be run, on any device and of any dtype.
         tokens: Length of the probe.
 
     Raises:
-        CheckpointError: The first hidden state ignores the last token, so attention is causal.
+        CheckpointError: The first hidden state ignores the last token, so attention is causal; or
+            it heeds padding.
     """
     weight = model.model.embed_tokens.weight
     generator = torch.Generator().manual_seed(0)
@@ -120,11 +130,24 @@ def assert_bidirectional(model: LanguageModel, tokens: int = 8) -> None:
     probe = probe.to(weight.device, weight.dtype)
     changed = probe.clone()
     changed[:, -1] = -changed[:, -1]
-    for valid in (None, torch.ones(1, tokens, dtype=torch.bool, device=weight.device)):
-        first = model(probe, valid).last[:, 0]
-        if torch.equal(first, model(changed, valid).last[:, 0]):
-            raise CheckpointError(
-                "the language model attends causally: changing the last token left the first "
-                "hidden state untouched. OpenVLA-OFT needs full bidirectional attention and would "
-                "run, but act wrongly. Use the transformers version this project pins."
-            )
+    shown = torch.ones(1, tokens, dtype=torch.bool, device=weight.device)
+    padded = shown.clone()
+    padded[:, -1] = False
+
+    def effect(valid: Tensor | None) -> float:
+        """Change of the first hidden state when the last token changes."""
+        first, other = (model(tokens, valid).last[:, 0].float() for tokens in (probe, changed))
+        return float((first - other).abs().max())
+
+    heeded = min(effect(None), effect(shown))
+    if heeded == 0:
+        raise CheckpointError(
+            "the language model attends causally: changing the last token left the first "
+            "hidden state untouched. OpenVLA-OFT needs full bidirectional attention and would "
+            "run, but act wrongly. Use the transformers version this project pins."
+        )
+    if not effect(padded) <= _PADDING_LEAK * heeded:
+        raise CheckpointError(
+            "the language model attends to padding: changing a padded token changed the first "
+            "hidden state. Use the transformers version this project pins."
+        )

@@ -8,7 +8,9 @@ from vega_policy.model import llm
 from vega_policy.model.attention import attend
 from vega_policy.model.config import ModelConfig
 from vega_policy.model.heads import L1ActionHead
+from vega_policy.model.initialization import random_on
 from vega_policy.model.layout import text_batch
+from vega_policy.model.policy import VegaPolicy
 from vega_policy.tests.synthetic import small_inputs, small_policy
 
 PROMPT = [1, 300, 301, 302]
@@ -163,12 +165,78 @@ def test_film_listens_to_everything_but_the_queries():
     torch.testing.assert_close(policy.language_embedding(text), expected)
 
 
-def test_the_self_test_accepts_the_model_and_refuses_a_causal_one(monkeypatch):
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_the_self_test_accepts_the_model(dtype):
+    llm.assert_bidirectional(small_policy().language_model.to(dtype))
+
+
+@pytest.mark.parametrize(
+    ("implementation", "message"),
+    [
+        ("sdpa", "attends causally"),  # without a mask transformers' own is causal
+        ("eager", "attends to padding"),  # takes a mask of True and False for numbers to add
+    ],
+)
+def test_the_self_test_refuses_other_attention(implementation, message):
     language_model = small_policy().language_model
-    llm.assert_bidirectional(language_model)
-    language_model.model.config._attn_implementation = "eager"
-    with pytest.raises(CheckpointError, match="attends causally"):
+    language_model.model.config._attn_implementation = implementation
+    with pytest.raises(CheckpointError, match=message):
         llm.assert_bidirectional(language_model)
+
+
+def test_hidden_states_that_were_asked_for():
+    policy = small_policy()
+    pixels, proprio = small_inputs(policy.config, 1)
+    text = text_batch([PROMPT], policy.config.action_token_count)
+    last = policy.config.llm.layers
+    with torch.no_grad():
+        output = policy(pixels, proprio, text, keep_layers=(last, 0, 1))
+        assert policy(pixels, proprio, text).layers == {}
+    assert set(output.layers) == {0, 1, last}
+    patches = output.inserted.shape[1]
+    assert torch.equal(output.layers[0][:, 1 : 1 + patches], output.inserted)
+    start = patches + len(PROMPT) - 1
+    answers = output.layers[last][:, start : start + policy.config.action_token_count]
+    assert torch.equal(answers, output.action_hidden)
+    first = policy.language_model.model.layers[0]
+    rotary = policy.language_model.model.rotary_emb(
+        output.layers[0], torch.arange(output.layers[0].shape[1])[None]
+    )
+    with torch.no_grad():
+        again = first(output.layers[0], attention_mask=None, position_embeddings=rotary)
+    assert torch.equal(output.layers[1], again)
+
+
+@pytest.mark.parametrize("index", [-1, 3])
+def test_layers_that_are_not_there_are_refused(index):
+    policy = small_policy()
+    pixels, proprio = small_inputs(policy.config, 1)
+    text = text_batch([PROMPT], policy.config.action_token_count)
+    with pytest.raises(ValueError, match=rf"no hidden state {index}: .* 0 .* to 2"):
+        policy(pixels, proprio, text, keep_layers=(index,))
+
+
+def test_an_empty_network_takes_its_weights_as_they_are():
+    policy = small_policy()
+    empty = VegaPolicy.empty(policy.config)
+    state = policy.state_dict()
+    empty.load_state_dict(state, assign=True)
+    assert empty.projector.fc1.weight.data_ptr() == state["projector.fc1.weight"].data_ptr()
+    assert torch.equal(actions(empty.eval()), actions(policy))
+
+
+@pytest.mark.parametrize("head", ["l1", "diffusion", "discrete"])
+def test_random_weights_are_made_in_the_dtype_asked_for(head):
+    config = small_policy(head=head, action_tokens="per_dim").config
+    policy = random_on(config, "cpu", torch.bfloat16).eval()
+    assert policy.compute_dtype == torch.bfloat16
+    assert not any(weight.is_meta for weight in (*policy.parameters(), *policy.buffers()))
+    pixels, proprio = small_inputs(config, 1)
+    text = text_batch([PROMPT], config.action_token_count)
+    with torch.no_grad():
+        predicted = policy.predict(pixels, proprio, text)
+    assert predicted.isfinite().all()
+    assert predicted.abs().max() < 30
 
 
 @pytest.mark.parametrize("masked", [False, True])
