@@ -36,7 +36,7 @@ STEP = 100
 
 def save_base(reference: Reference, folder: Path, generator: torch.Generator) -> None:
     """Random weights, saved in shards."""
-    public_code.randomize(reference.policy, generator)
+    public_code.randomize(reference.policy, generator, reference.spec["draw"]["sharpness"])
     reference.policy.save_pretrained(folder, max_shard_size=SHARD_SIZE)
 
 

@@ -159,11 +159,20 @@ def add_film(public: SimpleNamespace, policy: Any) -> None:
     policy.vision_backbone.eval()
 
 
-def randomize(module: nn.Module, generator: torch.Generator) -> None:
-    """Weights of which every one shows in the outputs: nothing stays zero, one or tiny."""
+def randomize(module: nn.Module, generator: torch.Generator, sharpness: float = 1.0) -> None:
+    """Weights of which every one shows in the outputs: nothing stays zero, one or tiny.
+
+    Args:
+        module: Changed in place.
+        generator: Source of the weights.
+        sharpness: Factor on the language model's query and key weights. Action slots start from
+            the same zeros, and only sharp attention tells them apart.
+    """
     with torch.no_grad():
         for name, weight in module.named_parameters():
             weight.copy_(_draw(name, weight, generator))
+            if name.endswith(("q_proj.weight", "k_proj.weight")):
+                weight *= sharpness
 
 
 def _draw(name: str, weight: Tensor, generator: torch.Generator) -> Tensor:
@@ -177,9 +186,7 @@ def _draw(name: str, weight: Tensor, generator: torch.Generator) -> Tensor:
         return 0.1 * noise
     if "embed_tokens" in name:
         return 0.3 * noise
-    # Action slots start from the same zeros: only sharp attention tells them apart.
-    sharpness = 4.0 if name.endswith(("q_proj.weight", "k_proj.weight")) else 1.0
-    return sharpness * noise / weight[0].numel() ** 0.5
+    return noise / weight[0].numel() ** 0.5
 
 
 class _StandInType(type):
