@@ -42,9 +42,9 @@ from vega_policy.alignment.weights import block_count, load_strictly, read_state
 from vega_policy.errors import CheckpointError, RecipeError
 
 SOURCE = (
-    "Published ones: hf download yuanwenyue/FiT3D dinov2_base_finetuned.pth --local-dir "
-    "models/teachers (or dinov2_small, dinov2_reg_small, clip_base, mae_base, deit3_base); then "
-    "alignment.fit3d.checkpoint=teachers/dinov2_base_finetuned.pth"
+    "The paper's ViT-L was never published. Those that were: hf download yuanwenyue/FiT3D dinov2_base_finetuned.pth --local-dir "
+    "models/teachers/fit3d (or dinov2_small, dinov2_reg_small, clip_base, mae_base, deit3_base); "
+    "then alignment.fit3d.checkpoint=teachers/fit3d/dinov2_base_finetuned.pth and fit3d.dim=null"
 )
 
 

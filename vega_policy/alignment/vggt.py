@@ -34,8 +34,8 @@ from vega_policy.errors import CheckpointError, RecipeError
 from vega_policy.images import DINO_MEAN, DINO_STD
 
 SOURCE = (
-    "Get it with: hf download facebook/VGGT-1B model.safetensors --local-dir models/teachers/vggt; "
-    "then alignment.vggt.checkpoint=teachers/vggt/model.safetensors"
+    "Get it with: hf download facebook/VGGT-1B model.pt --local-dir models/teachers/vggt_1b; "
+    "then alignment.vggt.checkpoint=teachers/vggt_1b/model.pt"
 )
 UNUSED = (
     "camera_head.",
