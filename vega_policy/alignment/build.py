@@ -123,6 +123,3 @@ def _tangents(camera_names: tuple[str, ...]) -> list[tuple[float, float]]:
         vertical = math.tan(math.radians(camera.vertical_fov_deg) / 2)
         tangents.append((vertical * camera.width / camera.height, vertical))
     return tangents
-
-
-build_teacher = build_alignment

@@ -39,5 +39,5 @@ class EncoderAlignment(Alignment):
         """The tower's patch tokens."""
         if self._film_tap:
             return [output.dino]
-        shown = pixels[:, :6] if self._targets.head_view_only else pixels
+        shown = pixels[:, :6] if self.target_form.head_view_only else pixels
         return [policy.vision_backbone.plain_dino(shown.to(policy.compute_dtype))]

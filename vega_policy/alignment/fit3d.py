@@ -42,9 +42,10 @@ from vega_policy.alignment.weights import block_count, load_strictly, read_state
 from vega_policy.errors import CheckpointError, RecipeError
 
 SOURCE = (
-    "The paper's ViT-L was never published. Those that were: hf download yuanwenyue/FiT3D dinov2_base_finetuned.pth --local-dir "
-    "models/teachers/fit3d (or dinov2_small, dinov2_reg_small, clip_base, mae_base, deit3_base); "
-    "then alignment.fit3d.checkpoint=teachers/fit3d/dinov2_base_finetuned.pth and fit3d.dim=null"
+    "The paper's ViT-L was never published. Others were, the largest with: hf download "
+    "yuanwenyue/FiT3D dinov2_base_finetuned.pth --local-dir models/teachers/fit3d (or "
+    "dinov2_small, dinov2_reg_small, clip_base, mae_base, deit3_base); then "
+    "alignment.fit3d.checkpoint=teachers/fit3d/dinov2_base_finetuned.pth alignment.fit3d.dim=null"
 )
 
 

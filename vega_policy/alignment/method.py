@@ -44,7 +44,7 @@ class Alignment(nn.Module, ABC):
         super().__init__()
         self.projector = projector
         self._teacher = teacher
-        self._targets = targets
+        self.target_form = targets
 
     @abstractmethod
     def students(self, policy: VegaPolicy, output: PolicyOutput, pixels: Tensor) -> list[Tensor]:
@@ -61,18 +61,21 @@ class Alignment(nn.Module, ABC):
         del index
         return self.projector(student)
 
+    def targets(self, batch: TeacherInput) -> list[Tensor]:
+        """What the teacher says of a batch, at the student's patches: [B, tokens, dim] each."""
+        grid, position_embedding, head_view_only = self.target_form
+        shown = slice(1) if head_view_only else slice(None)
+        return [
+            pooled_targets(hidden[:, shown], grid, position_embedding)
+            for hidden in self._teacher.targets(batch)
+        ]
+
     def forward(self, policy: VegaPolicy, output: PolicyOutput, batch: TeacherInput) -> Tensor:
         """Alignment loss of a batch: the mean over the students, a scalar in float32."""
         dtype = self.projector.fc1.weight.dtype
-        losses = []
         students = self.students(policy, output, batch.pixels)
-        for index, (student, hidden) in enumerate(zip(students, self._teacher.targets(batch))):
-            target = self._target(hidden)
+        losses = []
+        for index, (student, target) in enumerate(zip(students, self.targets(batch))):
             projected = self.project(index, student[:, : target.shape[1]].to(dtype))
             losses.append(alignment_loss(projected, target))
         return torch.stack(losses).mean()
-
-    def _target(self, hidden: Tensor) -> Tensor:
-        grid, position_embedding, head_view_only = self._targets
-        shown = hidden[:, :1] if head_view_only else hidden
-        return pooled_targets(shown, grid, position_embedding)
