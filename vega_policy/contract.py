@@ -19,6 +19,15 @@ if TYPE_CHECKING:
 FILE_NAME = "policy.yaml"
 
 
+def problems(error: ValidationError) -> str:
+    """What is wrong with some data, field by field, on one line."""
+    lines = []
+    for entry in error.errors():
+        field = ".".join(map(str, entry["loc"]))
+        lines.append(f"{field}: {entry['msg']}" if field else entry["msg"])
+    return "; ".join(lines)
+
+
 class _Frozen(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -152,5 +161,7 @@ class PolicyContract(_Frozen):
             return cls.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
         except FileNotFoundError:
             raise CheckpointError(f"{directory} has no {FILE_NAME}: it is no checkpoint") from None
-        except (ValidationError, yaml.YAMLError, UnicodeDecodeError) as error:
+        except ValidationError as error:
+            raise CheckpointError(f"{path} is malformed: {problems(error)}") from None
+        except (yaml.YAMLError, UnicodeDecodeError) as error:
             raise CheckpointError(f"{path} is malformed: {error}") from None

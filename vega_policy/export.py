@@ -21,7 +21,7 @@ from hw_config import ConfigError
 from vega_policy import contract as contracts
 from vega_policy.checkpoint import expected, gathering, hf_config, names, reading, writing
 from vega_policy.checkpoint.files import read_json
-from vega_policy.contract import PolicyContract
+from vega_policy.contract import PolicyContract, problems
 from vega_policy.data.dataset import DatasetFacts
 from vega_policy.errors import CheckpointError, PolicyError
 from vega_policy.model.config import ModelConfig
@@ -115,8 +115,8 @@ def _from_public(source: Path, public: Public, base: Path | None) -> writing.Con
     config = hf_config.read_config(described, state, platform)
     _compare(source, recipe, config)
     statistics = read_json(source / writing.STATISTICS_FILE)
-    action, proprio = _statistics(source, statistics, public.unnorm_key)
-    contract = _public_contract(recipe, public.unnorm_key, action, proprio)
+    key = _dataset(source, statistics, public.unnorm_key)
+    contract = _public_contract(recipe, key, *_statistics(source, statistics, key))
     return writing.Contents(
         state,
         expected.as_stored(wanted, state),
@@ -167,34 +167,38 @@ def _sizes(config: ModelConfig) -> dict[str, object]:
     return told | {f"llm.{key}": value for key, value in config.llm.model_dump().items()}
 
 
-def _statistics(
-    source: Path, statistics: dict[str, object], key: str | None
-) -> tuple[Statistics, Statistics]:
-    """Statistics of actions and of robot states of one dataset."""
-    known = ", ".join(statistics) or "none"
+def _dataset(source: Path, statistics: dict[str, object], key: str | None) -> str:
+    """The dataset that is meant: the one that was asked for, or the only one there is."""
+    path, known = source / writing.STATISTICS_FILE, ", ".join(statistics) or "none"
     if key is None and len(statistics) == 1:
-        key = next(iter(statistics))
-    path = source / writing.STATISTICS_FILE
+        return next(iter(statistics))
     if key is None:
         raise CheckpointError(f"{path}: --unnorm-key is needed, one of: {known}")
-    entry = statistics.get(key)
-    if not isinstance(entry, dict):
+    if key not in statistics:
         raise CheckpointError(f"{path}: no statistics under '{key}'; the keys are: {known}")
+    return key
+
+
+def _statistics(
+    source: Path, statistics: dict[str, object], key: str
+) -> tuple[Statistics, Statistics]:
+    """Statistics of actions and of robot states of one dataset."""
+    path, entry = source / writing.STATISTICS_FILE, statistics[key]
     parts = []
     for name in ("action", "proprio"):
-        values = entry.get(name)
+        values = entry.get(name) if isinstance(entry, dict) else None
         if not isinstance(values, dict):
             raise CheckpointError(f"{path}: '{key}' has no statistics of {name}")
         wanted = {k: v for k, v in values.items() if k in Statistics.model_fields}
         try:
             parts.append(Statistics.model_validate(wanted))
         except ValidationError as error:
-            raise CheckpointError(f"{path}: '{key}', {name}: {error}") from None
+            raise CheckpointError(f"{path}: '{key}', {name}: {problems(error)}") from None
     return parts[0], parts[1]
 
 
 def _public_contract(
-    recipe: Recipe, key: str | None, action: Statistics, proprio: Statistics
+    recipe: Recipe, key: str, action: Statistics, proprio: Statistics
 ) -> PolicyContract:
     hw = hw_config.load()
     model = recipe.model
@@ -210,9 +214,8 @@ def _public_contract(
                 f"{what}: recipe {recipe.name} has {wanted}, but there are {found}: expected a "
                 "checkpoint of the robot that hw_config describes"
             )
-    known = key in hw_config.task_names()
     facts = DatasetFacts(
-        tasks={key: hw_config.load_task(key).instruction} if key is not None and known else {},
+        tasks={key: hw_config.load_task(key).instruction} if key in hw_config.task_names() else {},
         joint_names=hw.joint_names,
         camera_names=tuple(hw.cameras),
         fps=hw.rates.control_hz,

@@ -14,6 +14,7 @@ from typing import Any, Literal, NamedTuple
 from pydantic import ValidationError
 
 from vega_policy.checkpoint.files import Weight, read_json
+from vega_policy.contract import problems
 from vega_policy.errors import CheckpointError
 from vega_policy.model.config import LanguageModelConfig, ModelConfig, TowerConfig
 
@@ -93,8 +94,7 @@ def read_config(directory: Path, state: Mapping[str, Weight], platform: Platform
             return ModelConfig.model_validate_json(json.dumps(data[OWN_KEY]))
         return _from_public(path, data, state, platform)
     except ValidationError as error:
-        lines = [f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()]
-        raise CheckpointError(f"{path} is malformed: {'; '.join(lines)}") from None
+        raise CheckpointError(f"{path} is malformed: {problems(error)}") from None
 
 
 def _from_public(

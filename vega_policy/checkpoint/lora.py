@@ -54,8 +54,9 @@ def fold(weight: Tensor, a: Tensor, b: Tensor, scale: float) -> Tensor:
     Returns:
         W + scale B A in the dtype of ``weight``.
     """
-    update = b.float().flatten(1) @ a.float().flatten(1)
-    return (weight.float() + scale * update.reshape(weight.shape)).to(weight.dtype)
+    wide = weight.float().flatten(1)
+    folded = torch.addmm(wide, b.float().flatten(1), a.float().flatten(1), alpha=scale)
+    return folded.reshape(weight.shape).to(weight.dtype)
 
 
 def read_scaling(folder: Path) -> Scaling:
