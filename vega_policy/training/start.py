@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import torch
+from transformers import LlamaModel
 
 from vega_policy import checkpoint
 from vega_policy.model.initialization import initialize_from_scratch
@@ -54,7 +55,7 @@ def starting_policy(recipe: Recipe, device: torch.device) -> VegaPolicy:
     else:
         _freeze_what_is_never_computed(policy)
     if recipe.training.gradient_checkpointing:
-        policy.language_model.model.gradient_checkpointing_enable({"use_reentrant": False})
+        _checkpoint_gradients(policy.language_model.model)
     return policy.to(device)
 
 
@@ -64,3 +65,10 @@ def _freeze_what_is_never_computed(policy: VegaPolicy) -> None:
         computed = lora.computed_names(policy)
         for name, weight in policy.named_parameters():
             weight.requires_grad_(name in computed)
+
+
+def _checkpoint_gradients(llama: LlamaModel) -> None:
+    # transformers 5 renamed it on the way; the old name warns.
+    old = llama.gradient_checkpointing_enable
+    enable = getattr(llama, "activation_checkpointing_enable", old)
+    enable({"use_reentrant": False})
