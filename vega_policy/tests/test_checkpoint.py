@@ -4,6 +4,7 @@ import shutil
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from transformers import LlamaConfig
 
 from vega_policy import checkpoint
 from vega_policy.checkpoint.names import part_file
@@ -75,6 +76,62 @@ def test_saving_replaces_the_whole_folder(saved, tmp_path):
     checkpoint.save(target, loaded.policy, loaded.contract, saved / "tokenizer.json")
     assert not (target / "old").exists()
     assert [path.name for path in tmp_path.iterdir()] == ["checkpoint"]
+
+
+def test_a_large_model_is_written_in_shards(saved, tmp_path):
+    loaded = checkpoint.load(saved)
+    folder, tokenizer = tmp_path / "sharded", saved / "tokenizer.json"
+    checkpoint.save(folder, loaded.policy, loaded.contract, tokenizer, max_shard_bytes=2 * 10**5)
+    shards = sorted(path.name for path in folder.glob("model-*"))
+    assert len(shards) > 1
+    assert shards[0] == f"model-00001-of-{len(shards):05d}.safetensors"
+    assert not (folder / "model.safetensors").exists()
+    again = checkpoint.load(folder).policy.state_dict()
+    assert all(torch.equal(again[k], value) for k, value in loaded.policy.state_dict().items())
+    (folder / shards[-1]).unlink()
+    with pytest.raises(CheckpointError, match=rf"{shards[-1]} is missing, though .*index"):
+        checkpoint.load(folder)
+
+
+def test_the_old_checkpoint_stays_if_the_new_one_cannot_be_written(saved, tmp_path):
+    loaded = checkpoint.load(saved)
+    target = tmp_path / "checkpoint"
+    shutil.copytree(saved, target)
+    before = sorted(path.name for path in target.iterdir())
+    with pytest.raises(CheckpointError, match=r"cannot write .*checkpoint: No such file"):
+        checkpoint.save(target, loaded.policy, loaded.contract, tmp_path / "no_tokenizer.json")
+    assert [path.name for path in tmp_path.iterdir()] == ["checkpoint"]
+    assert sorted(path.name for path in target.iterdir()) == before
+    checkpoint.load(target)
+
+
+def test_hugging_face_s_fields_say_the_same_sizes(saved):
+    config = json.loads((saved / "config.json").read_text())
+    assert config["architectures"] == ["OpenVLAForActionPrediction"]
+    assert config["image_sizes"] == [28, 28]
+    assert set(config["norm_stats"]) == {"close_laptop"}
+    llama = LlamaConfig(**config["text_config"])
+    sizes = checkpoint.load(saved).policy.config.llm
+    assert llama.hidden_size == sizes.dim
+    assert llama.intermediate_size == sizes.ffn
+    assert llama.num_hidden_layers == sizes.layers
+    assert llama.vocab_size == sizes.vocab_size
+    assert llama.rms_norm_eps == sizes.rms_norm_eps
+    ours = config.pop("vega")
+    assert ours["llm"]["dim"] == sizes.dim
+
+
+def test_folders_that_are_no_checkpoint(saved, tmp_path):
+    for path in (tmp_path / "nothing", saved / "policy.yaml"):
+        with pytest.raises(CheckpointError, match=r"is no folder: expected a checkpoint"):
+            checkpoint.load(path)
+    with pytest.raises(CheckpointError, match=r"has no policy.yaml: it is no checkpoint"):
+        checkpoint.load(tmp_path)
+    shutil.copy(saved / "policy.yaml", tmp_path)
+    with pytest.raises(
+        CheckpointError, match=r"neither model\.safetensors nor .*index.json nor lor"
+    ):
+        checkpoint.load(tmp_path)
 
 
 def test_others_may_read_it(saved):
