@@ -4,8 +4,8 @@
 
 Writes ``base/`` (the model that was fine-tuned), ``film/`` (LoRA and FiLM, shards left to the
 base), ``film_merged/`` (the same with shards merged as the public script does it) and ``merged/``
-(LoRA without FiLM, merged, the adapter left beside the shards). ``*_io/`` hold spec, inputs and
-the outputs of the model as it was trained, before any merging. See README.md.
+(LoRA without FiLM, merged, the adapter left beside the shards), each with a spec.json. ``*_io/``
+hold inputs and the outputs of the model as it was trained, before any merging. See README.md.
 """
 
 import argparse
@@ -84,10 +84,9 @@ def save_side_modules(reference: Reference, folder: Path) -> None:
         torch.save(weights, folder / f"{name}--{STEP}_checkpoint.pt")
 
 
-def save_io(reference: Reference, inputs: Tensors, outputs: Tensors, folder: Path) -> None:
+def save_io(inputs: Tensors, outputs: Tensors, folder: Path) -> None:
     """Inputs and outputs beside the directory, not in it."""
     folder.mkdir(parents=True)
-    (folder / "spec.json").write_text(json.dumps(reference.spec, indent=1))
     save_file(inputs, folder / "inputs.safetensors")
     kept = {name: value.contiguous().clone() for name, value in outputs.items()}
     save_file(kept, folder / "outputs.safetensors")
@@ -126,12 +125,15 @@ def make(spec: Spec, out: Path) -> None:
             torch.save(weights, folder / f"vision_backbone--{STEP}_checkpoint.pt")
         outputs |= inference_outputs(reference, inputs, "film" if film else "nofilm")
         outputs |= training_outputs(reference, inputs)
-        save_io(reference, inputs, outputs, out / f"{folder.name}_io")
+        save_io(inputs, outputs, out / f"{folder.name}_io")
         if film:
             shutil.copytree(folder, out / "film_merged")
             shutil.copy(out / "base" / "config.json", folder)
             folder = out / "film_merged"
         merge(reference, out / "base", folder)
+    for folder in out.iterdir():
+        # The public code knows its towers by name alone, at their published sizes.
+        (folder / "spec.json").write_text(json.dumps(spec, indent=1))
 
 
 def main() -> None:
