@@ -15,6 +15,7 @@ from vega_policy.model.heads import (
     build_head,
 )
 from vega_policy.model.layout import TextBatch
+from vega_policy.model.linear import accelerate
 from vega_policy.model.llm import LanguageModel
 from vega_policy.model.vision import FusedProjector, VisionBackbone, VisionModulation
 
@@ -108,6 +109,7 @@ class VegaPolicy(nn.Module):
             TokenProjector(config.values_per_token, width) if config.head == "diffusion" else None
         )
         self.action_head = build_head(config)
+        accelerate(self)
 
     @classmethod
     def empty(cls, config: ModelConfig) -> "VegaPolicy":
