@@ -4,7 +4,7 @@ OpenVLA-OFT lets every token see every token that is not padding. A causal decod
 and acts badly, so :func:`assert_bidirectional` probes the real module at load time.
 """
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import NamedTuple
 
 import torch
@@ -43,7 +43,9 @@ class LanguageModel(nn.Module):
 
     def __init__(self, config: LanguageModelConfig, lm_head: bool) -> None:
         super().__init__()
+        self._rounded = config.rope_rounded
         self.model = LlamaModel(_llama_config(config))
+        self.rebuild_positions()
         if lm_head:
             self.lm_head = nn.Linear(config.dim, config.vocab_size, bias=False)
 
@@ -92,7 +94,22 @@ class LanguageModel(nn.Module):
 
     def rebuild_positions(self) -> None:
         """Computes the rotary embedding's frequencies anew, on the CPU and in float32."""
-        self.model.rotary_emb = LlamaRotaryEmbedding(self.model.config)
+        kind = LlamaRotaryEmbedding if self._rounded else _ExactRotaryEmbedding
+        with torch.device("cpu"):
+            self.model.rotary_emb = kind(self.model.config)
+
+
+class _ExactRotaryEmbedding(LlamaRotaryEmbedding):
+    """Keeps its frequencies in float32 when the network changes its dtype, as the reference does.
+
+    Rounded to bfloat16 they would turn positions a thousand tokens away by radians.
+    """
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> nn.Module:
+        exact = self.inv_freq
+        super()._apply(fn, recurse)
+        self._buffers["inv_freq"] = exact.to(self.inv_freq.device)
+        return self
 
 
 def _llama_config(config: LanguageModelConfig) -> LlamaConfig:

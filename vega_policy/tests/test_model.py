@@ -184,6 +184,18 @@ def test_the_self_test_refuses_other_attention(implementation, message):
         llm.assert_bidirectional(language_model)
 
 
+@pytest.mark.parametrize("rounded", [False, True])
+def test_rotary_frequencies_stay_exact_unless_the_policy_was_trained_otherwise(rounded):
+    fields = small_policy().config.llm.model_dump()
+    policy = small_policy(llm={**fields, "rope_rounded": rounded})
+    exact = policy.language_model.model.rotary_emb.inv_freq.clone()
+    assert exact.dtype == torch.float32
+    policy.to_compute_dtype(torch.bfloat16)
+    kept = policy.language_model.model.rotary_emb.inv_freq
+    assert kept.dtype == (torch.bfloat16 if rounded else torch.float32)
+    assert torch.equal(kept, exact) != rounded
+
+
 def test_hidden_states_that_were_asked_for():
     policy = small_policy()
     pixels, proprio = small_inputs(policy.config, 1)
