@@ -21,3 +21,10 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A checkpoint that no test may change."""
     return synthetic.write_checkpoint(tmp_path_factory.mktemp("saved") / "checkpoint")
+
+
+@pytest.fixture
+def on_the_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Trains on the CPU even where there is a GPU, in processes that a test starts as well."""
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")

@@ -11,6 +11,8 @@ from vega_policy.recipe import load_recipe
 from vega_policy.tests.synthetic import SMALL, write_dataset
 from vega_policy.training.loop import STATE
 
+pytestmark = pytest.mark.usefixtures("on_the_cpu")
+
 
 @pytest.fixture(scope="module")
 def started(dataset, tmp_path_factory):

@@ -20,6 +20,8 @@ from vega_policy.training.optimizer import MasterAdamW, learning_rate
 from vega_policy.training.ranks import Ranks
 from vega_policy.training.sampling import sample_numbers
 
+pytestmark = pytest.mark.usefixtures("on_the_cpu")
+
 
 def trainer(out, dataset, *overrides, lines=None):
     out.mkdir(parents=True, exist_ok=True)

@@ -18,6 +18,8 @@ from vega_policy.tests.test_training import log
 from vega_policy.training.loop import STATE, Trainer
 from vega_policy.training.ranks import Ranks
 
+pytestmark = pytest.mark.usefixtures("on_the_cpu")
+
 HEADS = {
     "l1": (),
     "diffusion": ("model.head=diffusion", "model.action_tokens=per_dim"),
