@@ -39,7 +39,7 @@ class Fit3dConfig(_Frozen):
         "paper does not say",
     )
     precision: Literal["float32", "bfloat16"] = Field(
-        default="float32", description="dtype in which the teacher computes"
+        default="float32", description="dtype of the teacher, weights and tokens alike"
     )
 
 
@@ -62,7 +62,7 @@ class VggtConfig(_Frozen):
         "-1 is the last",
     )
     precision: Literal["float32", "bfloat16"] = Field(
-        default="float32", description="dtype in which the teacher computes"
+        default="float32", description="dtype of the teacher, weights and tokens alike"
     )
 
 

@@ -172,7 +172,7 @@ def load_aggregator(path: Path, dtype: torch.dtype = torch.float32) -> Aggregato
     """Reads the aggregator of a published VGGT file.
 
     Args:
-        path: ``.safetensors`` or ``.pt``, of the whole model or of the aggregator alone.
+        path: ``.safetensors`` or ``.pt`` with ``aggregator.*``; the output heads are left out.
         dtype: Of the weights from then on.
 
     Raises:
