@@ -119,6 +119,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             _work(recipes, arguments.dataset, arguments.work)
             return 0
         with tempfile.TemporaryDirectory() as folder:
+            print(f"training {', '.join(names)}, {arguments.steps} steps each", file=sys.stderr)
             dataset = arguments.dataset or write_dataset(Path(folder) / "episodes", EPISODES)
             found = compare(
                 names, arguments.overrides, arguments.steps, dataset, Path(folder) / "runs"
