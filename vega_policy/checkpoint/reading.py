@@ -111,6 +111,7 @@ def load_base(
     if not heads:
         state = {key: weight for key, weight in state.items() if names.part_of(key) == names.MODEL}
     check_weights(directory, config, state, model_only=not heads)
+    _check_unshaped(directory, config, state)
     policy = VegaPolicy.empty(config)
     device = torch.device(device)
     dtype = dtype or state[_DTYPE_KEY].dtype
@@ -120,6 +121,26 @@ def load_base(
             module.to_empty(device=device, recurse=False)
             module.reset_parameters()  # type: ignore[operator]  # linear and norm layers have it
     return policy.to_compute_dtype(dtype).to(device)
+
+
+def _check_unshaped(directory: Path, config: ModelConfig, state: Mapping[str, Weight]) -> None:
+    """Compares what no shape tells: attention heads, norms, positions. Wrong, they run as well."""
+    if not (directory / CONFIG_FILE).exists():
+        return
+    platform = Platform(config.views, config.chunk, config.action_dim)
+    base = read_config(directory, state, platform)
+    pairs = {
+        "dino.heads": (config.dino.heads, base.dino.heads),
+        "siglip.heads": (config.siglip.heads, base.siglip.heads),
+    }
+    for field, value in config.llm:
+        pairs[f"llm.{field}"] = (value, getattr(base.llm, field))
+    wrong = [f"model.{k}: expected {ours}, came {b}" for k, (ours, b) in pairs.items() if ours != b]
+    if wrong:
+        raise CheckpointError(
+            f"the base {directory} is another network than the recipe's: {'; '.join(wrong)}. Set "
+            "these fields in the recipe as the base has them"
+        )
 
 
 def public_config(

@@ -264,3 +264,15 @@ def test_a_base_of_other_sizes_is_refused(policy, tmp_path):
     ):
         checkpoint.load_base(tmp_path, other)
     assert isinstance(checkpoint.load_base(tmp_path, policy.config), VegaPolicy)
+
+
+def test_a_base_that_differs_in_what_no_shape_tells_is_refused(policy, tmp_path):
+    public_layout.write_description(tmp_path, policy.config)
+    public_layout.write_shards(tmp_path, policy.state_dict())
+    checkpoint.load_base(tmp_path, policy.config)
+    llm = policy.config.llm.model_copy(update={"heads": 4, "rms_norm_eps": 1e-5})
+    other = policy.config.model_copy(update={"llm": llm})
+    with pytest.raises(CheckpointError) as caught:
+        checkpoint.load_base(tmp_path, other)
+    assert "model.llm.heads: expected 4, came 2" in str(caught.value)
+    assert "model.llm.rms_norm_eps: expected 1e-05, came 1e-06" in str(caught.value)
