@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import nn
 
+from vega_policy.alignment.geometry import GeometryTeacher
 from vega_policy.alignment.projector import AlignmentProjector
 from vega_policy.errors import PolicyError, RecipeError
 from vega_policy.model.policy import VegaPolicy
@@ -35,7 +36,9 @@ PUBLISHED = {
 }
 """What the public implementation and the paper (appendix A.3) have at :data:`PUBLISHED_RECIPE`."""
 VEGA_TEACHER_DIM = 1024
-"""Width of the paper's teacher, a ViT-L; taken for recipes whose teacher has no other."""
+"""Width of the paper's teacher, a ViT-L; taken where a recipe has no teacher or does not say."""
+VGGT_DIM = 2048
+"""Width of the public VGGT's outputs."""
 PROMPT_TOKENS = 25
 """Of a prompt with a short instruction."""
 _BF16_BYTES = 2
@@ -114,13 +117,23 @@ def inspect(recipe: Recipe, prompt_tokens: int = PROMPT_TOKENS) -> Report:
 
 
 def _alignment(recipe: Recipe) -> Part:
-    """The projector of VEGA's alignment; training only (paper, below eq. 9)."""
+    """The projector of the recipe's alignment; training only (paper, below eq. 9)."""
+    model = recipe.model
+    student = model.dino.dim if recipe.alignment.method == "encoder" else model.llm.dim
     with torch.device("meta"):
-        projector = AlignmentProjector(
-            recipe.model.dino.dim, VEGA_TEACHER_DIM, recipe.alignment.layer_norm
-        )
+        projector = AlignmentProjector(student, teacher_dim(recipe), recipe.alignment.layer_norm)
     count = sum(weight.numel() for weight in projector.parameters())
     return Part("alignment projector", count, count)
+
+
+def teacher_dim(recipe: Recipe) -> int:
+    """Width of the features that a recipe aligns to, as far as it is known without the weights."""
+    config = recipe.alignment
+    if config.teacher == "vggt":
+        return VGGT_DIM
+    if config.teacher == "geometry":
+        return GeometryTeacher(config.geometry, recipe.model.patch_grid, []).dim
+    return config.fit3d.dim or VEGA_TEACHER_DIM
 
 
 def _lora(policy: VegaPolicy, rank: int) -> tuple[Part, tuple[int, int]]:
@@ -163,7 +176,7 @@ def table(recipe: Recipe, report: Report) -> str:
     rank = (recipe.lora or LoraRecipe()).rank
     lines += [
         "",
-        f"training adds (alignment to features {VEGA_TEACHER_DIM} wide; LoRA of rank {rank} on "
+        f"training adds (alignment to features {teacher_dim(recipe)} wide; LoRA of rank {rank} on "
         f"{present} modules, {used} of them computed)",
     ]
     lines += [_part_row(part) for part in report.training]

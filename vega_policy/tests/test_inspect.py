@@ -65,6 +65,22 @@ def test_seven_joints_and_diffusion():
     assert seven.tokens["noise level"] == 1
 
 
+@pytest.mark.parametrize(
+    ("recipe", "student", "teacher"),
+    [
+        ("openvla_oft_7b", 1024, 1024),
+        ("vega", 1024, 1024),
+        ("vega_vggt", 1024, 2048),
+        ("oft_sf", 4096, 2048),
+        ("rocket", 4096, 2048),
+        ("twin_close_laptop", 128, 49),
+    ],
+)
+def test_the_projector_of_each_alignment(recipe, student, teacher):
+    expected = 2 * student + (student + 1) * teacher + (teacher + 1) * teacher
+    assert inspect(load_recipe(recipe)).counts()["alignment projector"] == expected
+
+
 def test_the_command(capsys, tmp_path):
     file = tmp_path / "figures.json"
     assert main(["--recipe", "openvla_oft_7b", "--check", "--json", str(file)]) == 0
