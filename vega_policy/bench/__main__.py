@@ -1,8 +1,8 @@
 """Measures how long a recipe's network takes to make a chunk of actions, with random weights.
 
-    python -m vega_policy.bench --recipe openvla_oft_7b --device cuda --dtype bfloat16 --compile
+    python -m vega_policy.bench --recipe openvla_oft_7b --device cuda --compile
     python -m vega_policy.bench --recipe mid --threads 2 --reference public.json --check
-    python -m vega_policy.bench --recipe twin_close_laptop --threads 2 --check
+    python -m vega_policy.bench --recipe twin_close_laptop --check
 
 Stages: preprocess (from 480x640 camera frames), vision, llm, head. FiLM is computed once, as it is
 for as long as the instruction stays. Any field of the recipe can be overridden. --check compares
@@ -65,7 +65,11 @@ def _parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     add("--recipe", required=True, help=", ".join(recipe_names()))
     add("--device", default="cpu", help="cpu, cuda, cuda:1 ... (default %(default)s)")
-    add("--dtype", choices=("float32", "bfloat16"), default="float32", help="of the large parts")
+    add(
+        "--dtype",
+        choices=("float32", "bfloat16"),
+        help="of the large parts (default: the recipe's precision)",
+    )
     add("--threads", type=_positive, default=1, help="CPU threads (default %(default)s)")
     add("--compile", action="store_true", help="torch.compile; on CUDA with CUDA graphs")
     add("--repeats", type=_positive, default=20, help="passes counted (default %(default)s)")
@@ -108,6 +112,8 @@ def _run(arguments: argparse.Namespace) -> int:
     variants = {arguments.recipe: arguments.overrides}
     if compares:
         variants = {kind: [*arguments.overrides, f"model.action_tokens={kind}"] for kind in KINDS}
+    recipe = load_recipe(arguments.recipe, arguments.overrides)
+    arguments.dtype = arguments.dtype or recipe.training.precision
     here = {key: getattr(arguments, key) for key in ("recipe", "dtype", "threads")}
     reference = read_reference(arguments.reference, here) if arguments.reference else None
     torch.set_num_threads(arguments.threads)

@@ -59,11 +59,6 @@ class LanguageModelConfig(_Frozen):
         default=1e-6, gt=0, description="OpenVLA-7B was built with 1e-6, not 1e-5"
     )
     rope_theta: float = Field(default=1e4, gt=0, description="base of the rotary embedding")
-    rope_rounded: bool = Field(
-        default=False,
-        description="round the rotary frequencies to the dtype of the weights. Only for policies "
-        "that were trained so, such as the twin's first; public ones were not",
-    )
 
     @property
     def base_vocab_size(self) -> int:

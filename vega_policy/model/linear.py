@@ -16,7 +16,7 @@ _AVAILABLE = (
     and torch.backends.mkldnn.is_available()
     and hasattr(torch.ops.mkldnn, "_linear_pointwise")
 )
-LEAST_PRODUCTS = 2**24
+LEAST_PRODUCTS = 2**21
 """Multiplications below which setting up oneDNN costs more than it saves."""
 
 

@@ -43,7 +43,6 @@ class LanguageModel(nn.Module):
 
     def __init__(self, config: LanguageModelConfig, lm_head: bool) -> None:
         super().__init__()
-        self._rounded = config.rope_rounded
         self.model = LlamaModel(_llama_config(config))
         self.rebuild_positions()
         if lm_head:
@@ -94,9 +93,8 @@ class LanguageModel(nn.Module):
 
     def rebuild_positions(self) -> None:
         """Computes the rotary embedding's frequencies anew, on the CPU and in float32."""
-        kind = LlamaRotaryEmbedding if self._rounded else _ExactRotaryEmbedding
         with torch.device("cpu"):
-            self.model.rotary_emb = kind(self.model.config)
+            self.model.rotary_emb = _ExactRotaryEmbedding(self.model.config)
 
 
 class _ExactRotaryEmbedding(LlamaRotaryEmbedding):

@@ -143,12 +143,16 @@ class VegaPolicy(nn.Module):
         The stop token counts; padding counts only with ``film_mean_includes_padding``, which is
         how the reference behaves in training.
         """
-        counted = ~text.query_mask(self.config.action_token_count)
+        embedded = self.language_model.embed(text.ids)
+        queries = self.config.action_token_count
+        if text.uniform_length is not None:
+            prompt, rest = embedded[:, : text.uniform_length], embedded[:, text.uniform_length :]
+            return torch.cat([prompt, rest[:, queries:]], dim=1).mean(dim=1)
+        counted = ~text.query_mask(queries)
         if not self.config.film_mean_includes_padding:
             counted = counted & text.valid
         weight = counted.to(torch.float32)
         weight = weight / weight.sum(dim=1, keepdim=True)
-        embedded = self.language_model.embed(text.ids)
         return torch.einsum("bt,btd->bd", weight.to(embedded.dtype), embedded)
 
     def modulation(self, text: TextBatch) -> VisionModulation | None:

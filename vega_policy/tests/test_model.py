@@ -184,16 +184,14 @@ def test_the_self_test_refuses_other_attention(implementation, message):
         llm.assert_bidirectional(language_model)
 
 
-@pytest.mark.parametrize("rounded", [False, True])
-def test_rotary_frequencies_stay_exact_unless_the_policy_was_trained_otherwise(rounded):
-    fields = small_policy().config.llm.model_dump()
-    policy = small_policy(llm={**fields, "rope_rounded": rounded})
+def test_rotary_frequencies_stay_exact_in_bfloat16():
+    policy = small_policy()
     exact = policy.language_model.model.rotary_emb.inv_freq.clone()
     assert exact.dtype == torch.float32
     policy.to_compute_dtype(torch.bfloat16)
     kept = policy.language_model.model.rotary_emb.inv_freq
-    assert kept.dtype == (torch.bfloat16 if rounded else torch.float32)
-    assert torch.equal(kept, exact) != rounded
+    assert kept.dtype == torch.float32
+    assert torch.equal(kept, exact)
 
 
 def test_hidden_states_that_were_asked_for():
