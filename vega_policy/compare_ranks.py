@@ -1,6 +1,6 @@
 """Whether two processes train as one does: the same losses from the same batches.
 
-    python -m vega_policy.compare_ranks [--recipe NAME ...] [--dataset DIR] [--check] [--json]
+    python -m vega_policy.compare_ranks [--recipe NAME ...] [--dataset DIR] [--check] [--json FILE]
 
 Each recipe is trained for some steps by one process and by two under torchrun, on the CPU, and the
 largest difference between their losses is printed. Without a dataset a made-up one is taken;
@@ -129,15 +129,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 2
     except KeyboardInterrupt:
         return 130
-    _print(found, arguments.steps, arguments.json)
+    _print(found, arguments.steps)
+    if arguments.json is not None:
+        report = {"steps": arguments.steps, "tolerance": TOLERANCE, "largest_difference": found}
+        arguments.json.write_text(json.dumps(report, indent=2) + "\n")
     return 1 if arguments.check and max(found.values()) > TOLERANCE else 0
 
 
-def _print(found: Mapping[str, float], steps: int, as_json: bool) -> None:
-    if as_json:
-        report = {"steps": steps, "tolerance": TOLERANCE, "largest_difference": found}
-        print(json.dumps(report))
-        return
+def _print(found: Mapping[str, float], steps: int) -> None:
     print(f"largest difference of a loss over {steps} steps, two processes against one:")
     for name, difference in found.items():
         verdict = "ok" if difference <= TOLERANCE else f"more than {TOLERANCE:g}"
@@ -154,7 +153,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--dataset", type=Path, help="folder of episodes (*.npz)")
     parser.add_argument("--steps", type=int, default=STEPS, help=f"of each run (default {STEPS})")
-    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
     parser.add_argument(
         "--check", action="store_true", help=f"exit 1 if a difference exceeds {TOLERANCE:g}"
     )

@@ -3,7 +3,7 @@
     python -m vega_policy.export CHECKPOINT OUT
     python -m vega_policy.export OFT_DIR OUT --recipe oft --unnorm-key KEY [--base OPENVLA_7B]
 
-The alignment projector served training only and is left behind (paper, below eq. 9), LoRA is folded
+The alignment projector served training only and is left behind (paper, below eq. 7), LoRA is folded
 into the weights, and a public OpenVLA-OFT folder gets the policy.yaml that says what it was trained
 for. Every other weight keeps its bits.
 """

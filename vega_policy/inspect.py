@@ -117,7 +117,7 @@ def inspect(recipe: Recipe, prompt_tokens: int = PROMPT_TOKENS) -> Report:
 
 
 def _alignment(recipe: Recipe) -> Part:
-    """The projector of the recipe's alignment; training only (paper, below eq. 9)."""
+    """The projector of the recipe's alignment; training only (paper, below eq. 7)."""
     model = recipe.model
     student = model.dino.dim if recipe.alignment.method == "encoder" else model.llm.dim
     with torch.device("meta"):
