@@ -68,7 +68,7 @@ def _parser() -> argparse.ArgumentParser:
     add(
         "--dtype",
         choices=("float32", "bfloat16"),
-        help="of the large parts (default: the recipe's precision)",
+        help="of the large parts (default: float32 on a CPU, bfloat16 on a GPU)",
     )
     add("--threads", type=_positive, default=1, help="CPU threads (default %(default)s)")
     add("--compile", action="store_true", help="torch.compile; on CUDA with CUDA graphs")
@@ -112,8 +112,7 @@ def _run(arguments: argparse.Namespace) -> int:
     variants = {arguments.recipe: arguments.overrides}
     if compares:
         variants = {kind: [*arguments.overrides, f"model.action_tokens={kind}"] for kind in KINDS}
-    recipe = load_recipe(arguments.recipe, arguments.overrides)
-    arguments.dtype = arguments.dtype or recipe.training.precision
+    arguments.dtype = arguments.dtype or ("float32" if arguments.device == "cpu" else "bfloat16")
     here = {key: getattr(arguments, key) for key in ("recipe", "dtype", "threads")}
     reference = read_reference(arguments.reference, here) if arguments.reference else None
     torch.set_num_threads(arguments.threads)

@@ -91,7 +91,7 @@ def test_a_recipe_is_measured(tmp_path, capsys):
     assert bench("--repeats", "2", "--warm-up", "1", "--json", str(path)) == 0
     (result,) = json.loads(path.read_text())["measurements"]
     assert (result["recipe"], result["device"]) == (RECIPE, "CPU")
-    assert (result["dtype"], result["threads"], result["repeats"]) == ("bfloat16", 1, 2)
+    assert (result["dtype"], result["threads"], result["repeats"]) == ("float32", 1, 2)
     assert result["overrides"] == TINY
     assert result["tokens"]["sequence"] == 3 * 4 + 1 + 20 + 5 + 1
     assert result["flops"]["total"] == sum(result["flops"][s] for s in ("vision", "llm", "head"))
@@ -123,7 +123,7 @@ def test_kinds_of_query_tokens_are_compared(tmp_path, capsys):
 
 def reference_file(tmp_path, **changes):
     path = tmp_path / "reference.json"
-    public = {"recipe": RECIPE, "dtype": "bfloat16", "threads": 1, "p50_ms": 1e9, "p95_ms": 1e9}
+    public = {"recipe": RECIPE, "dtype": "float32", "threads": 1, "p50_ms": 1e9, "p95_ms": 1e9}
     path.write_text(json.dumps({**public, **changes}))
     return str(path)
 
@@ -144,10 +144,10 @@ def test_a_missed_figure_fails_the_check(tmp_path, monkeypatch):
 
 
 def test_a_reference_measured_otherwise_is_refused(tmp_path, capsys):
-    other = reference_file(tmp_path, threads=2, dtype="float32")
+    other = reference_file(tmp_path, threads=2, dtype="bfloat16")
     assert bench("--repeats", "1", "--reference", other) == 2
     message = capsys.readouterr().err
-    assert "dtype float32, here it is bfloat16; threads 2, here it is 1" in message
+    assert "dtype bfloat16, here it is float32; threads 2, here it is 1" in message
     (tmp_path / "reference.json").write_text("{}")
     assert bench("--repeats", "1", "--reference", other) == 2
     assert "expected a JSON object" in capsys.readouterr().err
