@@ -25,6 +25,7 @@ from vega_bringup.readiness import Readiness
 # The answer to manager/shutdown is on its way for at most this long.
 _LONGEST_END_S = 10.0
 _ANSWER_S = 0.1
+_LOOK_S = 0.1
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,9 @@ class ManagerNode(Node):
             # By the thread that spins: it may be waiting for what is closed.
             if self.executor is not None:
                 self.executor.create_task(readiness.close)
-            self._ending.wait()
+            # A signal may be delivered to another thread, which does not wake this one.
+            while not self._ending.wait(_LOOK_S):
+                pass
         except Stopped:
             pass
         except BringUpError as error:
