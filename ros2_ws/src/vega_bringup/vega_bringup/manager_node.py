@@ -43,10 +43,16 @@ class Parameters:
     ready_timeout_s: float = parameter(20.0, "until cameras and arms are ready (s)", 1.0, 600.0)
 
 
+class Ending:
+    """Whether the end was asked for. Plain: a signal handler that takes a lock can block itself."""
+
+    asked = False
+
+
 class ManagerNode(Node):
     """Offers `manager/shutdown` and runs the sequence outside the executor."""
 
-    def __init__(self, ending: threading.Event) -> None:
+    def __init__(self, ending: Ending) -> None:
         super().__init__("manager")
         self._settings = declare(self, Parameters)
         self._ending = ending
@@ -55,7 +61,7 @@ class ManagerNode(Node):
             self._settings.nodes,
             LifecycleClients(self, self._settings.nodes),
             self.get_logger().info,
-            ending.is_set,
+            lambda: ending.asked,
             Timeouts(
                 appear_s=self._settings.appear_timeout_s,
                 configure_s=self._settings.configure_timeout_s,
@@ -77,9 +83,8 @@ class ManagerNode(Node):
             # By the thread that spins: it may be waiting for what is closed.
             if self.executor is not None:
                 self.executor.create_task(readiness.close)
-            # A signal may be delivered to another thread, which does not wake this one.
-            while not self._ending.wait(_LOOK_S):
-                pass
+            while not self._ending.asked:
+                time.sleep(_LOOK_S)
         except Stopped:
             pass
         except BringUpError as error:
@@ -96,17 +101,17 @@ class ManagerNode(Node):
         self, request: Trigger.Request, response: Trigger.Response
     ) -> Trigger.Response:
         response.success, response.message = True, "taking the stack down"
-        self._ending.set()
+        self._ending.asked = True
         return response
 
 
 def main() -> None:
     """Runs the node; the process ends when the stack is down."""
     rclpy.init(args=sys.argv, signal_handler_options=SignalHandlerOptions.NO)
-    ending = threading.Event()
+    ending = Ending()
 
     def note_signal(number: int, frame: FrameType | None) -> None:
-        ending.set()
+        ending.asked = True
 
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, note_signal)
