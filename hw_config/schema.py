@@ -260,6 +260,10 @@ class TaskConfig(_Schema):
     env_id: str = Field(description="Gymnasium id of the task in the twin")
     arms: tuple[Literal["left", "right"], ...] = Field(min_length=1)
     time_limit_s: Positive
+    success: str = Field(min_length=1, description="when a trial has succeeded, as it is judged")
+    milestones: tuple[str, ...] = Field(
+        min_length=1, description="steps on the way, in order; the last one is success"
+    )
     variants: tuple[str, ...] = ("easy", "hard")
     placement: PlacementConfig | None = Field(
         default=None, description="where to lay the main object; null: wherever one likes"

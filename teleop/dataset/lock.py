@@ -74,6 +74,6 @@ def _refusal(dataset: Path, holder: bytes) -> str:
     except (ValueError, KeyError, TypeError):
         who, doing = "another process", "used"
     return (
-        f"{dataset} is being {doing} by {who}: one at a time may write to a dataset. "
+        f"{dataset} is being {doing} by {who}: one at a time may write to it. "
         "End that one first, or choose another folder"
     )

@@ -3,14 +3,14 @@ from setuptools import setup
 setup(
     name="vega_eval",
     version="0.1.0",
-    packages=["vega_eval"],
+    packages=["vega_eval", "vega_eval.episode", "vega_eval.session", "vega_eval.trials"],
     data_files=[
         ("share/ament_index/resource_index/packages", ["resource/vega_eval"]),
         ("share/vega_eval", ["package.xml"]),
     ],
     entry_points={
         "console_scripts": ["episode_node = vega_runtime.start:main"],
-        "vega_runtime.nodes": ["episode_node = vega_eval.episode_node:main"],
+        "vega_runtime.nodes": ["episode_node = vega_eval.episode.episode_node:main"],
     },
     install_requires=["setuptools"],
     zip_safe=True,

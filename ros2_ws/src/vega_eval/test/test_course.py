@@ -1,5 +1,5 @@
 import pytest
-from vega_eval.course import Course, Outcome, Patience, Scene
+from vega_eval.episode.course import Course, Outcome, Patience, Scene
 
 SCENE = Scene("close_laptop", "easy", 3)
 LIMIT_S = 15.0

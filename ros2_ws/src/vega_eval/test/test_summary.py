@@ -1,8 +1,15 @@
 import json
 
 import pytest
-from vega_eval.course import Outcome, Scene
-from vega_eval.summary import CameraCount, Ending, Record, result_line, summarise, write_json
+from vega_eval.episode.course import Outcome, Scene
+from vega_eval.episode.summary import (
+    CameraCount,
+    Ending,
+    Record,
+    result_line,
+    summarise,
+    write_json,
+)
 
 KEYS = {
     "task",

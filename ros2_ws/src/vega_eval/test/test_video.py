@@ -1,6 +1,6 @@
 import av
 import numpy as np
-from vega_eval.video import EpisodeVideo
+from vega_eval.episode.video import EpisodeVideo
 
 
 def test_cameras_stand_side_by_side_in_ros_time(tmp_path):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from vega_runtime.parameters import parameter
 
-from vega_eval.course import Patience
+from vega_eval.episode.course import Patience
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from vega_eval.course import Outcome, Scene
+from vega_eval.episode.course import Outcome, Scene
 
 
 @dataclass(frozen=True)

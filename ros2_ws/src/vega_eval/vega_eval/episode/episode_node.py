@@ -24,10 +24,17 @@ from vega_runtime.node import main as run_node
 from vega_runtime.parameters import declare
 
 import hw_config
-from vega_eval.course import Course, Scene
-from vega_eval.parameters import Parameters
-from vega_eval.summary import CameraCount, Ending, Record, result_line, summarise, write_json
-from vega_eval.video import EpisodeVideo, Picture
+from vega_eval.episode.course import Course, Scene
+from vega_eval.episode.parameters import Parameters
+from vega_eval.episode.summary import (
+    CameraCount,
+    Ending,
+    Record,
+    result_line,
+    summarise,
+    write_json,
+)
+from vega_eval.episode.video import EpisodeVideo, Picture
 
 _WATCH_PERIOD_S = 0.1
 _SHUTDOWN_PATIENCE_S = 4.0

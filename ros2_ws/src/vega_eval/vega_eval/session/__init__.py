@@ -1,0 +1,1 @@
+"""Runs a session of trials on the launched system."""

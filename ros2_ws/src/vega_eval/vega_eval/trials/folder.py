@@ -1,0 +1,323 @@
+"""A session's folder: made or taken up, written by one process at a time, never overwritten.
+
+DIR/session.json     what was planned; see `card`
+DIR/key.sealed       which policy is which; key.json once the session is closed
+DIR/trials.jsonl     one line a trial; see `journal`
+DIR/trials/007-1/    video and pictures of an attempt
+DIR/recordings/      MCAP recordings, a dataset that `teleop` reads
+DIR/.lock            held by the one process that runs the session
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+import uuid
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from teleop.dataset.files import write_atomically
+from teleop.dataset.lock import DatasetLock
+from teleop.dataset.stamps import iso_utc
+from teleop.errors import DatasetBusy, DatasetError
+from vega_eval.errors import SessionBusy, SessionError
+from vega_eval.trials import journal
+from vega_eval.trials.card import FILE_NAME, Judge, Robot, Session, TaskCard
+from vega_eval.trials.identity import OPENED, SEALED, Key, Policy, read_key
+from vega_eval.trials.record import (
+    Amendment,
+    Begun,
+    Outcome,
+    SessionEvent,
+    TrialRecord,
+    Verdict,
+)
+from vega_eval.trials.schedule import Placement, Trial, letters, schedule
+from vega_eval.trials.state import CLOSED, Standing, standing
+
+TRIALS, RECORDINGS = "trials", "recordings"
+_KNOWN = {FILE_NAME, SEALED, OPENED, journal.FILE_NAME, TRIALS, RECORDINGS, "logs", ".lock"}
+_CRASHED = "the session ended during this trial"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a session is asked for.
+
+    Attributes:
+        card: The task.
+        robot: What stands behind the topics.
+        judge: Who says how a trial went.
+        seed: Of the schedule.
+        trials_each: Trials of each policy.
+        policies: In the order in which they were given.
+        lay: Plans this many placements; called for a new session only.
+        operator: Who is there.
+        lighting: What they note of the light.
+        timing: See `Session`.
+        config_sha256: Of hw_config.
+        commit: Of the code.
+        versions: Of packages that matter.
+    """
+
+    card: TaskCard
+    robot: Robot
+    judge: Judge
+    seed: int
+    trials_each: int
+    policies: tuple[Policy, ...]
+    lay: Callable[[int], Sequence[Placement]]
+    operator: str = ""
+    lighting: str = ""
+    timing: tuple[tuple[str, int], ...] = ()
+    config_sha256: str = ""
+    commit: str = ""
+    versions: tuple[tuple[str, str], ...] = ()
+
+
+class SessionFolder:
+    """The one writer of a session. Use `take_up`; `close` it.
+
+    Attributes:
+        folder: It.
+        session: What was planned.
+        key: Which policy is which.
+        damaged: Lines of the journal that could not be read, for people.
+        resumed: Whether it had begun before.
+    """
+
+    def __init__(
+        self, folder: Path, session: Session, key: Key, lock: DatasetLock, resumed: bool
+    ) -> None:
+        self.folder = folder
+        self.session = session
+        self.key = key
+        self.resumed = resumed
+        self._lock = lock
+        said = journal.read(folder)
+        self.damaged = said.damaged
+        self.standing: Standing = standing(session, said.lines)
+
+    @classmethod
+    def take_up(cls, folder: Path, plan: Plan) -> SessionFolder:
+        """Makes a session, or opens the one that is there if it is the same.
+
+        Attempts that a crash cut off are recorded as invalid.
+
+        Raises:
+            SessionBusy: Another process runs it.
+            SessionError: It cannot be written, is damaged, or was planned otherwise.
+        """
+        folder = folder.expanduser().absolute()
+        lock = _locked(folder)
+        try:
+            resumed = (folder / FILE_NAME).exists()
+            if resumed:
+                session = read_session(folder)
+                key = read_key(folder, session.key_sha256)
+                _refuse_others(folder, session, key, plan)
+            else:
+                session, key = _create(folder, plan)
+            opened = cls(folder, session, key, lock, resumed)
+            opened._settle()
+            return opened
+        except OSError as error:
+            lock.release()
+            raise SessionError(f"{folder}: cannot be written ({error.strerror})") from None
+        except BaseException:
+            lock.release()
+            raise
+
+    def _settle(self) -> None:
+        for begun in self.standing.cut_off:
+            verdict = Verdict(outcome=Outcome.INVALID, progress=0.0, reason=_CRASHED)
+            self.add(self.record(begun, verdict, ended=begun.started))
+        self.note("resumed" if self.resumed else "opened")
+
+    def record(
+        self, begun: Begun, verdict: Verdict, ended: str = "", **known: object
+    ) -> TrialRecord:
+        """A record of an attempt; `known` are further fields of it."""
+        trial = self.session.schedule[begun.trial - 1]
+        placement = self.session.placements[trial.placement]
+        return TrialRecord.model_validate(
+            {
+                "session": self.session.id,
+                "trial": begun.trial,
+                "attempt": begun.attempt,
+                "policy": begun.policy,
+                "placement": trial.placement,
+                "seed": placement.seed,
+                "cell": placement.cell,
+                "started": begun.started,
+                "ended": ended or now_utc(),
+                "verdict": verdict,
+                "checkpoint_tag": self.key.tag(begun.policy),
+                **known,
+            }
+        )
+
+    def begin(self, trial: Trial) -> Begun:
+        """Writes that a new attempt begins, and makes its folder."""
+        number = self.next_attempt(trial)
+        begun = Begun(trial=trial.number, attempt=number, policy=trial.policy, started=now_utc())
+        journal.append(self.folder, begun)
+        try:
+            self.attempt_folder(begun).mkdir(parents=True)
+        except OSError as error:
+            path = self.attempt_folder(begun)
+            raise SessionError(f"{path}: cannot be made ({error.strerror})") from None
+        return begun
+
+    def next_attempt(self, trial: Trial) -> int:
+        """The number of the next attempt at a trial: no folder has it, no line tells of it."""
+        prefix = f"{trial.number:03d}-"
+        used = [r.attempt for r in self.standing.attempts if r.trial == trial.number]
+        folders = (self.folder / TRIALS).glob(f"{prefix}*")
+        used += [int(tail) for p in folders if (tail := p.name[len(prefix) :]).isdecimal()]
+        return max(used, default=0) + 1
+
+    def attempt_folder(self, begun: Begun) -> Path:
+        """Where an attempt's video and pictures go."""
+        return self.folder / TRIALS / f"{begun.trial:03d}-{begun.attempt}"
+
+    def add(self, record: TrialRecord) -> None:
+        """Writes how an attempt went; when this returns it is on the disk."""
+        journal.append(self.folder, record)
+        self._read_again()
+
+    def amend(self, record: TrialRecord, verdict: Verdict, by: str) -> None:
+        """Writes another judgement of an attempt; the old one stays readable."""
+        at = now_utc()
+        amendment = Amendment(
+            trial=record.trial, attempt=record.attempt, verdict=verdict, by=by, at=at
+        )
+        journal.append(self.folder, amendment)
+        self._read_again()
+
+    def note(self, event: str, text: str = "") -> None:
+        """Writes what happened to the session."""
+        journal.append(self.folder, SessionEvent(event=event, at=now_utc(), text=text))
+
+    def finish(self, why: str) -> None:
+        """Closes the session for good: the identities are opened."""
+        if not self.standing.closed:
+            self.note(CLOSED, why)
+        write_atomically(self.folder / OPENED, self.key.opened())
+        self._read_again()
+
+    def close(self) -> None:
+        """Lets others write."""
+        self._lock.release()
+
+    def _read_again(self) -> None:
+        self.standing = standing(self.session, journal.read(self.folder).lines)
+
+
+def now_utc() -> str:
+    """The time of day, as it is written."""
+    return iso_utc(time.time_ns())
+
+
+def read_session(folder: Path) -> Session:
+    """What was planned for a session.
+
+    Raises:
+        SessionError: It is missing or damaged.
+    """
+    path = folder / FILE_NAME
+    try:
+        return Session.model_validate_json(path.read_bytes())
+    except FileNotFoundError:
+        raise SessionError(
+            f"{folder} is no session: {FILE_NAME} is missing. Give the folder that was written "
+            "with eval.launch.py output:=... or python -m vega_eval.twin --output ..."
+        ) from None
+    except OSError as error:
+        raise SessionError(f"{path}: cannot be read ({error.strerror})") from None
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"]))
+        raise SessionError(f"{path}: {where + ': ' if where else ''}{first['msg']}") from None
+
+
+def _locked(folder: Path) -> DatasetLock:
+    try:
+        if folder.is_dir() and not (folder / FILE_NAME).exists():
+            foreign = sorted(p.name for p in folder.iterdir() if p.name not in _KNOWN)
+            if foreign:
+                raise SessionError(
+                    f"{folder} is not empty and no session (it has {', '.join(foreign[:3])}): "
+                    "give a new folder, or that of a session to go on with"
+                )
+        folder.mkdir(parents=True, exist_ok=True)
+        return DatasetLock(folder, "evaluated into")
+    except DatasetBusy as error:
+        raise SessionBusy(str(error)) from None
+    except DatasetError as error:
+        raise SessionError(str(error)) from None
+    except OSError as error:
+        raise SessionError(f"{folder}: cannot be written ({error.strerror})") from None
+
+
+def _create(folder: Path, plan: Plan) -> tuple[Session, Key]:
+    given = letters(len(plan.policies), plan.seed)
+    by_letter = dict(sorted(zip(given, plan.policies)))
+    key = Key(salt=secrets.token_hex(8), policies=by_letter)
+    session = Session(
+        id=uuid.uuid4().hex,
+        created=now_utc(),
+        card=plan.card,
+        robot=plan.robot,
+        judge=plan.judge,
+        seed=plan.seed,
+        trials_each=plan.trials_each,
+        policies=tuple(by_letter),
+        key_sha256=key.digest,
+        placements=tuple(plan.lay(plan.trials_each)),
+        schedule=schedule(plan.trials_each, tuple(by_letter), plan.seed),
+        operator=plan.operator,
+        lighting=plan.lighting,
+        timing=dict(plan.timing),
+        config_sha256=plan.config_sha256,
+        commit=plan.commit,
+        versions=dict(plan.versions),
+    )
+    write_atomically(folder / SEALED, key.sealed())
+    write_atomically(folder / FILE_NAME, session.model_dump_json(indent=1) + "\n")
+    return session, key
+
+
+def _refuse_others(folder: Path, session: Session, key: Key, plan: Plan) -> None:
+    for what, old, new in (
+        ("the task", session.card.task, plan.card.task),
+        ("the variant", session.card.variant, plan.card.variant),
+        ("what counts as success", session.card, plan.card),
+        ("robot", session.robot, plan.robot),
+        ("who judges", session.judge, plan.judge),
+        ("the seed", session.seed, plan.seed),
+        ("trials a policy", session.trials_each, plan.trials_each),
+        ("the timing", session.timing, dict(plan.timing)),
+    ):
+        if old != new:
+            raise SessionError(
+                f"{folder} holds another session: {what} was {_short(old)}, is now {_short(new)}. "
+                "Give the same again to go on with it, or another folder"
+            )
+    before = {policy.sha256: policy.name for policy in key.policies.values()}
+    now = {policy.sha256: policy.name for policy in plan.policies}
+    if before.keys() != now.keys():
+        raise SessionError(
+            f"{folder} holds a session of other policies, or a checkpoint has changed since: it "
+            f"was {', '.join(before.values())}, is now {', '.join(now.values())}. Give the same "
+            "again to go on with it, or another folder"
+        )
+
+
+def _short(value: object) -> str:
+    if isinstance(value, TaskCard):
+        return f"{value.success!r} within {value.time_limit_s:g} s"
+    return repr(value) if isinstance(value, str) else str(value)
