@@ -16,11 +16,11 @@ from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
 from std_srvs.srv import Trigger
+from vega_runtime.lifecycle_clients import LifecycleClients
 from vega_runtime.parameters import declare, parameter
 
 import hw_config
 from vega_bringup.bringup_sequence import BringUp, BringUpError, Stopped, Timeouts
-from vega_bringup.lifecycle_clients import LifecycleClients
 from vega_bringup.readiness import Readiness
 
 # The answer to manager/shutdown is on its way for at most this long.

@@ -1,0 +1,6 @@
+"""Tests share the made-up sessions of `sessions.py`."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
