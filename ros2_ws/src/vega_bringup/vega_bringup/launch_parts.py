@@ -28,6 +28,7 @@ from launch.substitution import Substitution
 from launch.substitutions import EnvironmentVariable, LaunchConfiguration, PythonExpression
 from launch_ros.actions import Node
 from launch_ros.parameter_descriptions import ParameterFile, ParameterValue
+from vega_runtime.launched import LAUNCH_PID
 
 import hw_config
 from vega_bringup.hardware import missing_hardware
@@ -150,14 +151,19 @@ def floor_drop() -> ParameterValue:
 
 
 def environment() -> list[Action]:
-    """Shared memory that camera frames fit in, and processes that leave each other a core."""
+    """Shared memory that camera frames fit in, processes that leave each other a core, and the
+    launch that they end with.
+    """
     profile = os.path.join(
         get_package_share_directory("vega_runtime"), "config", "fastdds_loopback.xml"
     )
     defaults = {"FASTRTPS_DEFAULT_PROFILES_FILE": profile, "OMP_NUM_THREADS": "1"}
     return [
-        SetEnvironmentVariable(name, EnvironmentVariable(name, default_value=value))
-        for name, value in defaults.items()
+        SetEnvironmentVariable(LAUNCH_PID, str(os.getpid())),
+        *(
+            SetEnvironmentVariable(name, EnvironmentVariable(name, default_value=value))
+            for name, value in defaults.items()
+        ),
     ]
 
 

@@ -18,6 +18,7 @@ from rclpy.executors import Executor, ExternalShutdownException
 from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
 from std_srvs.srv import Trigger
+from vega_runtime.launched import Ending
 from vega_runtime.node import light_executor
 from vega_runtime.parameters import ParameterError, declare
 
@@ -45,12 +46,6 @@ _WATCH_S = 0.1
 _LONGEST_END_S = 10.0
 _SHUTDOWN_S = 4.0
 _FOR_PEOPLE = (EvalError, PolicyError, TeleopError, hw_config.ConfigError, ValueError, OSError)
-
-
-class Ending:
-    """Whether the end was asked for. Plain: a signal handler that takes a lock can block itself."""
-
-    asked = False
 
 
 class SessionNode(Node):
@@ -236,7 +231,7 @@ def main() -> None:
     ending = Ending()
 
     def note_signal(number: int, frame: FrameType | None) -> None:
-        ending.asked = True
+        ending.ask()
 
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, note_signal)
