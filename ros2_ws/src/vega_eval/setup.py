@@ -3,7 +3,7 @@ from setuptools import setup
 setup(
     name="vega_eval",
     version="0.1.0",
-    packages=["vega_eval"],
+    packages=["vega_eval", "vega_eval.statistics"],
     data_files=[
         ("share/ament_index/resource_index/packages", ["resource/vega_eval"]),
         ("share/vega_eval", ["package.xml"]),
