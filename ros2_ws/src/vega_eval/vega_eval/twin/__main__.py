@@ -1,129 +1,60 @@
-"""Closed-loop evaluation in the twin, without ROS.
+"""Sessions of trials in the twin, without ROS, on as many processors as there are.
 
     python -m vega_eval.twin --checkpoint models/twin --task close_laptop --trials 20
+    python -m vega_eval.twin --checkpoint A --checkpoint B --task close_laptop,handover_cucumber \\
+        --variant easy,hard --trials 100 --workers 8
+
+Each task in each variant becomes a session in a folder of its own below `--output`, as a launched
+session writes it: policies hide behind letters and share scenes, trial i has the scene of seed
+`--seed` + i. The same command with the same `--output` goes on where it was stopped or killed.
 
 The timing is that of the launched system: a new observation every `--replan-steps` control steps,
-its chunk in force `--delay-steps` later, the old chunk running on meanwhile. Trial i plays seed
-`--seed` + i. With `--check` the exit code is 1 below 80 % success (16 of 20).
+its chunk in force `--delay-steps` later, the old chunk running on meanwhile. A worker keeps one
+processor busy; outcomes do not depend on how many there are. With `--check` the exit code is 1 when
+a policy succeeds in less than 80 % of a session's trials (16 of 20).
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import multiprocessing
 import sys
-import time
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Sequence
+from datetime import datetime, timezone
 from functools import partial
-from itertools import chain
 from pathlib import Path
+from typing import Any
 
-import numpy as np
 from vega_sim import command_line
 from vega_sim.tasks import built_tasks
-from vega_sim.twin import Twin
 
 import hw_config
+from teleop.errors import TeleopError
+from vega_eval.checkpoints import policies_of, untrained_for
+from vega_eval.errors import EvalError
+from vega_eval.provenance import provenance_now
+from vega_eval.trials.card import FILE_NAME
+from vega_eval.twin.chunks import Timing
+from vega_eval.twin.crew import Crew
+from vega_eval.twin.evaluation import Request, play_all, sessions
+from vega_eval.twin.processes import Processes
+from vega_eval.twin.results import Pace, figures_of, result_lines
 from vega_policy.errors import PolicyError
-from vega_policy.inference import ActionChunk, Observation, PolicyRunner
 
 WANTED_SUCCESS_RATE = 0.8
-
-
-@dataclass(frozen=True)
-class Timing:
-    """When chunks are asked for and when they take effect, in control steps."""
-
-    replan_steps: int
-    delay_steps: int
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """One trial."""
-
-    seed: int
-    success: bool
-    time_s: float
-    milestones: dict[str, bool]
-    inference_ms: float
-
-
-class ChunkPlayer:
-    """Plays chunks as the launched system does: the old one until the new one is there."""
-
-    def __init__(self, timing: Timing, home: np.ndarray) -> None:
-        self._timing = timing
-        self._target = home
-        self._running: tuple[int, np.ndarray] | None = None
-        self._coming: tuple[int, np.ndarray] | None = None
-
-    def wants_observation(self, step: int) -> bool:
-        """Whether inference starts at this step."""
-        return step % self._timing.replan_steps == 0
-
-    def offer(self, step: int, values: np.ndarray) -> None:
-        """Takes the chunk [K, 14] inferred from the observation of `step`."""
-        self._coming = (step, values)
-
-    def target(self, step: int) -> np.ndarray:
-        """The target [14] of a step; the last one is kept when a chunk has run out."""
-        if self._coming and step >= self._coming[0] + self._timing.delay_steps:
-            self._running, self._coming = self._coming, None
-        if self._running:
-            start, values = self._running
-            if step - start < len(values):
-                self._target = values[step - start]
-        return self._target
-
-
-def run_trial(twin: Twin, runner: PolicyRunner, seed: int, timing: Timing) -> Outcome:
-    """Plays one seed to success or to the time limit."""
-    config = twin.task.config
-    twin.reset(seed)
-    player = ChunkPlayer(timing, np.array(twin.hw.home))
-    spent: list[float] = []
-    step = 0
-    while twin.time_s < config.time_limit_s and not twin.success():
-        if player.wants_observation(step):
-            chunk = _infer(twin, runner, config.instruction)
-            spent.append(chunk.timings_ms["total"])
-            player.offer(step, chunk.values)
-        twin.advance(player.target(step))
-        step += 1
-    return Outcome(
-        seed, twin.success(), round(twin.time_s, 3), twin.milestones(), float(np.median(spent))
-    )
-
-
-def _infer(twin: Twin, runner: PolicyRunner, instruction: str) -> ActionChunk:
-    images = {name: twin.render(name) for name in runner.contract.camera_names}
-    state = twin.positions().astype(np.float32)
-    return runner.infer(Observation(images, state, instruction))
-
-
-def _run_share(
-    seeds: Sequence[int], checkpoint: Path, task: str, variant: str, timing: Timing
-) -> list[Outcome]:
-    runner = PolicyRunner.load(checkpoint)
-    runner.contract.check_against(hw_config.load())
-    twin = Twin(task, variant)
-    outcomes = []
-    for seed in seeds:
-        outcomes.append(run_trial(twin, runner, seed, timing))
-        last = outcomes[-1]
-        word = "success" if last.success else "failure"
-        print(f"seed {seed}: {word} after {last.time_s:.1f} s", file=sys.stderr, flush=True)
-    twin.close()
-    return outcomes
+_TOLD_BYTES = 1 << 30  # reading less takes no time worth telling
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command line; returns the exit code."""
-    arguments = _parser().parse_args(argv)
-    return command_line.run(lambda: _evaluate(arguments), "no figures", PolicyError)
+    parser = _parser()
+    arguments = parser.parse_args(argv)
+    if arguments.delay_steps >= arguments.replan_steps:
+        parser.error("--delay-steps must be less than --replan-steps: one inference at a time")
+    again = f"the same command with --output {arguments.output} goes on where it stopped"
+    return command_line.run(
+        partial(_evaluate, arguments, again), again, PolicyError, EvalError, TeleopError
+    )
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -132,57 +63,131 @@ def _parser() -> argparse.ArgumentParser:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--checkpoint", type=Path, required=True)
-    parser.add_argument("--task", default="close_laptop", help=", ".join(built_tasks()))
-    parser.add_argument("--variant", default="easy", choices=("easy", "hard"))
-    parser.add_argument("--trials", type=command_line.whole(1), default=20)
-    parser.add_argument("--seed", type=command_line.whole(0), default=0, help="of the first trial")
-    parser.add_argument("--replan-steps", type=command_line.whole(1), default=8)
-    parser.add_argument("--delay-steps", type=command_line.whole(0), default=3)
-    parser.add_argument("--workers", type=command_line.whole(1), default=1)
-    parser.add_argument(
-        "--json", type=command_line.writable(".json"), help="write the figures here"
+    add = parser.add_argument
+    add(
+        "--checkpoint",
+        type=Path,
+        action="append",
+        required=True,
+        metavar="DIR",
+        help="of a policy; give it again for another one",
     )
-    parser.add_argument("--check", action="store_true", help="exit 1 below 80 %% success")
+    add(
+        "--task",
+        type=_some_of(built_tasks()),
+        default=("close_laptop",),
+        metavar="TASK[,TASK]",
+        help=", ".join(built_tasks()),
+    )
+    add(
+        "--variant",
+        type=_some_of(("easy", "hard")),
+        default=("easy",),
+        metavar="VARIANT[,VARIANT]",
+        help="easy, hard or both",
+    )
+    add("--trials", type=command_line.whole(1), default=20, help="of each policy in each session")
+    add("--seed", type=command_line.whole(0), default=0, help="of the first scene")
+    add("--replan-steps", type=command_line.whole(1), default=8)
+    add("--delay-steps", type=command_line.whole(0), default=3)
+    add("--workers", type=command_line.whole(1), default=1, help="each keeps the policies loaded")
+    add(
+        "--ray",
+        nargs="?",
+        const="local",
+        metavar="ADDRESS",
+        help="workers are Ray's, of this machine, or of the cluster at ADDRESS",
+    )
+    default = Path("runs") / f"{datetime.now(timezone.utc):%Y%m%d-%H%M%S}-twin"
+    add("--output", type=Path, default=default, metavar="DIR", help="default: runs/<UTC>-twin")
+    add("--videos", action="store_true", help="film every trial, which takes time")
+    add("--json", type=command_line.writable(".json"), help="write the figures here")
+    add("--check", action="store_true", help="exit 1 below 80 %% success")
     return parser
 
 
-def _evaluate(arguments: argparse.Namespace) -> int:
-    seeds = range(arguments.seed, arguments.seed + arguments.trials)
-    play = partial(
-        _run_share,
-        checkpoint=arguments.checkpoint,
-        task=arguments.task,
-        variant=arguments.variant,
-        timing=Timing(arguments.replan_steps, arguments.delay_steps),
-    )
-    begin = time.perf_counter()
-    shares = [seeds[worker :: arguments.workers] for worker in range(arguments.workers)]
-    if arguments.workers == 1:
-        outcomes = play(shares[0])
-    else:
-        # A forked child would share the parent's OpenGL and thread state.
-        context = multiprocessing.get_context("spawn")
-        with context.Pool(arguments.workers, command_line.ignore_interrupt) as pool:
-            outcomes = sorted(chain(*pool.map(play, shares)), key=lambda o: o.seed)
-    successes = sum(outcome.success for outcome in outcomes)
-    figures = {
-        "task": arguments.task,
-        "variant": arguments.variant,
-        "trials": len(outcomes),
-        "successes": successes,
-        "success_rate": successes / len(outcomes),
-        "median_time_s": float(np.median([o.time_s for o in outcomes])),
-        "inference_ms": float(np.median([o.inference_ms for o in outcomes])),
-        "episodes_per_hour": 3600 * len(outcomes) / (time.perf_counter() - begin),
-        "outcomes": [asdict(outcome) for outcome in outcomes],
-    }
-    print(
-        f"{arguments.task} ({arguments.variant}): {successes} of {len(outcomes)} trials succeeded"
-    )
+def _some_of(known: Sequence[str]) -> Callable[[str], tuple[str, ...]]:
+    """An argparse type: some of these names, with commas between them."""
+
+    def convert(text: str) -> tuple[str, ...]:
+        names = tuple(dict.fromkeys(text.split(",")))
+        for name in names:
+            if name not in known:
+                raise argparse.ArgumentTypeError(f"expected some of {', '.join(known)}: {name!r}")
+        return names
+
+    return convert
+
+
+def _evaluate(arguments: argparse.Namespace, again: str) -> int:
+    request = _request(arguments)
+    crew = _crew(arguments, request)
+    with crew:
+        if not all((folder / FILE_NAME).exists() for folder in request.folders):
+            # A checkpoint that does not load is refused before a session is made for it.
+            crew.start()
+        try:
+            figures = _play(request, crew)
+        except (EvalError, OSError):
+            print(again, file=sys.stderr)
+            raise
     if arguments.json:
-        arguments.json.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
-    return int(arguments.check and figures["success_rate"] < WANTED_SUCCESS_RATE)
+        text = json.dumps({**figures, "workers": arguments.workers}, indent=2)
+        arguments.json.write_text(text + "\n", encoding="utf-8")
+    rates = [policy["success_rate"] for s in figures["sessions"] for policy in s["policies"]]
+    return int(arguments.check and min(rates) < WANTED_SUCCESS_RATE)
+
+
+def _request(arguments: argparse.Namespace) -> Request:
+    policies = policies_of(arguments.checkpoint, hw_config.load(), _tell_reading)
+    for task in arguments.task:
+        for note in untrained_for(policies, task):
+            print(f"note: {note}", file=sys.stderr)
+    return Request(
+        policies=policies,
+        tasks=arguments.task,
+        variants=arguments.variant,
+        trials=arguments.trials,
+        seed=arguments.seed,
+        timing=Timing(arguments.replan_steps, arguments.delay_steps),
+        output=arguments.output,
+        known=provenance_now(),
+        video=arguments.videos,
+    )
+
+
+def _crew(arguments: argparse.Namespace, request: Request) -> Crew[Any]:
+    if arguments.ray is None:
+        return Processes(arguments.workers, request.policies)
+    # Here, not above: Ray is an optional dependency.
+    from vega_eval.twin.ray_actors import RayActors
+
+    return RayActors(arguments.workers, request.policies, request.known, arguments.ray)
+
+
+def _play(request: Request, crew: Crew[Any]) -> dict[str, Any]:
+    with sessions(request) as opened:
+        pace = Pace(
+            wanted=sum(len(s.session.schedule) for s in opened),
+            valid=sum(len(s.standing.valid) for s in opened),
+        )
+        play_all(opened, crew, request, pace.tell)
+        found = [figures_of(session) for session in opened]
+    print("\n".join(result_lines(found)))
+    print("report: python -m vega_eval.report", *(session["folder"] for session in found))
+    return {
+        "sessions": found,
+        "played": pace.played,
+        "wall_s": pace.wall_s,
+        "episodes_per_hour": 3600.0 * pace.played / pace.wall_s,
+    }
+
+
+def _tell_reading(folder: Path, done: int, total: int) -> None:
+    if total >= _TOLD_BYTES:
+        end = "\n" if done == total else "\r"
+        share = f"{done / total:4.0%} of {total / 1e9:.1f} GB"
+        print(f"{folder}: reading, {share}", end=end, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":
