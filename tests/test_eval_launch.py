@@ -165,7 +165,7 @@ def test_a_person_lays_judges_and_notes(policies, short_cell, tmp_path):
         assert system.wait(LONG_S) == 0, system.text
     (record,) = standing_of(folder).valid
     verdict = record.verdict
-    assert (verdict.outcome, verdict.failure_type) == (Outcome.PARTIAL, FailureType.GRASP)
+    assert (verdict.outcome, verdict.failure_type) == (Outcome.PARTIAL, FailureType.PLACEMENT)
     assert (verdict.judged_by, verdict.note) == ("ada", "the table shook")
     assert (record.operator, record.lighting) == ("ada", "lamps")
 

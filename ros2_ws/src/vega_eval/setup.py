@@ -9,6 +9,7 @@ setup(
         "vega_eval.session",
         "vega_eval.statistics",
         "vega_eval.trials",
+        "vega_eval.twin",
     ],
     data_files=[
         ("share/ament_index/resource_index/packages", ["resource/vega_eval"]),

@@ -23,7 +23,7 @@ def test_a_partial_success_tells_how_far_it_came(desk):
     desk.judge(Outcome.PARTIAL, ["touched"], "II", "slipped off")
     verdict = desk.judged()
     assert verdict.progress == pytest.approx(1 / 3)
-    assert (verdict.failure_type, verdict.note) == (FailureType.GRASP, "slipped off")
+    assert (verdict.failure_type, verdict.note) == (FailureType.PLACEMENT, "slipped off")
 
 
 def test_judging_a_running_trial_ends_it(desk):

@@ -15,8 +15,8 @@ HELP = (
 )
 _FAILURES = {
     "1": FailureType.LOCALISATION,
-    "2": FailureType.GRASP,
-    "3": FailureType.BOUNDARY,
+    "2": FailureType.PLACEMENT,
+    "3": FailureType.WORKSPACE,
     "t": FailureType.TIMEOUT,
     "d": FailureType.DROP,
     "e": FailureType.ESTOP,
