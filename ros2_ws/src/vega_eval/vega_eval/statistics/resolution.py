@@ -182,8 +182,8 @@ def _about_power(trials: int, level: float) -> Iterator[str]:
         found = mcnemar_power(high * (1 - low), low * (1 - high), trials, level)
         takes = trials_for_power(low, high, 0.8, level)
         yield (
-            f"True rates of {low:.0%} and {high:.0%} are told apart scene by scene with probability "
-            f"{found:.2f}; with 0.80 as separate sets of about {takes} trials a policy."
+            f"True rates of {low:.0%} and {high:.0%} are told apart scene by scene with "
+            f"probability {found:.2f}; with 0.80 as separate sets of about {takes} trials a policy."
         )
 
 
