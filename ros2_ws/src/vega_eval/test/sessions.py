@@ -9,10 +9,12 @@ import hw_config
 
 
 def policy(name, sha256=None):
+    """A policy that nobody has."""
     return Policy(name=name, checkpoint=f"/models/{name}", sha256=sha256 or f"sha of {name}")
 
 
 def lay(count):
+    """Placements on a grid of three by three."""
     return [
         Placement(
             seed=100 + i,
@@ -25,6 +27,7 @@ def lay(count):
 
 
 def plan(names=("ours", "theirs"), trials=3, **changes):
+    """The plan of a session of close_laptop."""
     given = {
         "card": TaskCard.of(hw_config.load_task("close_laptop"), "easy"),
         "robot": "sim",

@@ -101,7 +101,7 @@ def test_an_invalid_trial_is_played_again_at_once(folder):
 
 def test_many_invalid_trials_in_a_row_end_the_session_with_the_reason(folder):
     run = Run(folder, Stack([INVALID] * MOST_INVALID))
-    with pytest.raises(StackError, match="a camera died. Mend it; the same command goes on"):
+    with pytest.raises(StackError, match=r"a camera died\. Mend it; the same command goes on"):
         run.conductor.run()
     assert run.session.standing.valid == ()
 

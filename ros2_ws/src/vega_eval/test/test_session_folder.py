@@ -142,7 +142,7 @@ def test_a_full_disk_loses_nothing(folder, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "write", full)
-    with pytest.raises(SessionError, match="No space left on device.*make space"):
+    with pytest.raises(SessionError, match=r"No space left on device.*make space"):
         session.note("paused")
     monkeypatch.undo()
     assert (folder / journal.FILE_NAME).read_bytes() == before

@@ -19,6 +19,7 @@ from teleop.errors import TeleopError
 from vega_eval.episode.course import Course, Patience, Scene
 from vega_eval.episode.course import Outcome as CourseOutcome
 from vega_eval.episode.observer import Observer, Tap, seconds
+from vega_eval.episode.summary import increase
 from vega_eval.session import reset_help, verdicts
 from vega_eval.session.calls import Calls
 from vega_eval.session.conduct import Played, StackError, Stopped
@@ -26,7 +27,7 @@ from vega_eval.session.health import Health
 from vega_eval.session.recording import TrialRecorder
 from vega_eval.session.reset_help import References
 from vega_eval.trials.card import TaskCard
-from vega_eval.trials.record import Begun, Files, TrialRecord
+from vega_eval.trials.record import Begun, FailureType, Files, TrialRecord
 from vega_eval.trials.schedule import Placement
 
 _POLICY = "policy"
@@ -288,9 +289,22 @@ class RosStack:
         never_acted = course.start_s is None and outcome is CourseOutcome.ABORTED
         if never_acted and not (problem or estopped):
             outcome, reason = CourseOutcome.FAILURE, f"{verdicts.NEVER_ACTED}; {reason}"
+        record = self.observer.record
         return verdicts.by_rules(
-            outcome, reason, self.observer.record.milestones, None, problem, estopped
+            outcome, reason, record.milestones, self._failure_type(), problem, estopped
         )
+
+    def _failure_type(self) -> FailureType | None:
+        task = self.observer.task
+        if task is None:
+            return None
+        # Here, not above: only the twin needs MuJoCo.
+        from vega_sim.sign_messages import from_message
+
+        from vega_eval.scoring import failure_type
+
+        blocked = increase(self.observer.record.blocked)
+        return failure_type(from_message(task.signs), blocked_by_workspace=blocked)
 
     def seal(self, record: TrialRecord) -> None:
         if self.recorder is None:
