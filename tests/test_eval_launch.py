@@ -8,6 +8,7 @@ from functools import partial
 
 import av
 import pytest
+from sensor_msgs.msg import Image
 from std_srvs.srv import Trigger
 from system import launched, probing
 from vega_eval.trials import journal
@@ -16,7 +17,7 @@ from vega_eval.trials.record import FailureType, Outcome
 from vega_eval.trials.state import standing
 from vega_msgs.msg import EvalState
 from vega_msgs.srv import JudgeTrial, NoteTake
-from vega_runtime import qos
+from vega_runtime import images, qos
 
 from teleop.dataset.layout import read_infos
 
@@ -149,8 +150,11 @@ def test_a_person_lays_judges_and_notes(policies, short_cell, tmp_path):
         def until(phase):
             probe.until(lambda: states and states[-1].phase == phase, f"phase {phase}", LONG_S)
 
+        pictures = probe.listen(Image, "eval/reset_help", qos.SENSOR)
         until(EvalState.LAYING)
         assert "laptop" in states[-1].placement
+        probe.until(lambda: pictures, "the reset help", LONG_S)
+        assert images.from_message(pictures[-1]).shape == (480, 640, 3)
         assert not probe.call(JudgeTrial, "eval/judge", outcome=0).success
         assert probe.call(Trigger, "eval/ready").success
         until(EvalState.RUNNING)

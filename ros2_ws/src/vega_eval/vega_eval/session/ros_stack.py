@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import numpy as np
 from rclpy.node import Node
 from std_srvs.srv import Trigger
 from vega_msgs.msg import GateState
-from vega_msgs.srv import ResetScene, SelectPolicy
+from vega_msgs.srv import ResetScene
 
 from hw_config import HardwareConfig, TaskConfig
 from teleop.dataset.episode import GitState
@@ -20,25 +21,26 @@ from vega_eval.episode.course import Course, Patience, Scene
 from vega_eval.episode.course import Outcome as CourseOutcome
 from vega_eval.episode.observer import Observer, Tap, seconds
 from vega_eval.episode.summary import increase
-from vega_eval.session import reset_help, verdicts
+from vega_eval.session import verdicts
 from vega_eval.session.calls import Calls
 from vega_eval.session.conduct import Played, StackError, Stopped
 from vega_eval.session.health import Health
+from vega_eval.session.policy_control import NODE, PolicyControl
 from vega_eval.session.recording import TrialRecorder
-from vega_eval.session.reset_help import References
+from vega_eval.session.reset_help import Picture
+from vega_eval.session.resets import RESET, Resets
 from vega_eval.trials.card import TaskCard
 from vega_eval.trials.record import Begun, FailureType, Files, TrialRecord
 from vega_eval.trials.schedule import Placement
 
-_POLICY = "policy"
-_LOAD_S, _CHANGE_S, _HOME_S, _SCENE_S = 600.0, 10.0, 60.0, 30.0
+_HOME_S, _SCENE_S = 60.0, 30.0
 # How near is at home, and how near makes the way home needless.
 _AT_HOME, _EXACTLY = (0.05, 0.01), (0.01, 0.002)
 # After a scene was laid, so much older pictures must be gone from everybody's queues (ROS time).
 _SETTLED_S = 0.3
 _POLL_S = 0.02
 _HEAD = "head"
-VIDEO, RESET = "video.mp4", "reset.jpg"
+VIDEO = "video.mp4"
 
 
 @dataclass(frozen=True)
@@ -73,8 +75,8 @@ class RosStack:
         observer: What is seen.
         course: The present trial's; None between trials.
         recorder: Records MCAP; None before the session's folder is there.
-        checkpoints: Folder of each policy, by letter.
-        references: Pictures of the placements; None before the session's folder is there.
+        policy: The policy node.
+        resets: Pictures of the placements.
         schedule_length: Trials of the session; 0 before it is known.
     """
 
@@ -98,25 +100,17 @@ class RosStack:
         self._node, self._cell = node, cell
         self._stopping, self._ends = stopping, ends
         self.recorder: TrialRecorder | None = None
-        self.references: References | None = None
-        self.checkpoints: Mapping[str, str] = {}
         self.course: Course | None = None
         self.observer = Observer(node, cell.hardware, video_fps, self._tap)
         self._health = Health(node, cell.hardware, lambda: self.observer.gate)
         self._taps: list[Tap] = [self._health.tap]
-        self._calls = Calls(node, stopping, _POLICY)
-        for kind, name in (
-            (Trigger, "gate/hold"),
-            (Trigger, "gate/home"),
-            (Trigger, "gate/follow_policy"),
-            (SelectPolicy, "policy/select"),
-            *([] if cell.robot == "real" else [(ResetScene, "sim/reset")]),
-        ):
-            self._calls.offer(kind, name)
+        self.resets = Resets(cell.card, not cell.judged, node.get_logger().warning)
+        self._calls = Calls(node, stopping, NODE)
+        self.policy = PolicyControl(self._calls)
+        self._calls.offer(Trigger, "gate/home")
+        if cell.robot != "real":
+            self._calls.offer(ResetScene, "sim/reset")
         self.schedule_length = 0
-        self._index = 0
-        self._loaded: str | None = None
-        self._configured = self._acts = False
 
     def _tap(self, what: str, name: str, cdr: bytes) -> None:
         for tap in self._taps:
@@ -139,41 +133,8 @@ class RosStack:
         if self.recorder is not None:
             self.recorder.look()
 
-    def try_out(self, checkpoint: str, name: str) -> None:
-        """Loads a checkpoint, to see whether it can be.
-
-        Raises:
-            StackError: It cannot; the policy node's own message says why.
-        """
-        try:
-            self._configure(checkpoint, name)
-        except StackError as error:
-            raise StackError(f"{checkpoint}: {error}") from None
-
     def load(self, letter: str) -> None:
-        if self._loaded != letter:
-            self._configure(self.checkpoints[letter], f"policy {letter}")
-            self._loaded = letter
-
-    def _configure(self, checkpoint: str, alias: str) -> None:
-        self._rest()
-        self._loaded = None
-        if self._configured:
-            self._calls.change(_POLICY, "cleanup", _CHANGE_S)
-            self._configured = False
-        request = SelectPolicy.Request(checkpoint=checkpoint, alias=alias)
-        self._calls.ask("policy/select", request)
-        self._calls.change(_POLICY, "configure", _LOAD_S)
-        self._configured = True
-
-    def _rest(self) -> None:
-        """The policy sends nothing more; the gate brings the arms to rest and holds."""
-        if not self._acts:
-            return
-        self._calls.change(_POLICY, "deactivate", _CHANGE_S)
-        self._acts = False
-        if not self._health.estopped:
-            self._calls.ask("gate/hold", Trigger.Request())
+        self.policy.load(letter)
 
     def home(self) -> None:
         if self._is_home(*_EXACTLY):
@@ -199,7 +160,7 @@ class RosStack:
         return True
 
     def lay(self, placement: Placement, index: int) -> None:
-        self._index = index
+        self.resets.prepare(placement, index)
         if self._cell.robot == "real":
             return
         card = self._cell.card
@@ -223,16 +184,14 @@ class RosStack:
         scene = Scene(cell.card.task)
         if cell.judged:
             scene = Scene(cell.card.task, cell.card.variant, placement.seed or 0)
-        difference = self._picture_reset(folder)
+        difference = self.resets.photograph(folder, self.observer.picture(_HEAD))
         course = Course(scene, cell.card.time_limit_s, cell.patience, time.monotonic(), cell.judged)
         recording = self._begin_recording(placement)
         self.observer.follow(course, folder / VIDEO)
         self.course = course
         wall_s = 0.0
         try:
-            self._calls.ask("gate/follow_policy", Trigger.Request())
-            self._calls.change(_POLICY, "activate", _CHANGE_S)
-            self._acts = True
+            self.policy.act()
             problem, estopped = self._watch_until_over(course)
             wall_s = self.observer.wall_s
         finally:
@@ -256,10 +215,9 @@ class RosStack:
     def _end(self) -> None:
         """The arms hold, and everything that was written beside is complete."""
         try:
-            self._rest()
-        except Stopped:
-            # The manager takes the policy down, too.
-            self._acts = False
+            # When the end was asked for, the manager takes the policy down.
+            with contextlib.suppress(Stopped):
+                self.policy.rest(self._health.estopped)
         finally:
             problem = self.observer.end()
             if problem:
@@ -325,27 +283,9 @@ class RosStack:
         except TeleopError as error:
             raise StackError(str(error)) from None
 
-    def reset_picture(self) -> reset_help.Picture | None:
-        """What helps to lay the present placement: the reference, blended over the live picture."""
-        live = self.observer.picture(_HEAD)
-        reference = self.references.of(self._index) if self.references is not None else None
-        if live is None or reference is None:
-            return None
-        return reset_help.blend(reference, live)
-
-    def _picture_reset(self, folder: Path) -> float | None:
-        live = self.observer.picture(_HEAD)
-        if live is None or self.references is None:
-            return None
-        reference = self.references.of(self._index)
-        try:
-            reset_help.save(folder / RESET, reference, live)
-            if reference is None:
-                self.references.keep(self._index, live)
-                return None
-        except OSError as error:
-            self._node.get_logger().error(f"the reset picture cannot be written: {error}")
-        return None if reference is None else round(reset_help.difference(reference, live), 2)
+    def reset_picture(self) -> Picture | None:
+        """What helps to lay the present placement; see `Resets.blended`."""
+        return self.resets.blended(self.observer.picture(_HEAD))
 
     def _now_s(self) -> float:
         return seconds(self._node.get_clock().now().to_msg())

@@ -36,7 +36,6 @@ from vega_eval.session.desk_services import DeskServices
 from vega_eval.session.parameters import Parameters
 from vega_eval.session.plan import placements_for
 from vega_eval.session.recording import TrialRecorder
-from vega_eval.session.reset_help import References
 from vega_eval.session.ros_stack import Cell, RosStack
 from vega_eval.trials.card import Judge, Robot, TaskCard, config_digest
 from vega_eval.trials.folder import Plan, SessionFolder
@@ -129,17 +128,17 @@ class SessionNode(Node):
             self.get_logger().warning(f"{text}: expect it to fail")
         for policy in policies:
             self._desk.show(text=f"loads {policy.name}, to see whether it can be loaded")
-            self._stack.try_out(policy.checkpoint, policy.name)
+            self._stack.policy.try_out(policy.checkpoint, policy.name)
         session = self._folder = SessionFolder.take_up(folder, plan)
         self._tell_beginning(session)
         return self._conduct(session)
 
     def _conduct(self, session: SessionFolder) -> str:
         given, stack = self._given, self._stack
-        stack.checkpoints = {
+        stack.policy.checkpoints = {
             letter: policy.checkpoint for letter, policy in session.key.policies.items()
         }
-        stack.references = References(session.folder)
+        stack.resets.keep_in(session.folder)
         stack.schedule_length = len(session.session.schedule)
         if given.record:
             config = hw_config.config_dir()
