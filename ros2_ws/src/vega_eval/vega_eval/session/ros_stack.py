@@ -199,7 +199,7 @@ class RosStack:
             self._end()
         record = self.observer.record
         verdict = None
-        if cell.judged:
+        if cell.judged or problem:
             verdict = self._verdict(course, problem, estopped)
         return Played(
             verdict=verdict,
