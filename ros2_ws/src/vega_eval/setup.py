@@ -3,7 +3,14 @@ from setuptools import setup
 setup(
     name="vega_eval",
     version="0.1.0",
-    packages=["vega_eval", "vega_eval.episode", "vega_eval.session", "vega_eval.trials"],
+    packages=[
+        "vega_eval",
+        "vega_eval.episode",
+        "vega_eval.published",
+        "vega_eval.session",
+        "vega_eval.trials",
+    ],
+    package_data={"vega_eval.published": ["*.yaml"]},
     data_files=[
         ("share/ament_index/resource_index/packages", ["resource/vega_eval"]),
         ("share/vega_eval", ["package.xml"]),
