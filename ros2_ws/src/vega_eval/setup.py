@@ -8,6 +8,7 @@ setup(
         "vega_eval.episode",
         "vega_eval.published",
         "vega_eval.session",
+        "vega_eval.statistics",
         "vega_eval.trials",
     ],
     package_data={"vega_eval.published": ["*.yaml"]},
