@@ -7,6 +7,8 @@ setup(
         "vega_eval",
         "vega_eval.episode",
         "vega_eval.published",
+        "vega_eval.report",
+        "vega_eval.report.drawing",
         "vega_eval.session",
         "vega_eval.statistics",
         "vega_eval.trials",
