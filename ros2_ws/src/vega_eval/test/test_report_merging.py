@@ -1,9 +1,14 @@
 """What may stand in one report, and what may not."""
 
+import json
+
 import pytest
 from vega_eval.errors import MixError, SessionError
+from vega_eval.report.details import amended_table
 from vega_eval.report.merging import merge
 from vega_eval.report.reading import read_source
+from vega_eval.trials import journal
+from vega_eval.trials.record import Amendment, Outcome, Verdict
 
 SHA_A, SHA_B = "a" * 64, "b" * 64
 
@@ -95,10 +100,10 @@ def test_invalid_attempts_do_not_count(played):
 
 def test_a_damaged_line_is_told(played):
     folder = played("one", {"oft": "s1s"})
-    journal = folder / "trials.jsonl"
-    lines = journal.read_text().splitlines()
+    path = folder / "trials.jsonl"
+    lines = path.read_text().splitlines()
     lines[2] = lines[2].replace('"success"', '"fail"')
-    journal.write_text("\n".join(lines) + "\n")
+    path.write_text("\n".join(lines) + "\n")
     problems = merged(folder).sources[0].problems
     assert any("line 3" in problem and "edited" in problem for problem in problems)
     assert any("closed with 2 of 3 trials" in problem for problem in problems)
@@ -115,3 +120,28 @@ def test_a_folder_that_is_no_session_is_told(tmp_path):
         merged(tmp_path / "nowhere")
     with pytest.raises(SessionError, match="is no session"):
         merged(tmp_path)
+
+
+def test_a_judgement_that_was_changed_counts_and_is_told(played):
+    folder = played("one", {"oft": "s11"})
+    success = Verdict(outcome=Outcome.SUCCESS, progress=1.0, note="the lid was shut after all")
+    amendment = Amendment(
+        trial=2, attempt=1, verdict=success, by="Ben", at="2026-11-28T10:00:00.000Z"
+    )
+    journal.append(folder, amendment)
+    evaluation = merged(folder)
+    assert sum(trial.record.success for trial in evaluation.trials) == 2
+    (row,) = amended_table(evaluation).rows
+    assert row.cells[3:5] == ("fail → success", "Ben")
+    assert row.cells[6] == "the lid was shut after all"
+
+
+def test_a_trial_of_another_checkpoint_than_the_key_names_is_told(played, tmp_path):
+    folder = played("one", {"oft": "s1"})
+    other = played("two", {"oft": "11"}, sha256={"oft": SHA_B})
+    said = json.loads((folder / "session.json").read_text())
+    key = json.loads((other / "session.json").read_text())["key_sha256"]
+    (folder / "session.json").write_text(json.dumps({**said, "key_sha256": key}))
+    (folder / "key.sealed").write_bytes((other / "key.sealed").read_bytes())
+    (problem,) = merged(folder).sources[0].problems
+    assert "trials 1, 2 lack the proof" in problem

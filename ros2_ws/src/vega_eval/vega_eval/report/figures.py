@@ -161,7 +161,7 @@ def walks(found: Sequence[Walk]) -> str:
         test.early, test.last, [walk.outcomes for walk in found], f"sequential test, {title}"
     )
     legend = "".join(
-        f"<span><i style='background:{colour(number)}'></i>"
+        f"<span><b style='background:{colour(number)}'>{number + 1}</b>"
         f"{escape(f'{walk.first.name} (up) and {walk.second.name}: {walk.words}')}</span>"
         for number, walk in enumerate(found)
     )

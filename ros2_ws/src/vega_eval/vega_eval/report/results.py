@@ -77,6 +77,7 @@ def _how_to_read(block: Block, paper: bool) -> str:
             "The paper's rows were measured on another robot, with other placements and by other "
             "judges: to be read beside, not to be tested against."
         )
+        notes += [note.text for note in _PAPER.notes if not note.methods]
     return " ".join(notes)
 
 

@@ -42,6 +42,8 @@ tr.told small { font-weight: 400; }
          align-items: center; }
 .marks i { display: inline-block; width: 15px; height: 15px; margin-right: 5px;
            border: 1px solid var(--line); vertical-align: middle; }
+.marks b { display: inline-block; width: 15px; height: 15px; margin-right: 5px; color: #fff;
+           border-radius: 8px; font: 600 10px/15px sans-serif; text-align: center; }
 .marks svg { display: inline-block; vertical-align: middle; width: 15px; margin-right: 5px; }
 .keep { break-inside: avoid; }
 .lead { break-after: avoid; }
@@ -77,7 +79,8 @@ footer { margin-top: 40px; border-top: 1px solid var(--line); color: var(--faint
   .dense td { padding: 1px 4px; font-size: 9px; }
   /* Chromium keeps headings with what follows them only outside of grids. */
   .figures, .stills { display: block; }
-  .figures > figure { display: inline-block; width: 49%; vertical-align: top; }
+  .figures > figure { display: inline-block; width: 47%; margin-right: 2%;
+                      vertical-align: top; }
   .still { display: inline-block; width: 32%; margin-right: 1%; vertical-align: top; }
   .maps { display: block; }
   .maps > figure { display: inline-block; vertical-align: top; margin-right: 16px; }

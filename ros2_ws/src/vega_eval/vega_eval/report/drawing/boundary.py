@@ -56,9 +56,12 @@ def _drawn(plot: _Plot, leads: list[int], number: int) -> str:
     aside = 2.0 * number
     points = [(plot.x(d), plot.y(lead) + aside) for d, lead in enumerate(leads)]
     x, y = points[-1]
+    # The number tells walks apart where there is no colour.
     return (
         path(points, colour(number), ' stroke-width="2.2" stroke-linejoin="round"')
-        + f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4.5" fill="{colour(number)}"/>'
+        + f'<circle cx="{x:.1f}" cy="{y:.1f}" r="7" fill="{colour(number)}"/>'
+        + f'<text x="{x:.1f}" y="{y + 3.5:.1f}" text-anchor="middle" '
+        + f'style="fill:#fff;font-size:10px;font-weight:600">{number + 1}</text>'
     )
 
 
