@@ -26,6 +26,17 @@ def summary_of(folder):
     return json.loads((folder / "summary.json").read_text())
 
 
+def test_a_launch_that_is_killed_takes_its_nodes_with_it_and_the_arms_come_to_rest(
+    checkpoint, light_cell, tmp_path
+):
+    arguments = (f"checkpoint:={checkpoint}", f"output:={tmp_path / 'run'}")
+    with launched(*arguments, environment=light_cell) as system, probing(system) as probe:
+        probe.until_gate_is(GateState.EXECUTING)
+        system.send(signal.SIGKILL)
+        probe.until(lambda: probe.gate.mode == GateState.INACTIVE, "the gate to end with a hold")
+        probe.until(lambda: not system.processes(), "every node to end", 20.0)
+
+
 def test_silent_sensors_hold_the_arms_until_they_are_back_and_ctrl_c_ends_it(
     checkpoint, light_cell, tmp_path
 ):

@@ -12,6 +12,7 @@ setup(
         "vega_eval.session",
         "vega_eval.statistics",
         "vega_eval.trials",
+        "vega_eval.twin",
     ],
     package_data={"vega_eval.published": ["*.yaml"]},
     data_files=[
@@ -19,13 +20,21 @@ setup(
         ("share/vega_eval", ["package.xml"]),
     ],
     entry_points={
-        "console_scripts": ["episode_node = vega_runtime.start:main"],
-        "vega_runtime.nodes": ["episode_node = vega_eval.episode.episode_node:main"],
+        "console_scripts": [
+            "episode_node = vega_runtime.start:main",
+            "operator = vega_runtime.start:main",
+            "session_node = vega_runtime.start:main",
+        ],
+        "vega_runtime.nodes": [
+            "episode_node = vega_eval.episode.episode_node:main",
+            "operator = vega_eval.session.operator_command:main",
+            "session_node = vega_eval.session.session_node:main",
+        ],
     },
     install_requires=["setuptools"],
     zip_safe=True,
     maintainer="VEGA maintainers",
     maintainer_email="maintainers@vega-robotics.dev",
-    description="One episode of a policy: its course, its figures, its video.",
+    description="Episodes and sessions of trials: played, judged, recorded, reported.",
     license="Apache-2.0",
 )

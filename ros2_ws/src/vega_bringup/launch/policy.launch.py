@@ -8,7 +8,6 @@ Leaves summary.json, episode.mp4 and logs/ in the run's folder.
 from __future__ import annotations
 
 import time
-from pathlib import Path
 
 from launch import LaunchDescription
 from launch.actions import DeclareLaunchArgument, GroupAction
@@ -24,12 +23,9 @@ from vega_bringup.launch_parts import (
     misspelt_argument,
     refuse_if,
     require,
+    shipped_policy,
     stack_node,
 )
-
-import hw_config
-
-_TWIN_POLICY = Path(hw_config.__file__).resolve().parents[1] / "models" / "twin"
 
 
 def generate_launch_description() -> LaunchDescription:
@@ -45,7 +41,7 @@ def generate_launch_description() -> LaunchDescription:
             *declare("task", "robot", "variant", "seed"),
             DeclareLaunchArgument(
                 "checkpoint",
-                default_value=str(_TWIN_POLICY),
+                default_value=str(shipped_policy()),
                 description="folder of the policy (it holds a policy.yaml)",
             ),
             DeclareLaunchArgument(

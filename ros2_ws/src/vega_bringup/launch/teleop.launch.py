@@ -26,8 +26,9 @@ from vega_bringup.launch_parts import (
     require,
     session_work,
     stack_node,
+    text,
 )
-from vega_bringup.session_parts import decide_session, declare_session, text
+from vega_bringup.session_parts import decide_session, declare_session
 
 _TWIN = ("sim", "emulated")
 _RECOVERED = (

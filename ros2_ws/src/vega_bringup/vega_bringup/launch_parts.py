@@ -28,12 +28,14 @@ from launch.substitution import Substitution
 from launch.substitutions import EnvironmentVariable, LaunchConfiguration, PythonExpression
 from launch_ros.actions import Node
 from launch_ros.parameter_descriptions import ParameterFile, ParameterValue
+from vega_runtime.launched import LAUNCH_PID
 
 import hw_config
 from vega_bringup.hardware import missing_hardware
 
 ROBOTS = ("sim", "emulated", "real")
 SESSION_ARGUMENTS = ("operator", "episodes", "dataset", "view")
+EVAL_ARGUMENTS = ("policies", "trials", "judge", "lighting", "stop_early")
 LOG_LEVELS = ("debug", "info", "warn", "error")
 # The table of the twin's hard variant stands this much lower than hw_config says, at most (m).
 _HARD_FLOOR_DROP_M = 0.03
@@ -130,6 +132,11 @@ def stack_node(
     )
 
 
+def text(name: str) -> ParameterValue:
+    """An argument as a text, whatever it looks like: 42 may be a name."""
+    return ParameterValue(LaunchConfiguration(name), value_type=str)
+
+
 def floor_drop() -> ParameterValue:
     """How much lower the table may be than hw_config says (m): the twin's hard variant varies it.
 
@@ -144,14 +151,19 @@ def floor_drop() -> ParameterValue:
 
 
 def environment() -> list[Action]:
-    """Shared memory that camera frames fit in, and processes that leave each other a core."""
+    """Shared memory that camera frames fit in, processes that leave each other a core, and the
+    launch that they end with.
+    """
     profile = os.path.join(
         get_package_share_directory("vega_runtime"), "config", "fastdds_loopback.xml"
     )
     defaults = {"FASTRTPS_DEFAULT_PROFILES_FILE": profile, "OMP_NUM_THREADS": "1"}
     return [
-        SetEnvironmentVariable(name, EnvironmentVariable(name, default_value=value))
-        for name, value in defaults.items()
+        SetEnvironmentVariable(LAUNCH_PID, str(os.getpid())),
+        *(
+            SetEnvironmentVariable(name, EnvironmentVariable(name, default_value=value))
+            for name, value in defaults.items()
+        ),
     ]
 
 
@@ -214,7 +226,7 @@ def _fail(text: str) -> OpaqueFunction:
 
 def misspelt_argument(context: LaunchContext) -> str | None:
     """Which argument is not declared but almost is: a launch would silently ignore it."""
-    known = ("checkpoint", "output", *SESSION_ARGUMENTS, *_ARGUMENTS)
+    known = ("checkpoint", "output", *SESSION_ARGUMENTS, *EVAL_ARGUMENTS, *_ARGUMENTS)
     for given in context.launch_configurations:
         near = difflib.get_close_matches(given, known, n=1)
         if given not in known and near:
@@ -286,10 +298,33 @@ def seed_problem(context: LaunchContext) -> str | None:
 
 def checkpoint_problem(context: LaunchContext) -> str | None:
     """What is wrong with the argument `checkpoint`, as far as can be seen without loading it."""
-    folder = LaunchConfiguration("checkpoint").perform(context)
-    if Path(folder, "policy.yaml").is_file():
+    return policy_problem("checkpoint", Path(LaunchConfiguration("checkpoint").perform(context)))
+
+
+def policy_problem(argument: str, folder: Path) -> str | None:
+    """What is wrong with the folder of a policy, as far as can be seen without loading it."""
+    if (folder / "policy.yaml").is_file():
         return None
-    return f"checkpoint:={folder}: expected a folder with a policy.yaml, as training writes it"
+    return f"{argument}:={folder}: expected a folder with a policy.yaml, as training writes it"
+
+
+def shipped_policy() -> Path:
+    """The policy that comes with the project, trained in the twin."""
+    return Path(hw_config.__file__).resolve().parents[1] / "models" / "twin"
+
+
+def whole_number_problem(
+    argument: str, low: int, high: int
+) -> Callable[[LaunchContext], str | None]:
+    """Tells what is wrong with an argument that has to be a whole number, if anything."""
+
+    def problem(context: LaunchContext) -> str | None:
+        given = str(LaunchConfiguration(argument).perform(context))
+        if given.isdecimal() and low <= int(given) <= high:
+            return None
+        return f"{argument}:={given}: expected a whole number from {low} to {high}"
+
+    return problem
 
 
 def refuse_if(problem_of: Callable[[LaunchContext], str | None]) -> OpaqueFunction:

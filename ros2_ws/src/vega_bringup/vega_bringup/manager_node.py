@@ -16,11 +16,12 @@ from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
 from std_srvs.srv import Trigger
+from vega_runtime.launched import Ending
+from vega_runtime.lifecycle_clients import LifecycleClients
 from vega_runtime.parameters import declare, parameter
 
 import hw_config
 from vega_bringup.bringup_sequence import BringUp, BringUpError, Stopped, Timeouts
-from vega_bringup.lifecycle_clients import LifecycleClients
 from vega_bringup.readiness import Readiness
 
 # The answer to manager/shutdown is on its way for at most this long.
@@ -45,12 +46,6 @@ class Parameters:
     appear_timeout_s: float = parameter(60.0, "until every node has started (s)", 1.0, 600.0)
     configure_timeout_s: float = parameter(180.0, "until a node is configured (s)", 1.0, 3600.0)
     ready_timeout_s: float = parameter(20.0, "until cameras and arms are ready (s)", 1.0, 600.0)
-
-
-class Ending:
-    """Whether the end was asked for. Plain: a signal handler that takes a lock can block itself."""
-
-    asked = False
 
 
 def with_leaders(nodes: Sequence[str], hardware: hw_config.HardwareConfig) -> list[str]:
@@ -112,7 +107,7 @@ class ManagerNode(Node):
         self, request: Trigger.Request, response: Trigger.Response
     ) -> Trigger.Response:
         response.success, response.message = True, "taking the stack down"
-        self._ending.asked = True
+        self._ending.ask()
         return response
 
 
@@ -122,7 +117,7 @@ def main() -> None:
     ending = Ending()
 
     def note_signal(number: int, frame: FrameType | None) -> None:
-        ending.asked = True
+        ending.ask()
 
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, note_signal)

@@ -8,7 +8,6 @@ from typing import Any
 from launch import Action, LaunchContext, LaunchDescriptionEntity
 from launch.actions import DeclareLaunchArgument, OpaqueFunction, SetLaunchConfiguration
 from launch.substitutions import LaunchConfiguration
-from launch_ros.parameter_descriptions import ParameterValue
 
 import hw_config
 from teleop.dataset.episode import DatasetLayout
@@ -21,7 +20,10 @@ from vega_bringup.launch_parts import (
     refuse_if,
     second_stack,
     seed_problem,
+    whole_number_problem,
 )
+
+_MOST_EPISODES = 100_000
 
 
 def declare_session() -> list[DeclareLaunchArgument]:
@@ -57,7 +59,7 @@ def decide_session() -> list[Action]:
     be commanded for them to follow), `dataset` (absolute) and `shows`.
     """
     return [
-        refuse_if(_episodes_problem),
+        refuse_if(whole_number_problem("episodes", 1, _MOST_EPISODES)),
         refuse_if(_operator_problem),
         refuse_if(seed_problem),
         refuse_if(cell_problem),
@@ -68,20 +70,8 @@ def decide_session() -> list[Action]:
     ]
 
 
-def text(name: str) -> ParameterValue:
-    """An argument as a text, whatever it looks like: 42 may be a name."""
-    return ParameterValue(LaunchConfiguration(name), value_type=str)
-
-
 def _given(context: LaunchContext, name: str) -> str:
     return str(LaunchConfiguration(name).perform(context))
-
-
-def _episodes_problem(context: LaunchContext) -> str | None:
-    given = _given(context, "episodes")
-    if given.isdecimal() and 1 <= int(given) <= 100_000:
-        return None
-    return f"episodes:={given}: expected a whole number from 1 to 100000"
 
 
 def _operator_problem(context: LaunchContext) -> str | None:

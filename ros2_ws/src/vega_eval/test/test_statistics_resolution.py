@@ -67,7 +67,7 @@ def test_a_session_of_two_policies_in_words():
     assert "win 6:0, 8:1, 10:2 of the scenes" in words
     assert "against 13 of 20 it takes 19, for p < 0.05" in words
     assert "65% and 80% are told apart scene by scene with probability 0.10" in words
-    assert "about 138 trials a policy" in words
+    assert "with 0.80 as separate sets of about 138 trials a policy" in words
     assert "after 7 pairs at the earliest" in words
 
 

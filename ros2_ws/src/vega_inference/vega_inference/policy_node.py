@@ -18,6 +18,7 @@ from rclpy.subscription import Subscription
 from rclpy.timer import Timer
 from sensor_msgs.msg import Image, JointState
 from vega_msgs.msg import ActionChunk, InferenceReport
+from vega_msgs.srv import SelectPolicy
 from vega_runtime import diagnostics, node, qos
 from vega_runtime.joints import NamedJoints
 from vega_runtime.lifecycle import LifecycleNode, TransitionError
@@ -27,6 +28,7 @@ import hw_config
 from vega_inference import cdr_image, messages
 from vega_inference.loop import Inference, InferenceLoop, SourceWatch
 from vega_inference.observation import ObservationBuffer, Snapshot, StaleObservation
+from vega_policy.contract import FILE_NAME
 from vega_policy.errors import PolicyError
 from vega_policy.inference import Observation, PolicyRunner
 
@@ -57,17 +59,21 @@ class PolicyNode(LifecycleNode):
     def __init__(self) -> None:
         super().__init__("policy")
         self._settings = declare(self, Parameters)
+        self._checkpoint, self._alias = self._settings.checkpoint, ""
+        self._runner: PolicyRunner | None = None
+        self._active = False
         self._ros_clock = self.get_clock()
         self._loop: InferenceLoop | None = None
         self._owned_subscriptions: list[Subscription] = []
         self._owned_publishers: list[Publisher] = []
         self._owned_timers: list[Timer] = []
+        self.create_service(SelectPolicy, "policy/select", self._on_select)
 
     def configure(self) -> None:
         """Loads the checkpoint, checks it against hw_config, and lets it warm up."""
         self._hardware = hw_config.load()
         self._task = hw_config.load_task(self._settings.task)
-        self._runner = self._load()
+        runner = self._runner = self._load()
         rates = self._hardware.rates
         self._dt_s = 1.0 / rates.control_hz
         self._names = list(self._hardware.joint_names)
@@ -90,27 +96,34 @@ class PolicyNode(LifecycleNode):
         self._watch = SourceWatch(self._buffer, self._tell)
         replan_s = self._settings.replan_steps * self._dt_s
         self._loop = InferenceLoop(
-            self._buffer, self._infer, self._send, self._now_s, replan_s, self._tell
+            self._buffer,
+            partial(self._infer, runner),
+            self._send,
+            self._now_s,
+            replan_s,
+            self._tell,
         )
         self._connect()
 
     def _load(self) -> PolicyRunner:
-        settings = self._settings
-        if not settings.checkpoint:
+        settings, called = self._settings, self._alias or self._checkpoint
+        if not self._checkpoint:
             raise TransitionError("no checkpoint given; set the parameter 'checkpoint'")
         try:
-            runner = PolicyRunner.load(Path(settings.checkpoint), settings.device, settings.threads)
+            runner = PolicyRunner.load(Path(self._checkpoint), settings.device, settings.threads)
             runner.contract.check_against(self._hardware)
             if settings.replan_steps > runner.contract.chunk:
                 raise TransitionError(
                     f"replan_steps is {settings.replan_steps}, but a chunk of "
-                    f"{settings.checkpoint} has only {runner.contract.chunk} steps"
+                    f"{called} has only {runner.contract.chunk} steps"
                 )
         except PolicyError as error:
             raise TransitionError(str(error)) from None
-        self.get_logger().info(f"loaded {settings.checkpoint} (recipe {runner.contract.recipe})")
+        # The recipe would tell who hides behind an alias.
+        recipe = "" if self._alias else f" (recipe {runner.contract.recipe})"
+        self.get_logger().info(f"loaded {called}{recipe}")
         trained = runner.contract.tasks
-        if self._task.name not in trained:
+        if self._task.name not in trained and not self._alias:
             self.get_logger().warning(
                 f"this policy was not trained on {self._task.name}, only on "
                 f"{', '.join(trained) or 'nothing'}: expect it to fail"
@@ -147,6 +160,7 @@ class PolicyNode(LifecycleNode):
 
     def activate(self) -> None:
         """Starts inferring as soon as every source is fresh; until then nothing is sent."""
+        self._active = True
         self._watch.start(self._now_s())
         self._buffer.reset_counts()
         self._ready_loop().start()
@@ -158,6 +172,7 @@ class PolicyNode(LifecycleNode):
 
     def deactivate(self) -> None:
         """Stops inferring; no chunk is sent after this."""
+        self._active = False
         for timer in self._owned_timers:
             self.destroy_timer(timer)
         self._owned_timers = []
@@ -172,11 +187,24 @@ class PolicyNode(LifecycleNode):
         for publisher in self._owned_publishers:
             self.destroy_publisher(publisher)
         self._owned_subscriptions, self._owned_publishers = [], []
-        self._loop = None
+        self._loop = self._runner = None
 
     def close(self) -> None:
         """Called at the end of the process."""
         self.deactivate()
+
+    def _on_select(
+        self, request: SelectPolicy.Request, response: SelectPolicy.Response
+    ) -> SelectPolicy.Response:
+        if self._active:
+            response.message = "the policy is active: deactivate it first"
+        elif not Path(request.checkpoint, FILE_NAME).is_file():
+            response.message = f"{request.checkpoint}: expected a folder with a {FILE_NAME}"
+        else:
+            self._checkpoint, self._alias = request.checkpoint, request.alias
+            response.success = True
+            response.message = "it is loaded when the node is configured next"
+        return response
 
     def _ready_loop(self) -> InferenceLoop:
         if self._loop is None:
@@ -203,9 +231,9 @@ class PolicyNode(LifecycleNode):
     def _poll(self) -> None:
         self._watch.poll(self._now_s())
 
-    def _infer(self, snapshot: Snapshot) -> np.ndarray:
+    def _infer(self, runner: PolicyRunner, snapshot: Snapshot) -> np.ndarray:
         observation = Observation(snapshot.images, snapshot.state, self._task.instruction)
-        return self._runner.infer(observation).values
+        return runner.infer(observation).values
 
     def _send(self, inference: Inference) -> None:
         self._chunks.publish(

@@ -12,15 +12,13 @@ from rclpy.executors import Executor, ExternalShutdownException, SingleThreadedE
 from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
 
+from vega_runtime.launched import Ending
 from vega_runtime.parameters import ParameterError
 
 _SIGNAL_POLL_S = 0.1
 
 
-class _Ending:
-    """What ends the process. Plain: a signal handler that takes a lock can block itself."""
-
-    asked = False
+class _Ending(Ending):
     code = 0
 
 
@@ -30,7 +28,7 @@ _ending = _Ending()
 def finish(code: int = 0) -> None:
     """Ends the process with this exit code once the present callback has returned."""
     _ending.code = code
-    _ending.asked = True
+    _ending.ask()
 
 
 def light_executor() -> Executor:
@@ -46,7 +44,7 @@ def main(
     factory: Callable[[], Node],
     executor_factory: Callable[[], Executor] = light_executor,
 ) -> None:
-    """Creates the node, spins it until SIGINT, SIGTERM or `finish`, then destroys it.
+    """Creates the node, spins it until SIGINT, SIGTERM, `finish` or the launch's end; destroys it.
 
     A node may define `close()`, which is called once before it is destroyed. Ends the process
     with code 0 after a signal, with the code given to `finish`, or with 1 and one line of text
@@ -79,7 +77,7 @@ def main(
 
 
 def _note_signal(number: int, frame: FrameType | None) -> None:
-    _ending.asked = True
+    _ending.ask()
 
 
 def _take_down(node: Node | None, executor: Executor) -> None:

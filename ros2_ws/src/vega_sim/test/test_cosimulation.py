@@ -3,6 +3,7 @@ import pytest
 from vega_sim.commands import Command, CommandInbox
 from vega_sim.cosimulation import Cosimulation, CosimulationError
 from vega_sim.pacing import Pacer
+from vega_sim.signs import Signs
 
 MS = 1_000_000
 NAMES = {
@@ -40,6 +41,9 @@ class Scene:
 
     def milestones(self):
         return {"opened": self.success()}
+
+    def look(self):
+        return Signs(closest_m=float(abs(self.q[0])))
 
     def progress(self):
         return "open" if self.success() else "closed"

@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 
 from vega_sim.commands import ARMS, CommandInbox
 from vega_sim.pacing import Pacer
+from vega_sim.progress import Judged, Progress
+from vega_sim.signs import Signs
 
 Array = NDArray[np.float64]
 NS = 1_000_000_000
@@ -29,7 +31,7 @@ class CosimulationError(ValueError):
     """A fault or a rate that does not exist; the text says which do."""
 
 
-class Scene(Protocol):
+class Scene(Judged, Protocol):
     """The part of `vega_sim.twin.Twin` that is used here."""
 
     def reset(self, seed: int) -> None: ...
@@ -39,8 +41,6 @@ class Scene(Protocol):
     def velocities(self) -> Array: ...
     def efforts(self) -> Array: ...
     def render(self, camera: str) -> NDArray[np.uint8]: ...
-    def success(self) -> bool: ...
-    def milestones(self) -> dict[str, bool]: ...
     def progress(self) -> str: ...
     @property
     def timestep(self) -> float: ...
@@ -78,6 +78,7 @@ class EpisodeState:
     success: bool
     progress: str
     milestones: dict[str, bool]
+    signs: Signs
     real_time_factor: float
     frames: dict[str, int]
 
@@ -153,8 +154,7 @@ class Cosimulation:
         self._seed = seed
         self._episode += 1
         self._first_tick = self._tick
-        self._success = False
-        self._milestones = dict.fromkeys(self._scene.milestones(), False)
+        self._progress = Progress(self._scene)
         self._frames = dict.fromkeys(self._cameras, 0)
         self._wall_s = 0.0
         self._pacer.restart(self.stamp_ns)
@@ -212,9 +212,10 @@ class Cosimulation:
             seed=self._seed,
             episode=self._episode,
             time_s=time_s,
-            success=self._success,
+            success=self._progress.success,
             progress=self._scene.progress(),
-            milestones=dict(self._milestones),
+            milestones=dict(self._progress.milestones),
+            signs=self._progress.signs,
             real_time_factor=time_s / self._wall_s if self._wall_s > 0 else 0.0,
             frames=dict(self._frames),
         )
@@ -243,7 +244,7 @@ class Cosimulation:
         outputs.clock(stamp_ns)
         self._capture(stamp_ns)
         since_reset = self._tick - self._first_tick
-        succeeded = since_reset % self._success_every == 0 and self._note_progress()
+        succeeded = since_reset % self._success_every == 0 and self._progress.look()
         if succeeded or since_reset % round(self._state_hz / _TASK_STATE_HZ) == 0:
             outputs.episode(stamp_ns, self.state())
 
@@ -258,12 +259,3 @@ class Cosimulation:
                 continue
             self._frames[camera] += 1
             self._outputs.picture(camera, stamp_ns, self._scene.render(camera))
-
-    def _note_progress(self) -> bool:
-        """Latches milestones and success; True when the task has just succeeded."""
-        for name, reached in self._scene.milestones().items():
-            self._milestones[name] |= bool(reached)
-        if self._success or not self._scene.success():
-            return False
-        self._success = True
-        return True

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from vega_sim.arm_process import Asked
 from vega_sim.cosimulation import EpisodeState
+from vega_sim.progress import Progress
 from vega_sim.twin import Twin
 
 STATE_HZ, _TASK_STATE_HZ = 200, 10
@@ -113,8 +114,7 @@ class LiveTwin:
         self._seed = seed
         self._episode += 1
         self._tick = 0
-        self._success = False
-        self._milestones = dict.fromkeys(self.twin.milestones(), False)
+        self._progress = Progress(self.twin)
         self._frames_before = dict(self.frames)
         self._measure()
         self.resume()
@@ -139,7 +139,7 @@ class LiveTwin:
             self.twin.step(self._steps)
         self._tick += 1
         self._measure()
-        succeeded = self._tick % self._success_every == 0 and self._note_progress()
+        succeeded = self._tick % self._success_every == 0 and self._progress.look()
         if succeeded or self._tick % (STATE_HZ // _TASK_STATE_HZ) == 0:
             self._tell(self.state())
             self._judge()
@@ -161,9 +161,10 @@ class LiveTwin:
             seed=self._seed,
             episode=self._episode,
             time_s=self._tick * self._period_s,
-            success=self._success,
+            success=self._progress.success,
             progress=self.twin.progress(),
-            milestones=dict(self._milestones),
+            milestones=dict(self._progress.milestones),
+            signs=self._progress.signs,
             real_time_factor=ticks * self._period_s / wall_s if wall_s > 0.0 else 0.0,
             frames={k: n - self._frames_before[k] for k, n in self.frames.items()},
         )
@@ -205,15 +206,6 @@ class LiveTwin:
         for name, arm in self._arms.items():
             place = twin.world.arm_slice(name)
             arm.saw(q[place], dq[place], effort[place])
-
-    def _note_progress(self) -> bool:
-        """Latches milestones and success; True when the task has just succeeded."""
-        for name, reached in self.twin.milestones().items():
-            self._milestones[name] |= bool(reached)
-        if self._success or not self.twin.success():
-            return False
-        self._success = True
-        return True
 
     def _judge(self) -> None:
         wall_s = self._clock() - self._judged_from_s

@@ -52,6 +52,23 @@ def placement_of(task: str, variant: str, seed: int) -> Spot:
         return _draws(task, variant).spot(seed)
 
 
+def laid(task: hw_config.TaskConfig, variant: str, seed: int) -> dict[str, object]:
+    """What the episode of a seed lays, as an episode's or a trial's file keeps it.
+
+    A task without a grid has a seed and no more.
+    """
+    if task.placement is None:
+        return {"seed": seed, "variant": variant, "cell": None, "description": f"seed {seed}"}
+    grid, spot = Grid(task, variant), placement_of(task.name, variant, seed)
+    cell = grid.cell_of(spot)
+    if cell is None:
+        what = f"{grid.object} outside the grid: x {spot.x:.2f} m, y {spot.y:.2f} m"
+        known: dict[str, object] = {"seed": seed, "variant": variant, "cell": None}
+        return {**known, "description": f"seed {seed}: {what}"}
+    known = grid.record(cell, spot, seed)
+    return {**known, "description": f"seed {seed}: {known['description']}"}
+
+
 class _Draws:
     """The placements of one task and variant by seed."""
 

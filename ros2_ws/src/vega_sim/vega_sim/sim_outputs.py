@@ -18,6 +18,7 @@ from vega_runtime.qos import LATCHED, SENSOR
 
 import hw_config
 from hw_config import CameraConfig, HardwareConfig
+from vega_sim import sign_messages
 from vega_sim.cosimulation import NS, EpisodeState
 
 Array = NDArray[np.float64]
@@ -49,6 +50,7 @@ class TaskStates:
             progress=state.progress,
             milestones=list(state.milestones),
             milestones_reached=list(state.milestones.values()),
+            signs=sign_messages.to_message(state.signs),
             real_time_factor=state.real_time_factor,
             frames_published=[state.frames.get(camera, 0) for camera in self._cameras],
         )

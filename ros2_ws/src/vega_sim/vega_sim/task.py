@@ -2,7 +2,7 @@
 
 A task module defines one class `Scene(Task)`. Its instance belongs to one `Twin` and may keep what
 it drew at the last reset. Call order: `build` once, before the model is compiled; then, for every
-episode, `reset`, and after each step any of `success`, `milestones`, `progress`.
+episode, `reset`, and after each step any of `success`, `milestones`, `progress`, `handled`.
 
 Everything random comes from the generator that `reset` is given, so an episode is a function of
 its seed alone.
@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 import mujoco
@@ -24,6 +25,25 @@ if TYPE_CHECKING:
     from vega_sim.world import World
 
 Circle = tuple[float, float, float]
+
+
+@dataclass(frozen=True)
+class Handled:
+    """A thing that an arm has to take, or to push, as it is now.
+
+    Attributes:
+        body: the body that fingers have to touch.
+        to_go_m: how far it still has to go.
+        near: it is so near to where it belongs that to let go of it here is meant to place it.
+        arrived: it is where it belongs, in a hand or not.
+        grasped: it is taken between two fingers; otherwise it is pushed, and nothing holds it.
+    """
+
+    body: str
+    to_go_m: float
+    near: bool
+    arrived: bool
+    grasped: bool = True
 
 
 class Task(ABC):
@@ -74,6 +94,10 @@ class Task(ABC):
     @abstractmethod
     def progress(self, world: World) -> str:
         """One short line for people."""
+
+    @abstractmethod
+    def handled(self, world: World) -> list[Handled]:
+        """What the arms have to take or push, and how far each of it has come; always alike."""
 
     @abstractmethod
     def keep_out(self, world: World) -> list[Circle]:

@@ -15,6 +15,7 @@ from vega_description.transforms import Array, pose_from
 import hw_config
 from vega_sim.motors import Motors
 from vega_sim.render import Renderer
+from vega_sim.signs import Signs, SignsWatch
 from vega_sim.tasks import make_task
 from vega_sim.variation import Variation
 from vega_sim.world import World
@@ -64,6 +65,7 @@ class Twin:
         self._renderer: Renderer | None = None
         places = {str(arm): self.world.arm_slice(arm) for arm in self.hw.arms}
         self._motors = Motors(self.world.model, places)
+        self._signs = SignsWatch(self.task, self.world)
         self._still: mujoco.MjData | None = None
         self._lower = np.array(self.hw.limits.lower)
         self._upper = np.array(self.hw.limits.upper)
@@ -79,6 +81,7 @@ class Twin:
         mujoco.mj_forward(world.model, world.data)
         self.step(_SETTLE_STEPS)
         world.data.time = 0.0
+        self._signs.reset()
 
     def placement(self, seed: int) -> tuple[float, float, float]:
         """Where the episode of a seed lays the task's main object: x, y (m) and yaw (rad).
@@ -183,6 +186,13 @@ class Twin:
     def progress(self) -> str:
         """One short line for people."""
         return self.task.progress(self.world)
+
+    def look(self) -> Signs:
+        """What has happened since the reset; call once a control step, it misses what is between.
+
+        Physics is not touched by it.
+        """
+        return self._signs.look()
 
     def render(
         self, camera: str, height: int = 480, width: int = 640, data: mujoco.MjData | None = None

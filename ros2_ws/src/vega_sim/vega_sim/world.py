@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Iterable, Sequence
 
 import mujoco
 import numpy as np
@@ -143,9 +144,48 @@ class World:
         pairs = self.model.geom_bodyid[self.data.contact.geom[: self.data.ncon]]
         return any(set(pair.tolist()) == ids for pair in pairs)
 
+    def in_contact(self, body: str) -> set[str]:
+        """Names of the bodies that a body is in contact with."""
+        here = self.model.body(body).id
+        pairs = self.model.geom_bodyid[self.data.contact.geom[: self.data.ncon]]
+        others = pairs[(pairs == here).any(axis=1)].sum(axis=1) - here
+        return {self.model.body(other).name for other in set(others.tolist())}
+
+    def pressing(self, body: str, others: set[str]) -> float:
+        """Sum of the normal forces with which other bodies press on a body, N."""
+        here, force, total = self.model.body(body).id, np.empty(6), 0.0
+        pairs = self.model.geom_bodyid[self.data.contact.geom[: self.data.ncon]]
+        for number in np.flatnonzero((pairs == here).any(axis=1)):
+            if self.model.body(pairs[number].sum() - here).name in others:
+                mujoco.mj_contactForce(self.model, self.data, number, force)
+                total += force[0]
+        return total
+
+    def meeting_geoms(self, body: str, others: Iterable[str]) -> list[tuple[int, int]]:
+        """Pairs of geoms, of a body and of others, that can come into contact."""
+        kinds, affinities = self.model.geom_contype, self.model.geom_conaffinity
+        theirs = [geom for other in others for geom in self._geoms(other)]
+        return [
+            (a, b)
+            for a, b in itertools.product(self._geoms(body), theirs)
+            if kinds[a] & affinities[b] or kinds[b] & affinities[a]
+        ]
+
+    def gap(self, geoms: Iterable[tuple[int, int]]) -> float:
+        """Least distance between the geoms of the pairs, m; 0 where they touch."""
+        model, data = self.model, self.data
+        far = float(model.stat.extent) * 10.0
+        least = min(mujoco.mj_geomDistance(model, data, a, b, far, None) for a, b in geoms)
+        return max(least, 0.0)
+
     def held(self, side: str, body: str) -> bool:
         """Whether both fingers of an arm touch a body."""
         return all(self.touching(f"{side}_finger{n}", body) for n in (1, 2))
+
+    def _geoms(self, body: str) -> range:
+        view = self.model.body(body)
+        first = int(view.geomadr[0])
+        return range(first, first + int(view.geomnum[0]))
 
     def _free_joint(self, body: str) -> int:
         return int(self.model.body(body).jntadr[0])

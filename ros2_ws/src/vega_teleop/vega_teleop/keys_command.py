@@ -6,41 +6,30 @@ ros2 run vega_teleop keys --ros-args -p cues:=speech
 
 from __future__ import annotations
 
-import codecs
 import math
 import os
-import select
 import sys
-import termios
-import time
-import tty
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import rclpy
 from rclpy.client import Client
-from rclpy.executors import Executor, ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
-from rclpy.task import Future
 from std_srvs.srv import Trigger
 from vega_msgs.msg import TeleopState
 from vega_msgs.srv import MarkTake, NoteTake
 from vega_runtime import qos
 from vega_runtime.parameters import ParameterError, declare, parameter
+from vega_runtime.terminal import Asking, Screen, watch_keys
 
 from teleop.session.keys import HELP, Keys, Press
 from teleop.session.progress import in_words
 from teleop.session.state import without_figures
 from vega_teleop.cues import Cues, cue
 
-_POLL_S = 0.02
-_PATIENCE_S = 3.0
 _TRIGGERS = ("start", "save", "discard", "redo", "delete_last", "undo_delete", "pause", "resume")
 # What the session's state does not show by itself.
 _SAY_DONE = ("mark", "note", "undo_delete", "delete_last")
-_RED, _PLAIN = "\x1b[1;31m", "\x1b[0m"
 _WORDS = {
     TeleopState.WAITING: "WAITING",
     TeleopState.READY: "READY",
@@ -58,30 +47,6 @@ class Parameters:
     cues: str = parameter(
         "bell", "what is heard when a take begins, ends or is bad: bell, speech, none"
     )
-
-
-class Screen:
-    """Prints lines; on a terminal also one that is written anew while a take runs."""
-
-    def __init__(self) -> None:
-        self._terminal = sys.stdout.isatty()
-        self._colour = self._terminal and "NO_COLOR" not in os.environ
-        self._live = False
-
-    def say(self, text: str, alarm: bool = False) -> None:
-        """Prints lines; an alarm in red."""
-        if self._live:
-            print("\r\x1b[K", end="")
-            self._live = False
-        for line in text.split("\n"):
-            shown = f"{_RED}{line}{_PLAIN}" if alarm and self._colour else line
-            print(shown, flush=True)
-
-    def live(self, text: str) -> None:
-        """Writes the present line anew."""
-        if self._terminal:
-            print(f"\r\x1b[K{text}", end="", flush=True)
-            self._live = True
 
 
 def state_line(state: TeleopState) -> str:
@@ -113,8 +78,8 @@ class KeysNode(Node):
         self.create_subscription(TeleopState, "teleop/state", self._on_state, qos.LATCHED)
         self._state: TeleopState | None = None
         self._shown = ""
-        self._asked: dict[str, tuple[Future, float]] = {}
-        self._started_s: float | None = time.monotonic()
+        self._keys = Keys()
+        self._asking = Asking(screen, _NO_SESSION, _SAY_DONE)
         if self._cues.missing:
             screen.say(self._cues.missing)
 
@@ -133,36 +98,25 @@ class KeysNode(Node):
             self._ask(verb, self._triggers[verb], Trigger.Request())
 
     def _ask(self, verb: str, client: Client, request: Any) -> None:
-        if verb in self._asked:
-            return  # the key was pressed twice before the first answer
-        if not client.service_is_ready():
-            self._screen.say(_NO_SESSION, alarm=True)
-            return
-        self._asked[verb] = (client.call_async(request), time.monotonic() + _PATIENCE_S)
+        self._asking.ask(verb, client, request)
 
     def check(self) -> None:
         """Call often: shows answers, and notices a session that does not answer."""
-        now_s = time.monotonic()
-        for verb, (future, until_s) in list(self._asked.items()):
-            if future.done():
-                del self._asked[verb]
-                answer = future.result()
-                if not answer.success:
-                    self._screen.say(f"! {answer.message}")
-                elif verb in _SAY_DONE:
-                    self._screen.say(answer.message)
-            elif now_s > until_s:
-                del self._asked[verb]
-                self._screen.say(
-                    f"! the session does not answer {verb}; it may have been carried out", True
-                )
-        if self._state is None and self._started_s and now_s - self._started_s > _PATIENCE_S:
-            self._started_s = None
-            self._screen.say(_NO_SESSION)
+        self._asking.check(heard=self._state is not None)
 
-    def show_note(self, note: str) -> None:
+    def feed(self, character: str) -> bool:
+        """Takes a character; returns whether this window is left."""
+        press = self._keys.feed(character)
+        if press is not None and press.verb == "leave":
+            return True
+        if press is not None:
+            self.press(press)
+        return False
+
+    def show_note(self) -> None:
         """Shows what has been typed of a note."""
-        self._screen.live(f"note (Enter ends, Esc gives up): {note}")
+        if self._keys.note is not None:
+            self._screen.live(f"note (Enter ends, Esc gives up): {self._keys.note}")
 
     def _on_state(self, state: TeleopState) -> None:
         heard = cue(self._state, state)
@@ -187,72 +141,18 @@ _NO_SESSION = (
 )
 
 
-@contextmanager
-def single_keys() -> Iterator[None]:
-    """Keys come as they are pressed; a pipe may take the terminal's place."""
-    if not sys.stdin.isatty():
-        yield
-        return
-    before = termios.tcgetattr(sys.stdin)
-    tty.setcbreak(sys.stdin)
-    try:
-        yield
-    finally:
-        termios.tcsetattr(sys.stdin, termios.TCSADRAIN, before)
-
-
-def pressed(decoder: codecs.IncrementalDecoder) -> str | None:
-    """What was typed since the last call, None at the end of the input."""
-    # Not sys.stdin.read: it would keep what select then does not see.
-    descriptor = sys.stdin.fileno()
-    if not select.select([descriptor], [], [], 0)[0]:
-        return ""
-    data = os.read(descriptor, 64)
-    return decoder.decode(data) if data else None
-
-
 def main() -> None:
     """Runs the command until Q, Ctrl-C or the end of its input."""
     rclpy.init()
-    screen, executor = Screen(), SingleThreadedExecutor()
+    screen = Screen()
     try:
         node = KeysNode(screen)
     except (ParameterError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)
         rclpy.try_shutdown()
         sys.exit(2)
-    executor.add_node(node)
-    code = 0
-    try:
-        with single_keys():
-            screen.say(HELP)
-            _watch(node, executor)
-    except KeyboardInterrupt:
-        code = 130
-    except ExternalShutdownException:
-        pass
-    finally:
-        node.destroy_node()
-        rclpy.try_shutdown()
-    sys.exit(code)
-
-
-def _watch(node: KeysNode, executor: Executor) -> None:
-    keys, decoder = Keys(), codecs.getincrementaldecoder("utf-8")("replace")
-    while rclpy.ok():
-        executor.spin_once(timeout_sec=_POLL_S)
-        node.check()
-        typed = pressed(decoder)
-        if typed is None:
-            return
-        for character in typed:
-            press = keys.feed(character)
-            if press is not None and press.verb == "leave":
-                return
-            if press is not None:
-                node.press(press)
-        if typed and keys.note is not None:
-            node.show_note(keys.note)
+    screen.say(HELP)
+    sys.exit(watch_keys(node, node.feed, node.check, node.show_note))
 
 
 if __name__ == "__main__":

@@ -9,7 +9,15 @@ from typing import Any
 from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.qos import HistoryPolicy, QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image, JointState
-from vega_msgs.msg import ArmCommand, ArmTarget, EstopState, GateState, TaskState
+from vega_msgs.msg import (
+    ActionChunk,
+    ArmCommand,
+    ArmTarget,
+    EstopState,
+    GateState,
+    InferenceReport,
+    TaskState,
+)
 from vega_runtime import qos
 
 from hw_config import HardwareConfig
@@ -52,6 +60,21 @@ def subscriptions(hardware: HardwareConfig, robot: str) -> list[Subscribed]:
         *_cameras(hardware, layout),
         *_arms(hardware, robot),
         *_others(twin=robot != "real"),
+    ]
+
+
+def policy_subscriptions(hardware: HardwareConfig, robot: str) -> list[Subscribed]:
+    """What is recorded of a policy: as of a demonstration, but no leaders, and its chunks.
+
+    Args:
+        hardware: The cell.
+        robot: sim, emulated or real.
+    """
+    demonstrated = subscriptions(hardware, robot)
+    return [
+        *(each for each in demonstrated if each.recorded.stream.kind != "leader"),
+        _plain(ActionChunk, Stream("/action_chunk", "chunk of the policy"), qos.COMMAND),
+        _plain(InferenceReport, Stream("/policy/inference", "inference report"), qos.REPORT),
     ]
 
 

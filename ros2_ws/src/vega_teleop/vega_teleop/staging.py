@@ -37,24 +37,10 @@ def by_hand(task: TaskConfig, variant: str) -> Plan:
 
 def in_twin(task: TaskConfig, variant: str, seed: int) -> Placement:
     """What the twin has laid for a seed."""
-    if task.placement is None:
-        return {"seed": seed, "variant": variant, "cell": None, "description": f"seed {seed}"}
     # Here, not above: only the twin needs MuJoCo.
-    from vega_sim.placements import placement_of
+    from vega_sim.placements import laid
 
-    grid, spot = Grid(task, variant), placement_of(task.name, variant, seed)
-    cell = grid.cell_of(spot)
-    if cell is None:
-        what = f"{grid.object} outside the grid: x {spot.x:.2f} m, y {spot.y:.2f} m"
-        laid: Placement = {"seed": seed, "variant": variant, "cell": None, "description": what}
-    else:
-        laid = grid.record(cell, spot, seed)
-    return {**laid, "description": says_seed(seed) + str(laid["description"])}
-
-
-def says_seed(seed: int) -> str:
-    """How the description of a placement in the twin begins."""
-    return f"seed {seed}: "
+    return laid(task, variant, seed)
 
 
 class _Scene(NamedTuple):

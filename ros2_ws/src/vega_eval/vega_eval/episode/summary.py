@@ -25,7 +25,11 @@ class CameraCount:
 
 @dataclass
 class Record:
-    """What is noted during an episode. Times are ROS time in s; ages and durations are ms."""
+    """What is noted during an episode. Times are ROS time in s; ages and durations are ms.
+
+    Lists of counts are the gate's counters as they rose; `interventions` are hand-overs to a
+    leader, `moved_rad` is the way of all arm joints together.
+    """
 
     control_hz: float
     step_times_s: list[float] = field(default_factory=list)
@@ -35,7 +39,12 @@ class Record:
     inference_ms: list[float] = field(default_factory=list)
     clamped: list[int] = field(default_factory=list)
     refused: list[int] = field(default_factory=list)
+    blocked: list[int] = field(default_factory=list)
+    holds: list[int] = field(default_factory=list)
+    estops: list[int] = field(default_factory=list)
     milestones: dict[str, bool] = field(default_factory=dict)
+    interventions: int = 0
+    moved_rad: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -62,7 +71,7 @@ class Ending:
 def summarise(ending: Ending, record: Record, extra: Mapping[str, object]) -> dict[str, Any]:
     """The contents of `summary.json`. A figure that nothing was measured for is null."""
     cameras = record.camera_counts.items()
-    joint_rates = filter(None, map(_rate, record.joint_times_s.values()))
+    joint_rates = filter(None, map(rate_hz, record.joint_times_s.values()))
     return {
         "task": ending.scene.task,
         "variant": ending.scene.variant,
@@ -74,16 +83,16 @@ def summarise(ending: Ending, record: Record, extra: Mapping[str, object]) -> di
         "sim_s": _rounded(ending.sim_s),
         "wall_s": _rounded(ending.wall_s),
         "real_time_factor": _rounded(real_time_factor(ending)),
-        "camera_hz": {name: _camera_hz(counts) for name, counts in cameras},
-        "dropped_frames": {name: _dropped(counts) for name, counts in cameras},
+        "camera_hz": {name: camera_hz(counts) for name, counts in cameras},
+        "dropped_frames": {name: dropped(counts) for name, counts in cameras},
         "joint_state_hz": min(joint_rates, default=None),
-        "command_hz": _rate(record.step_times_s),
-        "command_jitter_ms": _percentiles(jitter_ms(record.step_times_s, record.control_hz)),
-        "observation_age_ms": _percentiles(record.observation_age_ms),
-        "inference_ms": _percentiles(record.inference_ms),
+        "command_hz": rate_hz(record.step_times_s),
+        "command_jitter_ms": percentiles(jitter_ms(record.step_times_s, record.control_hz)),
+        "observation_age_ms": percentiles(record.observation_age_ms),
+        "inference_ms": percentiles(record.inference_ms),
         "chunks": len(record.inference_ms),
-        "clamped": _increase(record.clamped),
-        "refused": _increase(record.refused),
+        "clamped": increase(record.clamped),
+        "refused": increase(record.refused),
         "milestones": record.milestones,
         **extra,
     }
@@ -126,25 +135,30 @@ def write_json(path: Path, data: Mapping[str, object]) -> None:
     os.replace(draft, path)
 
 
-def _rate(times_s: Sequence[float]) -> float | None:
+def rate_hz(times_s: Sequence[float]) -> float | None:
+    """Mean rate of what happened at these times."""
     span = times_s[-1] - times_s[0] if len(times_s) > 1 else 0.0
     return _rounded((len(times_s) - 1) / span) if span > 0 else None
 
 
-def _camera_hz(counts: Sequence[CameraCount]) -> float | None:
+def camera_hz(counts: Sequence[CameraCount]) -> float | None:
+    """Frames a second that reached the policy."""
     span = counts[-1].time_s - counts[0].time_s if counts else 0.0
     return _rounded((counts[-1].received - counts[0].received) / span) if span > 0 else None
 
 
-def _dropped(counts: Sequence[CameraCount]) -> int:
+def dropped(counts: Sequence[CameraCount]) -> int:
+    """Frames that never came, between the first count and the last."""
     return counts[-1].dropped - counts[0].dropped if counts else 0
 
 
-def _increase(counter: Sequence[int]) -> int:
+def increase(counter: Sequence[int]) -> int:
+    """How much a counter has risen."""
     return counter[-1] - counter[0] if counter else 0
 
 
-def _percentiles(values: Sequence[float]) -> dict[str, float | None]:
+def percentiles(values: Sequence[float]) -> dict[str, float | None]:
+    """`p50` and `p95`; None of nothing."""
     if not values:
         return {"p50": None, "p95": None}
     p50, p95 = np.percentile(values, [50, 95])

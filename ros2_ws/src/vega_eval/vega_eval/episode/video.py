@@ -30,12 +30,16 @@ class EpisodeVideo:
         path: the MP4 to write.
         fps: nominal frames a second; a frame's own time counts.
         tile: width and height of one camera's picture in the video, pixels.
+        wait: `add` waits for an encoder that does not keep up, where nothing runs in real time.
     """
 
-    def __init__(self, path: Path, fps: int, tile: tuple[int, int] = (320, 240)) -> None:
+    def __init__(
+        self, path: Path, fps: int, tile: tuple[int, int] = (320, 240), wait: bool = False
+    ) -> None:
         self._path = path
         self._fps = fps
         self._tile = tile
+        self._wait = wait
         self._frames: queue.Queue[Frame | None] = queue.Queue(_WAITING_FRAMES)
         self.skipped = 0
         """Frames left out because the encoder had not kept up, or has failed."""
@@ -47,7 +51,7 @@ class EpisodeVideo:
     def add(self, time_s: float, pictures: Sequence[Picture | None]) -> None:
         """Adds one frame: a picture a camera, uint8 [H, W, 3], None where none has come yet."""
         try:
-            self._frames.put_nowait((time_s, list(pictures)))
+            self._frames.put((time_s, list(pictures)), block=self._wait)
         except queue.Full:
             self.skipped += 1
 

@@ -178,12 +178,12 @@ def _about_sets(trials: int, level: float) -> str:
 
 def _about_power(trials: int, level: float) -> Iterator[str]:
     for low, high in PLANNED:
-        # Taken as independent within a scene; where a hard scene is hard for both, more is found.
+        # How alike two policies fare within a scene is not known yet: taken as independent.
         found = mcnemar_power(high * (1 - low), low * (1 - high), trials, level)
         takes = trials_for_power(low, high, 0.8, level)
         yield (
-            f"Policies with true rates of {low:.0%} and {high:.0%} are told apart scene by scene "
-            f"with probability {found:.2f}; for 0.80 it takes about {takes} trials a policy."
+            f"True rates of {low:.0%} and {high:.0%} are told apart scene by scene with "
+            f"probability {found:.2f}; with 0.80 as separate sets of about {takes} trials a policy."
         )
 
 

@@ -5,6 +5,7 @@ DIR/key.sealed       which policy is which; key.json once the session is closed
 DIR/trials.jsonl     one line a trial; see `journal`
 DIR/trials/007-1/    video and pictures of an attempt
 DIR/recordings/      MCAP recordings, a dataset that `teleop` reads
+DIR/references/      the head camera's picture of each placement
 DIR/.lock            held by the one process that runs the session
 """
 
@@ -38,8 +39,19 @@ from vega_eval.trials.record import (
 from vega_eval.trials.schedule import Placement, Trial, letters, schedule
 from vega_eval.trials.state import CLOSED, Standing, standing
 
-TRIALS, RECORDINGS = "trials", "recordings"
-_KNOWN = {FILE_NAME, SEALED, OPENED, journal.FILE_NAME, TRIALS, RECORDINGS, "logs", ".lock"}
+TRIALS, RECORDINGS, REFERENCES = "trials", "recordings", "references"
+# What a session makes; a launch makes the logs before there is a session.
+_KNOWN = {
+    FILE_NAME,
+    SEALED,
+    OPENED,
+    journal.FILE_NAME,
+    TRIALS,
+    RECORDINGS,
+    REFERENCES,
+    "logs",
+    ".lock",
+}
 _CRASHED = "the session ended during this trial"
 
 
@@ -100,6 +112,19 @@ class SessionFolder:
         said = journal.read(folder)
         self.damaged = said.damaged
         self.standing: Standing = standing(session, said.lines)
+
+    @staticmethod
+    def check(folder: Path, plan: Plan) -> None:
+        """Refuses a folder that `take_up` would refuse because of what lies in it.
+
+        Raises:
+            SessionError: It holds another session, or something else.
+        """
+        folder = folder.expanduser().absolute()
+        _refuse_foreign(folder)
+        if (folder / FILE_NAME).exists():
+            session = read_session(folder)
+            _refuse_others(folder, session, read_key(folder, session.key_sha256), plan)
 
     @classmethod
     def take_up(cls, folder: Path, plan: Plan) -> SessionFolder:
@@ -246,13 +271,7 @@ def read_session(folder: Path) -> Session:
 
 def _locked(folder: Path) -> DatasetLock:
     try:
-        if folder.is_dir() and not (folder / FILE_NAME).exists():
-            foreign = sorted(p.name for p in folder.iterdir() if p.name not in _KNOWN)
-            if foreign:
-                raise SessionError(
-                    f"{folder} is not empty and no session (it has {', '.join(foreign[:3])}): "
-                    "give a new folder, or that of a session to go on with"
-                )
+        _refuse_foreign(folder)
         folder.mkdir(parents=True, exist_ok=True)
         return DatasetLock(folder, "evaluated into")
     except DatasetBusy as error:
@@ -261,6 +280,19 @@ def _locked(folder: Path) -> DatasetLock:
         raise SessionError(str(error)) from None
     except OSError as error:
         raise SessionError(f"{folder}: cannot be written ({error.strerror})") from None
+
+
+def _refuse_foreign(folder: Path) -> None:
+    if not folder.exists() or (folder / FILE_NAME).exists():
+        return
+    if not folder.is_dir():
+        raise SessionError(f"{folder} is no folder: give a new one for the session")
+    foreign = sorted(path.name for path in folder.iterdir() if path.name not in _KNOWN)
+    if foreign:
+        raise SessionError(
+            f"{folder} is not empty and no session (it has {', '.join(foreign[:3])}): "
+            "give a new folder, or that of a session to go on with"
+        )
 
 
 def _create(folder: Path, plan: Plan) -> tuple[Session, Key]:

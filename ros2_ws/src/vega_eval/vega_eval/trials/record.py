@@ -31,8 +31,8 @@ class FailureType(str, enum.Enum):
     """Why a trial failed: the paper's three types (Appendix E), and what it does not count."""
 
     LOCALISATION = "I"
-    GRASP = "II"
-    BOUNDARY = "III"
+    PLACEMENT = "II"
+    WORKSPACE = "III"
     TIMEOUT = "timeout"
     DROP = "drop"
     ESTOP = "estop"
@@ -45,13 +45,13 @@ class FailureType(str, enum.Enum):
 
 
 _MEANINGS = {
-    FailureType.LOCALISATION: "spatial localisation: it never got hold of the right part",
-    FailureType.GRASP: "grasp pose: it was held, but so that it could not be placed",
-    FailureType.BOUNDARY: "workspace boundary: an arm pressed on the table, or was kept from it",
-    FailureType.TIMEOUT: "time ran out while it was still getting on",
-    FailureType.DROP: "it was held and fell on the way",
+    FailureType.LOCALISATION: "spatial localisation: the hand did not find what to take or push",
+    FailureType.PLACEMENT: "grasp and placement: it was taken, but did not come to its place",
+    FailureType.WORKSPACE: "workspace boundary: an arm pressed on the table, or was kept from it",
+    FailureType.TIMEOUT: "time limit: the arms were still getting on when time ran out",
+    FailureType.DROP: "drop: it got away from the hand on the way",
     FailureType.ESTOP: "emergency stop",
-    FailureType.COMMS: "cameras, arms or network fell silent",
+    FailureType.COMMS: "communication: cameras, arms or policy fell silent",
 }
 
 

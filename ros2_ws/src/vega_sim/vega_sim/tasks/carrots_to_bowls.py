@@ -14,7 +14,7 @@ from vega_sim import shapes
 from vega_sim.grasping import across, pick, put_down
 from vega_sim.operators import Aim, ArmScript, Phase
 from vega_sim.pictures import Picture
-from vega_sim.task import Circle, Task
+from vega_sim.task import Circle, Handled, Task
 from vega_sim.world import World
 
 Spot = tuple[float, float]
@@ -174,6 +174,16 @@ class Scene(Task):
         return ", ".join(
             f"{side} carrot {self._whereabouts(world, f'carrot_{side}')}" for side in SIDES
         )
+
+    def handled(self, world: World) -> list[Handled]:
+        """The carrots; one is near its bowl where the two overlap."""
+        things = []
+        for carrot, bowl in self._nearest.items():
+            gap = world.pose(bowl)[:2, 3] - world.pose(carrot)[:2, 3]
+            to_go_m = float(np.linalg.norm(gap))
+            near = to_go_m < RIM_RADIUS + TIP_X
+            things.append(Handled(carrot, to_go_m, near, self._in_bowl(world, carrot)))
+        return things
 
     def keep_out(self, world: World) -> list[Circle]:
         """Carrots and bowls, the way between them, and the table under the hands at home."""

@@ -11,7 +11,7 @@ from vega_description.transforms import Array
 from vega_sim import shapes
 from vega_sim.operators import Aim, ArmScript, Phase, reach_pose
 from vega_sim.pictures import Picture
-from vega_sim.task import Circle, Task
+from vega_sim.task import Circle, Handled, Task
 from vega_sim.world import World
 
 ARM = "right"
@@ -143,6 +143,11 @@ class Scene(Task):
         """Angle of the lid, and whether the laptop was pushed away."""
         text = f"lid at {np.rad2deg(self._lid(world)):.0f} deg"
         return text if self._in_place(world) else f"{text}, laptop pushed away"
+
+    def handled(self, world: World) -> list[Handled]:
+        """The screen: its edge is pushed down."""
+        to_go_m, closed = DEPTH * max(self._lid(world), 0.0), self.success(world)
+        return [Handled("laptop_lid", to_go_m, near=False, arrived=closed, grasped=False)]
 
     def keep_out(self, world: World) -> list[Circle]:
         """The laptop, the strip in front of it and both bases."""

@@ -18,7 +18,7 @@ from vega_sim import shapes
 from vega_sim.grasping import kept, pick
 from vega_sim.operators import Aim, ArmScript, Phase, reach_pose
 from vega_sim.pictures import Picture
-from vega_sim.task import Circle, Task
+from vega_sim.task import Circle, Handled, Task
 from vega_sim.world import World
 
 SIDES = {"left": 1.0, "right": -1.0}  # and the direction of y there
@@ -30,6 +30,7 @@ LEAN = math.radians(40.0)  # of a stem in its stand, from level
 FORK, STAND_FLOOR = 0.18, 0.012  # where a stand holds the stem, from its end; height of that end
 
 INSIDE_M = 0.03
+_NEAR_M = 0.10
 UPRIGHT = math.cos(math.radians(45.0))  # least height of a unit vector
 VASE_UPRIGHT = math.cos(math.radians(8.0))
 STILL = (0.05, 1.0)  # m/s, rad/s
@@ -147,6 +148,18 @@ class Scene(Task):
 
         text = ", ".join(f"{side} flower {where(side)}" for side in SIDES)
         return text if world.pose("vase")[2, 2] > VASE_UPRIGHT else f"{text}, vase fell over"
+
+    def handled(self, world: World) -> list[Handled]:
+        """The flowers; one is near the vase while the end of its stem is 10 cm aside at most."""
+        vase, things = world.pose("vase"), []
+        inside = vase[:3, 3] + (VASE_HEIGHT - INSIDE_M) * vase[:3, 2]
+        for side in SIDES:
+            way = inside - world.pose(f"flower_{side}")[:3, 3]
+            near = math.hypot(way[0], way[1]) < _NEAR_M
+            arrived = self._in_vase(world, side)
+            to_go_m = float(np.linalg.norm(way))
+            things.append(Handled(f"flower_{side}", to_go_m, near, arrived))
+        return things
 
     def keep_out(self, world: World) -> list[Circle]:
         """The vase, the stands with what leans in them, and the arms' way between them."""

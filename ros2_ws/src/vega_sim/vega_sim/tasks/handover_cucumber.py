@@ -16,7 +16,7 @@ from vega_sim import shapes
 from vega_sim.grasping import across, pick, put_down
 from vega_sim.operators import Aim, ArmScript, Phase
 from vega_sim.pictures import Picture
-from vega_sim.task import Circle, Task
+from vega_sim.task import Circle, Handled, Task
 from vega_sim.world import World
 
 ARM = "right"
@@ -106,6 +106,12 @@ class Scene(Task):
             return "cucumber on the target plate"
         where = "in the hand" if world.held(ARM, CUCUMBER) else "not held"
         return f"cucumber {where}, {100 * self._aside(world):.0f} cm from the target plate's middle"
+
+    def handled(self, world: World) -> list[Handled]:
+        """The cucumber; it is near the target plate where the two overlap."""
+        to_go_m = self._aside(world)
+        near = to_go_m < PLATE_RADIUS + HALF_LENGTH
+        return [Handled(CUCUMBER, to_go_m, near, self._laid(world))]
 
     def keep_out(self, world: World) -> list[Circle]:
         """Both plates, the way between them, and before the arms' bases."""

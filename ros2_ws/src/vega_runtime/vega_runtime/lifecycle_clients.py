@@ -40,6 +40,11 @@ _STEPS = {
     "deactivate": _Step(
         Transition.TRANSITION_DEACTIVATE, State.PRIMARY_STATE_ACTIVE, State.PRIMARY_STATE_INACTIVE
     ),
+    "cleanup": _Step(
+        Transition.TRANSITION_CLEANUP,
+        State.PRIMARY_STATE_INACTIVE,
+        State.PRIMARY_STATE_UNCONFIGURED,
+    ),
 }
 
 

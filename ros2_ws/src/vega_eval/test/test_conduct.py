@@ -1,0 +1,255 @@
+"""The order of a session, with a stack that obeys, fails or waits as each test wants."""
+
+import pytest
+from sessions import plan
+from vega_eval.session.conduct import MOST_INVALID, Conductor, Played, StackError, Stopped
+from vega_eval.session.desk import Desk, Phase
+from vega_eval.trials.folder import SessionFolder
+from vega_eval.trials.record import Figures, Files, Outcome, Verdict
+
+SUCCESS = Verdict(outcome=Outcome.SUCCESS, progress=1.0)
+FAIL = Verdict(outcome=Outcome.FAIL, progress=0.0)
+INVALID = Verdict(outcome=Outcome.INVALID, progress=0.0, reason="a camera died")
+
+
+class Stack:
+    """Plays what `verdicts` says, and notes what it was asked for."""
+
+    def __init__(self, verdicts=()):
+        self.verdicts = list(verdicts)
+        self.done = []
+        self.lacking = []
+        self.moved_rad = 5.0
+        self.on_play = lambda begun: None
+
+    def missing(self):
+        return self.lacking.pop(0) if self.lacking else []
+
+    def load(self, letter):
+        self.done.append(f"load {letter}")
+
+    def home(self):
+        self.done.append("home")
+
+    def lay(self, placement, index):
+        self.done.append(f"lay {index}")
+
+    def play(self, begun, placement, folder):
+        self.done.append(f"play {begun.policy}")
+        self.on_play(begun)
+        verdict = self.verdicts.pop(0) if self.verdicts else SUCCESS
+        figures = Figures(duration_s=1.0, policy_steps=25, moved_rad=self.moved_rad)
+        return Played(verdict, figures, Files())
+
+    def seal(self, record):
+        self.done.append(f"seal {record.verdict.outcome.value}")
+
+
+class Run:
+    """A conductor over a session in a folder."""
+
+    def __init__(self, folder, stack, judge=False, trials=2, patience_s=None, decided=None):
+        self.session = SessionFolder.take_up(folder, plan(trials=trials))
+        self.desk = Desk(self.session.session.card.milestones, "ada")
+        self.said, self.asleep, self.stop = [], [], False
+        self.now_s = 0.0
+        self.conductor = Conductor(
+            self.session,
+            stack,
+            self.desk,
+            judge=judge,
+            tell=self.said.append,
+            stopping=lambda: self.stop,
+            decided=decided or (lambda: ""),
+            known=lambda: {"operator": "ada"},
+            patience_s=patience_s,
+            clock=lambda: self.now_s,
+            sleep=self._sleep,
+        )
+
+    def _sleep(self, seconds):
+        self.now_s += seconds
+        if self.asleep:
+            self.asleep.pop(0)()
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return tmp_path / "session"
+
+
+def test_each_trial_is_loaded_laid_played_and_written(folder):
+    stack = Stack()
+    run = Run(folder, stack, trials=1)
+    assert run.conductor.run() == "every trial has been played"
+    first, second = (trial.policy for trial in run.session.session.schedule)
+    steps = ["home", "lay 0"]
+    assert stack.done == [
+        *(f"load {first}", *steps, f"play {first}", "seal success"),
+        *(f"load {second}", *steps, f"play {second}", "seal success"),
+    ]
+    assert [record.operator for record in run.session.standing.valid] == ["ada", "ada"]
+
+
+def test_an_invalid_trial_is_played_again_at_once(folder):
+    run = Run(folder, Stack([INVALID]))
+    run.conductor.run()
+    tried = [(r.trial, r.attempt, r.valid) for r in run.session.standing.attempts]
+    assert tried[:3] == [(1, 1, False), (1, 2, True), (2, 1, True)]
+    assert len(run.session.standing.valid) == 4
+
+
+def test_many_invalid_trials_in_a_row_end_the_session_with_the_reason(folder):
+    run = Run(folder, Stack([INVALID] * MOST_INVALID))
+    with pytest.raises(StackError, match=r"a camera died\. Mend it; the same command goes on"):
+        run.conductor.run()
+    assert run.session.standing.valid == ()
+
+
+def test_a_crash_of_the_stack_makes_the_trial_invalid_never_a_failure(folder):
+    stack = Stack()
+
+    def die(begun):
+        raise StackError("node policy died")
+
+    stack.on_play = die
+    run = Run(folder, stack)
+    with pytest.raises(StackError):
+        run.conductor.run()
+    (record,) = run.session.standing.attempts
+    assert (record.verdict.outcome, record.verdict.reason) == (Outcome.INVALID, "node policy died")
+
+
+def test_the_session_waits_for_what_is_missing_and_says_what(folder):
+    stack = Stack()
+    stack.lacking = [["the head camera is silent"]] * 3
+    run = Run(folder, stack, trials=1)
+    seen = []
+    run.asleep = [lambda: seen.append((run.desk.state.phase, run.desk.state.text))]
+    run.conductor.run()
+    assert seen == [(Phase.WAITING, "waits: the head camera is silent")]
+
+
+def test_patience_ends_with_what_was_missing(folder):
+    stack = Stack()
+    stack.lacking = [["no status of the left arm"]] * 1000
+    run = Run(folder, stack, patience_s=10.0)
+    with pytest.raises(StackError, match="waited 10 s in vain: no status of the left arm"):
+        run.conductor.run()
+    assert run.session.standing.attempts == ()
+
+
+def test_a_person_lays_and_judges(folder):
+    run = Run(folder, Stack([None, None]), judge=True, trials=1)
+    judgements = [(Outcome.SUCCESS, ""), (Outcome.FAIL, "I")]
+
+    def operate():
+        if run.desk.state.phase is Phase.LAYING:
+            assert run.desk.ready().done
+        elif run.desk.state.phase is Phase.JUDGING:
+            outcome, kind = judgements.pop(0)
+            assert run.desk.judge(outcome, [], kind, "").done
+
+    run.asleep = [operate] * 10
+    run.conductor.run()
+    assert [r.verdict.outcome for r in run.session.standing.valid] == [
+        Outcome.SUCCESS,
+        Outcome.FAIL,
+    ]
+    assert {r.verdict.judged_by for r in run.session.standing.valid} == {"ada"}
+
+
+def test_an_operator_s_word_is_stronger_than_the_rules(folder):
+    stack = Stack([SUCCESS])
+    run = Run(folder, stack, trials=1)
+    spoken = []
+
+    def cheat_seen(begun):
+        if not spoken:
+            spoken.append(run.desk.judge(Outcome.INVALID, [], "", "I bumped the table"))
+
+    stack.on_play = cheat_seen
+    run.conductor.run()
+    first = run.session.standing.attempts[0]
+    assert (first.valid, first.verdict.reason) == (False, "I bumped the table")
+
+
+def test_the_last_trial_can_be_played_again(folder):
+    stack = Stack()
+    run = Run(folder, stack, trials=1)
+
+    def second_thoughts(begun):
+        if begun.trial == 2 and begun.attempt == 1:
+            run.desk.show(phase=Phase.PREPARING)
+            assert run.desk.redo().done
+
+    stack.on_play = second_thoughts
+    run.conductor.run()
+    tried = [(r.trial, r.attempt, r.valid) for r in run.session.standing.attempts]
+    assert tried == [(1, 1, True), (2, 1, False), (2, 2, True)]
+
+
+def test_a_pause_holds_before_the_next_trial(folder):
+    stack = Stack()
+    run = Run(folder, stack, trials=1)
+    stack.on_play = lambda begun: run.desk.pause()
+    phases = []
+
+    def go_on():
+        phases.append((run.desk.state.phase, len(run.session.standing.valid)))
+        run.desk.resume()
+
+    run.asleep = [go_on] * 2
+    run.conductor.run()
+    assert phases == [(Phase.PAUSED, 1), (Phase.PAUSED, 2)]
+
+
+def test_ctrl_c_while_it_waits_loses_nothing_and_writes_no_failure(folder):
+    stack = Stack()
+    stack.lacking = [[], [], [], [], ["the left arm is not enabled"] * 1] + [["still"]] * 50
+    run = Run(folder, stack)
+
+    def interrupt():
+        run.stop = True
+
+    run.asleep = [interrupt]
+    with pytest.raises(Stopped):
+        run.conductor.run()
+    assert all(record.valid for record in run.session.standing.attempts)
+
+
+def test_ctrl_c_during_a_trial_makes_it_invalid(folder):
+    stack = Stack()
+
+    def stopped(begun):
+        raise Stopped
+
+    stack.on_play = stopped
+    run = Run(folder, stack)
+    with pytest.raises(Stopped):
+        run.conductor.run()
+    (record,) = run.session.standing.attempts
+    assert not record.valid
+    assert "stopped during this trial" in record.verdict.reason
+
+
+def test_a_policy_that_moves_nothing_is_told(folder):
+    stack = Stack([FAIL] * 8)
+    stack.moved_rad = 0.001
+    run = Run(folder, stack, trials=4)
+    run.conductor.run()
+    assert any("has moved nothing in 3 trials" in text for text in run.said)
+    assert run.desk.state.warnings
+
+
+def test_a_decided_session_ends_early_if_that_is_wanted(folder):
+    run = Run(folder, Stack(), trials=4, decided=lambda: "A is better")
+    assert run.conductor.run() == "A is better"
+
+
+def test_notes_go_to_the_trial_that_runs_or_to_the_last_one(folder):
+    stack = Stack()
+    run = Run(folder, stack, trials=1)
+    stack.on_play = lambda begun: run.desk.note(f"during {begun.trial}")
+    run.conductor.run()
+    assert [r.verdict.note for r in run.session.standing.valid] == ["during 1", "during 2"]

@@ -1,0 +1,50 @@
+"""Where the objects of a session in the twin lie: which seeds its trials play.
+
+Demonstrations of this project are recorded with seeds from 1000 up; trials are better not.
+"""
+
+from __future__ import annotations
+
+from vega_sim.placements import laid, seed_for
+
+from hw_config import TaskConfig
+from teleop.placements import Cell, Grid
+from vega_eval.trials.schedule import Placement
+
+# So far apart begin the scenes of sessions with seeds 0, 1, 2 ...: their trials can be pooled.
+_APART = 10_000
+
+
+def consecutive(task: TaskConfig, variant: str, count: int, first: int) -> list[Placement]:
+    """Seeds `first`, `first` + 1 ..., wherever they lay things.
+
+    Raises:
+        hw_config.ConfigError: The task has no such variant.
+    """
+    seeds = range(first, first + count)
+    return [Placement.of(laid(task, variant, seed)) for seed in seeds]
+
+
+def spread(task: TaskConfig, variant: str, count: int, seed: int) -> list[Placement]:
+    """Seeds that lay the main object into every cell of the task's grid about equally often.
+
+    Each time a cell that is covered least comes next; `seed` decides among those, and which scenes
+    show them. Another one has other scenes. A task without a grid has consecutive ones.
+
+    Raises:
+        hw_config.ConfigError: The task has no such variant.
+        ValueError: The twin lays nothing into some cell.
+    """
+    first = seed * _APART
+    if task.placement is None:
+        return consecutive(task, variant, count, first)
+    grid = Grid(task, variant)
+    covered: dict[Cell, int] = dict.fromkeys(grid.cells, 0)
+    newest: dict[Cell, int] = dict.fromkeys(grid.cells, first - 1)
+    placements = []
+    for _ in range(count):
+        cell = grid.next_cell(covered, seed)
+        covered[cell] += 1
+        newest[cell] = seed_for(task.name, variant, cell, newest[cell])
+        placements.append(Placement.of(laid(task, variant, newest[cell])))
+    return placements

@@ -1,0 +1,298 @@
+"""The order of a session: trial after trial, each loaded, laid, played, judged and written.
+
+Knows nothing of ROS: `Stack` does what it is told and says what happened.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from vega_eval.errors import EvalError
+from vega_eval.session.desk import Desk, Phase, with_note
+from vega_eval.trials.folder import SessionFolder
+from vega_eval.trials.record import Begun, Figures, Files, Outcome, TrialRecord, Verdict
+from vega_eval.trials.schedule import Placement, Trial
+
+_POLL_S = 0.05
+MOST_INVALID = 3
+"""So many invalid attempts one after the other end a session: something is wrong with the cell."""
+MOST_STILL = 3
+_STILL_RAD = 0.02
+
+
+class Stopped(Exception):
+    """The end was asked for; the present trial does not count."""
+
+
+class StackError(EvalError):
+    """The stack cannot do what a trial needs; the text says what and what to do."""
+
+
+@dataclass(frozen=True)
+class Played:
+    """What happened in a trial.
+
+    Attributes:
+        verdict: By the rules; None where an operator has to judge.
+        figures: What was measured.
+        files: What it left.
+        reset_difference: See `TrialRecord`.
+    """
+
+    verdict: Verdict | None
+    figures: Figures
+    files: Files
+    reset_difference: float | None = None
+
+
+class Stack(Protocol):
+    """The launched robot or twin. What it cannot do it raises as StackError."""
+
+    def missing(self) -> list[str]:
+        """What has to be mended before a trial can begin, for people."""
+
+    def load(self, letter: str) -> None:
+        """Makes a policy the one that plays; it does not act yet."""
+
+    def home(self) -> None:
+        """Leads both arms home."""
+
+    def lay(self, placement: Placement, index: int) -> None:
+        """Has the twin lay the scene; on a real table, shows where things belong."""
+
+    def play(self, begun: Begun, placement: Placement, folder: Path) -> Played:
+        """Lets the policy act until the trial ends, then stops it."""
+
+    def seal(self, record: TrialRecord) -> None:
+        """Finishes what was recorded beside, once the verdict is known."""
+
+
+class Conductor:
+    """Plays what a session's schedule still misses.
+
+    Args:
+        folder: The session.
+        stack: What plays.
+        desk: The operator's side.
+        judge: Whether a person judges, and lays the objects.
+        tell: Gets a line for people now and then.
+        stopping: Whether the end was asked for.
+        decided: Says after each trial why the session may end early, empty if it may not.
+        known: Further fields of every record.
+        patience_s: How long to wait for what is missing; None waits for as long as it takes.
+    """
+
+    def __init__(
+        self,
+        folder: SessionFolder,
+        stack: Stack,
+        desk: Desk,
+        judge: bool,
+        tell: Callable[[str], None],
+        stopping: Callable[[], bool],
+        decided: Callable[[], str] = lambda: "",
+        known: Callable[[], dict[str, Any]] = dict,
+        patience_s: float | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._folder, self._stack, self._desk, self._judge = folder, stack, desk, judge
+        self._tell, self._stopping, self._decided, self._known = tell, stopping, decided, known
+        self._patience_s, self._clock, self._sleep = patience_s, clock, sleep
+        self._invalid = 0
+        self._still: dict[str, int] = {}
+
+    def run(self) -> str:
+        """Plays until every trial has a valid attempt; returns why it is over.
+
+        Raises:
+            Stopped: The end was asked for; the same session can be taken up again.
+            EvalError: Something has to be mended first; as above.
+        """
+        while True:
+            self._between()
+            missing = self._folder.standing.missing
+            why = self._decided() if missing else "every trial has been played"
+            if why:
+                return why
+            self._trial(missing[0])
+
+    def _between(self) -> None:
+        """What was asked for between two trials."""
+        desk = self._desk
+        desk.show(valid=len(self._folder.standing.valid))
+        if desk.paused:
+            desk.show(phase=Phase.PAUSED, text="paused; eval/resume goes on")
+            self._folder.note("paused")
+            while desk.paused:
+                self._take_up_requests()
+                self._wait()
+            self._folder.note("went on")
+        self._take_up_requests()
+
+    def _take_up_requests(self) -> None:
+        valid = [record for record in self._folder.standing.attempts if record.valid]
+        last = max(valid, key=lambda record: record.ended, default=None)
+        if last is None:
+            return
+        note = self._desk.take_notes()
+        if note:
+            self._folder.amend(last, with_note(last, note), self._by())
+        if self._desk.takes_redo():
+            verdict = last.verdict.model_copy(
+                update={
+                    "outcome": Outcome.INVALID,
+                    "progress": 0.0,
+                    "reason": "the operator wants it played again",
+                }
+            )
+            self._folder.amend(last, verdict, self._by())
+            self._tell(f"trial {last.trial} is invalid now and will be played again")
+            self._desk.show(valid=len(self._folder.standing.valid))
+
+    def _by(self) -> str:
+        return self._folder.session.operator or "operator"
+
+    def _trial(self, trial: Trial) -> None:
+        session = self._folder.session
+        placement = session.placements[trial.placement]
+        total = len(session.schedule)
+        attempt = self._folder.next_attempt(trial)
+        self._desk.forget()
+        self._desk.show(
+            phase=Phase.PREPARING,
+            text=f"trial {trial.number} of {total}: policy {trial.policy}",
+            trial=trial.number,
+            attempt=attempt,
+            policy=trial.policy,
+            placement=placement.description,
+        )
+        self._until_nothing_is_missing()
+        self._insist(lambda: self._stack.load(trial.policy))
+        self._insist(self._stack.home)
+        self._lay(trial, placement)
+        self._until_nothing_is_missing()
+        begun = self._folder.begin(trial)
+        self._desk.show(phase=Phase.RUNNING, text=f"trial {trial.number}: policy {trial.policy}")
+        try:
+            played = self._stack.play(begun, placement, self._folder.attempt_folder(begun))
+            verdict = self._verdict(played)
+        except (Stopped, EvalError) as error:
+            self._write_unfinished(begun, str(error) or "the session was stopped during this trial")
+            raise
+        self._write(begun, played, verdict)
+
+    def _write_unfinished(self, begun: Begun, why: str) -> None:
+        verdict = Verdict(outcome=Outcome.INVALID, progress=0.0, reason=why)
+        self._folder.add(self._folder.record(begun, verdict, **self._known()))
+
+    def _lay(self, trial: Trial, placement: Placement) -> None:
+        self._insist(lambda: self._stack.lay(placement, trial.placement))
+        if not self._judge:
+            return
+        text = f"lay the objects, then eval/ready: {placement.description}"
+        self._desk.show(phase=Phase.LAYING, text=text)
+        while not self._desk.is_ready():
+            self._wait()
+
+    def _until_nothing_is_missing(self) -> None:
+        self._insist(self._look_whether_all_is_there)
+
+    def _look_whether_all_is_there(self) -> None:
+        missing = self._stack.missing()
+        if missing:
+            raise StackError("; ".join(missing))
+
+    def _insist(self, act: Callable[[], None]) -> None:
+        """Does what the stack may not be able to do yet, again and again, and tells why it waits.
+
+        Raises:
+            StackError: It could not be done for as long as there is patience.
+        """
+        began_s, said = self._clock(), ""
+        before = self._desk.state
+        while True:
+            try:
+                act()
+                break
+            except StackError as error:
+                text = str(error)
+            if text != said:
+                self._desk.show(phase=Phase.WAITING, text=f"waits: {text}")
+                said = text
+            if self._patience_s is not None and self._clock() - began_s > self._patience_s:
+                raise StackError(
+                    f"waited {self._patience_s:g} s in vain: {text}. Mend it; the same command "
+                    "goes on where this session stands"
+                )
+            self._wait()
+        if said:
+            self._desk.show(phase=before.phase, text=before.text)
+
+    def _verdict(self, played: Played) -> Verdict:
+        given = self._desk.judged() or played.verdict
+        if given is None:
+            self._desk.show(phase=Phase.JUDGING, text="how did it go? eval/judge")
+            while (given := self._desk.judged()) is None:
+                self._wait()
+        note = self._desk.take_notes()
+        if note:
+            given = given.model_copy(update={"note": "; ".join(filter(None, (given.note, note)))})
+        return given
+
+    def _write(self, begun: Begun, played: Played, verdict: Verdict) -> None:
+        record = self._folder.record(
+            begun,
+            verdict,
+            figures=played.figures,
+            files=played.files,
+            reset_difference=played.reset_difference,
+            **self._known(),
+        )
+        self._folder.add(record)
+        self._stack.seal(record)
+        self._tell(self._line(record))
+        self._watch_for_stillness(record)
+        self._invalid = 0 if record.valid else self._invalid + 1
+        if self._invalid >= MOST_INVALID:
+            raise StackError(
+                f"{MOST_INVALID} attempts one after the other were invalid, the last because "
+                f"{record.verdict.reason or record.verdict.note}. Mend it; the same command goes "
+                "on where this session stands"
+            )
+
+    def _line(self, record: TrialRecord) -> str:
+        verdict, standing = record.verdict, self._folder.standing
+        why = [verdict.failure_type.value] if verdict.failure_type else []
+        why += [text for text in (verdict.reason, verdict.note) if text]
+        told = f" ({'; '.join(why)})" if why else ""
+        took = f" after {record.figures.duration_s:.1f} s" if record.figures else ""
+        return (
+            f"trial {record.trial}, policy {record.policy}: {verdict.outcome.value}{took}{told}; "
+            f"{len(standing.valid)}/{len(self._folder.session.schedule)} are valid"
+        )
+
+    def _watch_for_stillness(self, record: TrialRecord) -> None:
+        figures, letter = record.figures, record.policy
+        if figures is None or figures.moved_rad is None or not record.valid:
+            return
+        still = figures.moved_rad < _STILL_RAD
+        self._still[letter] = self._still.get(letter, 0) + 1 if still else 0
+        warnings: Sequence[str] = [
+            f"policy {each} has moved nothing in {count} trials: is it the right checkpoint?"
+            for each, count in sorted(self._still.items())
+            if count >= MOST_STILL
+        ]
+        if tuple(warnings) != self._desk.state.warnings:
+            for text in warnings:
+                self._tell(text)
+            self._desk.show(warnings=tuple(warnings))
+
+    def _wait(self) -> None:
+        if self._stopping():
+            raise Stopped
+        self._sleep(_POLL_S)

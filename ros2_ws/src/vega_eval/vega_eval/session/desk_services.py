@@ -1,0 +1,121 @@
+"""The operator's side of a session as services and topics of a node: `eval/...`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+from rclpy.clock import Clock, ClockType
+from rclpy.node import Node
+from sensor_msgs.msg import Image
+from std_srvs.srv import Trigger
+from vega_msgs.msg import EvalState
+from vega_msgs.srv import JudgeTrial, NoteTake
+from vega_runtime import images, qos
+
+from vega_eval.session.desk import Answer, Desk, Phase, State
+from vega_eval.session.ros_stack import RosStack
+from vega_eval.trials.card import TaskCard
+from vega_eval.trials.record import Outcome
+
+_STATE_S, _HELP_S = 0.5, 0.2
+_OUTCOMES = {
+    JudgeTrial.Request.SUCCESS: Outcome.SUCCESS,
+    JudgeTrial.Request.PARTIAL: Outcome.PARTIAL,
+    JudgeTrial.Request.FAIL: Outcome.FAIL,
+    JudgeTrial.Request.INVALID: Outcome.INVALID,
+}
+
+
+class DeskServices:
+    """Offers the operator's verbs, and publishes how the session stands."""
+
+    def __init__(
+        self, node: Node, desk: Desk, stack: RosStack, card: TaskCard, output: str
+    ) -> None:
+        self._node, self._desk, self._stack = node, desk, stack
+        self._card, self._output = card, output
+        self._said = ""
+        self._shown: State | None = None
+        self._state = node.create_publisher(EvalState, "eval/state", qos.LATCHED)
+        self._help = node.create_publisher(Image, "eval/reset_help", qos.SENSOR)
+        verbs: dict[str, Callable[[], Answer]] = {
+            "ready": desk.ready,
+            "stop": desk.stop,
+            "redo": desk.redo,
+            "pause": desk.pause,
+            "resume": desk.resume,
+        }
+        for name, verb in verbs.items():
+            node.create_service(Trigger, f"eval/{name}", partial(self._on_trigger, verb))
+        node.create_service(JudgeTrial, "eval/judge", self._on_judge)
+        node.create_service(NoteTake, "eval/note", self._on_note)
+        # Not the node's clock: an operator has to be told also when the twin's stands still.
+        wall = Clock(clock_type=ClockType.STEADY_TIME)
+        node.create_timer(_STATE_S, self._publish_while_running, clock=wall)
+        node.create_timer(_HELP_S / 2, self._publish_if_changed, clock=wall)
+        node.create_timer(_HELP_S, self._publish_help, clock=wall)
+
+    def _publish_if_changed(self) -> None:
+        if self._desk.state != self._shown:
+            self._publish()
+
+    def _publish_while_running(self) -> None:
+        if self._desk.state.phase is Phase.RUNNING:
+            self._publish()
+
+    def _publish(self) -> None:
+        state = self._shown = self._desk.state
+        course, session = self._stack.course, self._stack.schedule_length
+        message = EvalState(
+            phase=int(state.phase),
+            text=state.text,
+            task=self._card.task,
+            output=self._output,
+            trial=state.trial,
+            attempt=state.attempt,
+            trials=session,
+            valid=state.valid,
+            policy=state.policy,
+            placement=state.placement,
+            elapsed_s=course.elapsed_s if course is not None else 0.0,
+            time_limit_s=self._card.time_limit_s,
+            milestones=list(self._card.milestones),
+            warnings=list(state.warnings),
+        )
+        message.header.stamp = self._node.get_clock().now().to_msg()
+        self._state.publish(message)
+        if state.text != self._said:
+            self._said = state.text
+            self._node.get_logger().info(state.text)
+
+    def _publish_help(self) -> None:
+        if self._desk.state.phase is not Phase.LAYING or not self._help.get_subscription_count():
+            return
+        picture = self._stack.reset_picture()
+        if picture is not None:
+            stamp = self._node.get_clock().now().to_msg()
+            self._help.publish(images.to_message(picture, stamp, "head_color_optical_frame"))
+
+    def _on_trigger(
+        self, verb: Callable[[], Answer], request: Trigger.Request, response: Trigger.Response
+    ) -> Trigger.Response:
+        response.success, response.message = verb()
+        return response
+
+    def _on_judge(
+        self, request: JudgeTrial.Request, response: JudgeTrial.Response
+    ) -> JudgeTrial.Response:
+        outcome = _OUTCOMES.get(request.outcome)
+        if outcome is None:
+            response.message = f"unknown outcome {request.outcome}; expected 0 to 3"
+            return response
+        answer = self._desk.judge(
+            outcome, list(request.milestones), request.failure_type, request.note
+        )
+        response.success, response.message = answer
+        return response
+
+    def _on_note(self, request: NoteTake.Request, response: NoteTake.Response) -> NoteTake.Response:
+        response.success, response.message = self._desk.note(request.text)
+        return response

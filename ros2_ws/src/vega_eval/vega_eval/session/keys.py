@@ -1,0 +1,144 @@
+"""What single keys ask an evaluation session for."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from vega_eval.trials.record import FailureType, Outcome
+
+HELP = (
+    "Enter the objects lie    + success    - failed    % partly done    x does not count\n"
+    "space end the trial      r play the last one again    n note    p pause or go on\n"
+    "q leave this window (the session goes on)    h this help"
+)
+_FAILURES = {
+    "1": FailureType.LOCALISATION,
+    "2": FailureType.PLACEMENT,
+    "3": FailureType.WORKSPACE,
+    "t": FailureType.TIMEOUT,
+    "d": FailureType.DROP,
+    "e": FailureType.ESTOP,
+    "c": FailureType.COMMS,
+}
+ASK_FAILURE = (
+    "why? 1 wrong place (I)   2 grasp (II)   3 touched the table (III)   t time ran out   "
+    "d dropped   e e-stop   c comms   Enter not sure   Esc back"
+)
+_SIMPLE = {
+    "\r": "ready",
+    "\n": "ready",
+    " ": "stop",
+    "r": "redo",
+    "p": "pause",
+    "q": "leave",
+    "h": "help",
+    "?": "help",
+}
+_ESCAPE, _ENTER, _ERASE = "\x1b", "\r\n", "\x7f\b"
+
+
+class Press(NamedTuple):
+    """What was asked for; a judgement comes with its details, a note with its text."""
+
+    verb: str
+    outcome: Outcome | None = None
+    reached: int = 0
+    failure: str = ""
+    text: str = ""
+
+
+class _Asks(enum.Enum):
+    NOTHING = enum.auto()
+    FAILURE = enum.auto()
+    REACHED = enum.auto()
+    TEXT = enum.auto()
+
+
+class Keys:
+    """Turns characters into what they ask for; some ask back.
+
+    Attributes:
+        milestones: Of the task, in order; partly done asks how many were reached.
+    """
+
+    def __init__(self) -> None:
+        self.milestones: Sequence[str] = ()
+        self._asks = _Asks.NOTHING
+        self._outcome = Outcome.FAIL
+        self._reached = 0
+        self._text = ""
+
+    @property
+    def question(self) -> str:
+        """What is asked back now, with what was typed so far; empty if nothing."""
+        if self._asks is _Asks.FAILURE:
+            return ASK_FAILURE
+        if self._asks is _Asks.REACHED:
+            steps = "   ".join(f"{i} {name}" for i, name in enumerate(self._steps, start=1))
+            return f"how far? {steps}   Esc back"
+        if self._asks is _Asks.TEXT:
+            what = "why does it not count" if self._outcome is Outcome.INVALID else "note"
+            return f"{what} (Enter ends, Esc gives up): {self._text}"
+        return ""
+
+    @property
+    def _steps(self) -> Sequence[str]:
+        return self.milestones[:-1]
+
+    def feed(self, character: str) -> Press | None:
+        """Takes one character; returns what it asks for, if anything."""
+        if character == _ESCAPE:
+            self._asks = _Asks.NOTHING
+            return None
+        return {
+            _Asks.NOTHING: self._begin,
+            _Asks.FAILURE: self._failure,
+            _Asks.REACHED: self._progress,
+            _Asks.TEXT: self._type,
+        }[self._asks](character)
+
+    def _begin(self, character: str) -> Press | None:
+        key = character.lower()
+        self._reached = 0
+        if key in "+=":
+            return Press("judge", Outcome.SUCCESS)
+        if key == "-":
+            self._asks, self._outcome = _Asks.FAILURE, Outcome.FAIL
+        elif key in "%5":
+            self._asks, self._outcome = _Asks.REACHED, Outcome.PARTIAL
+        elif key in "xn":
+            self._asks, self._text = _Asks.TEXT, ""
+            self._outcome = Outcome.INVALID if key == "x" else Outcome.FAIL
+        elif key in _SIMPLE:
+            return Press(_SIMPLE[key])
+        return None
+
+    def _progress(self, character: str) -> Press | None:
+        if character.isdecimal() and 1 <= int(character) <= len(self._steps):
+            self._reached = int(character)
+            self._asks = _Asks.FAILURE
+        return None
+
+    def _failure(self, character: str) -> Press | None:
+        key = character.lower()
+        if key not in _FAILURES and character not in _ENTER:
+            return None
+        self._asks = _Asks.NOTHING
+        kind = _FAILURES[key].value if key in _FAILURES else ""
+        return Press("judge", self._outcome, self._reached, kind)
+
+    def _type(self, character: str) -> Press | None:
+        if character in _ENTER:
+            text, self._asks = self._text.strip(), _Asks.NOTHING
+            if not text:
+                return None
+            if self._outcome is Outcome.INVALID:
+                return Press("judge", Outcome.INVALID, text=text)
+            return Press("note", text=text)
+        if character in _ERASE:
+            self._text = self._text[:-1]
+        elif character.isprintable():
+            self._text += character
+        return None

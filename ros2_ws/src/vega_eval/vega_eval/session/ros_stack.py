@@ -1,0 +1,295 @@
+"""The launched robot or twin, as a session needs it: loads, leads home, lays, plays."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from rclpy.node import Node
+from std_srvs.srv import Trigger
+from vega_msgs.msg import GateState
+from vega_msgs.srv import ResetScene
+
+from hw_config import HardwareConfig, TaskConfig
+from teleop.dataset.episode import GitState
+from teleop.errors import TeleopError
+from vega_eval.episode.course import Course, Patience, Scene
+from vega_eval.episode.course import Outcome as CourseOutcome
+from vega_eval.episode.observer import Observer, Tap, seconds
+from vega_eval.episode.summary import increase
+from vega_eval.session import verdicts
+from vega_eval.session.calls import Calls
+from vega_eval.session.conduct import Played, StackError, Stopped
+from vega_eval.session.health import Health
+from vega_eval.session.policy_control import NODE, PolicyControl
+from vega_eval.session.recording import TrialRecorder
+from vega_eval.session.reset_help import Picture
+from vega_eval.session.resets import RESET, Resets
+from vega_eval.trials.card import TaskCard
+from vega_eval.trials.record import Begun, FailureType, Files, TrialRecord
+from vega_eval.trials.schedule import Placement
+
+_HOME_S, _SCENE_S = 60.0, 30.0
+# How near is at home, and how near makes the way home needless.
+_AT_HOME, _EXACTLY = (0.05, 0.01), (0.01, 0.002)
+# After a scene was laid, so much older pictures must be gone from everybody's queues (ROS time).
+_SETTLED_S = 0.3
+_POLL_S = 0.02
+_HEAD = "head"
+VIDEO = "video.mp4"
+
+
+@dataclass(frozen=True)
+class Cell:
+    """What is played where.
+
+    Attributes:
+        hardware: The cell.
+        task: Of hw_config.
+        card: What is asked for.
+        robot: sim, emulated or real.
+        judged: Whether the twin's rules judge.
+        patience: Of a trial's course.
+        operator: Recorded with everything.
+        git: The code.
+    """
+
+    hardware: HardwareConfig
+    task: TaskConfig
+    card: TaskCard
+    robot: str
+    judged: bool
+    patience: Patience
+    operator: str
+    git: GitState
+
+
+class RosStack:
+    """Does what the conductor tells it; see `vega_eval.session.conduct.Stack`.
+
+    Attributes:
+        observer: What is seen.
+        course: The present trial's; None between trials.
+        recorder: Records MCAP; None before the session's folder is there.
+        policy: The policy node.
+        resets: Pictures of the placements.
+        schedule_length: Trials of the session; 0 before it is known.
+    """
+
+    def __init__(
+        self,
+        node: Node,
+        cell: Cell,
+        video_fps: int,
+        stopping: Callable[[], bool],
+        ends: Callable[[], bool],
+    ) -> None:
+        """Connects.
+
+        Args:
+            node: Whose topics and services they are.
+            cell: What is played where.
+            video_fps: Frames a second of the videos.
+            stopping: Whether the session's end was asked for.
+            ends: Whether the operator has ended the present trial.
+        """
+        self._node, self._cell = node, cell
+        self._stopping, self._ends = stopping, ends
+        self.recorder: TrialRecorder | None = None
+        self.course: Course | None = None
+        self.observer = Observer(node, cell.hardware, video_fps, self._tap)
+        self._health = Health(node, cell.hardware, lambda: self.observer.gate)
+        self._taps: list[Tap] = [self._health.tap]
+        self.resets = Resets(cell.card, not cell.judged, node.get_logger().warning)
+        self._calls = Calls(node, stopping, NODE)
+        self.policy = PolicyControl(self._calls)
+        self._calls.offer(Trigger, "gate/home")
+        if cell.robot != "real":
+            self._calls.offer(ResetScene, "sim/reset")
+        self.schedule_length = 0
+
+    def _tap(self, what: str, name: str, cdr: bytes) -> None:
+        for tap in self._taps:
+            tap(what, name, cdr)
+
+    def record_with(self, recorder: TrialRecorder) -> None:
+        """From now on trials are recorded by it, too."""
+        self.recorder = recorder
+        self._taps.append(recorder.tap)
+
+    def missing(self) -> list[str]:
+        return self._health.problems()
+
+    def watch(self) -> None:
+        """Follows the present trial; called by the spinning thread ten times a second."""
+        course = self.course
+        if course is not None:
+            self.observer.measure_way()
+            course.advance(self._now_s(), time.monotonic())
+        if self.recorder is not None:
+            self.recorder.look()
+
+    def load(self, letter: str) -> None:
+        self.policy.load(letter)
+
+    def home(self) -> None:
+        if self._is_home(*_EXACTLY):
+            return
+        self._calls.ask("gate/home", Trigger.Request())
+        if not self._calls.until(self._has_come_home, _HOME_S):
+            gate = self.observer.gate
+            why = gate.reason if gate is not None else "the gate says nothing"
+            raise StackError(f"the arms are not home after {_HOME_S:g} s: {why}")
+
+    def _has_come_home(self) -> bool:
+        gate = self.observer.gate
+        return self._is_home(*_AT_HOME) and gate is not None and gate.mode != GateState.HOMING
+
+    def _is_home(self, within_rad: float, within_m: float) -> bool:
+        for name, arm in self._cell.hardware.arms.items():
+            here = self.observer.joints(name)
+            if here is None:
+                return False
+            away = np.abs(here - np.array(arm.home))
+            if away[:-1].max() > within_rad or away[-1] > within_m:
+                return False
+        return True
+
+    def lay(self, placement: Placement, index: int) -> None:
+        self.resets.prepare(placement, index)
+        if self._cell.robot == "real":
+            return
+        card = self._cell.card
+        seed = placement.seed or 0
+        request = ResetScene.Request(task=card.task, variant=card.variant, seed=seed)
+        laid = self._calls.ask("sim/reset", request)
+        if not self._calls.until(lambda: self._lies(int(laid.episode)), _SCENE_S):
+            raise StackError(f"the twin does not show the scene of seed {seed}")
+
+    def _lies(self, episode: int) -> bool:
+        """Whether the scene is there, and in every picture that anybody may still use."""
+        task = self.observer.task
+        if task is None or int(task.episode) < episode:
+            return False
+        laid_s = seconds(task.header.stamp) - float(task.time_s)
+        stamps = [self.observer.picture_stamp_s(name) for name in self._cell.hardware.cameras]
+        return all(stamp is not None and stamp > laid_s + _SETTLED_S for stamp in stamps)
+
+    def play(self, begun: Begun, placement: Placement, folder: Path) -> Played:
+        cell = self._cell
+        scene = Scene(cell.card.task)
+        if cell.judged:
+            scene = Scene(cell.card.task, cell.card.variant, placement.seed or 0)
+        difference = self.resets.photograph(folder, self.observer.picture(_HEAD))
+        course = Course(scene, cell.card.time_limit_s, cell.patience, time.monotonic(), cell.judged)
+        recording = self._begin_recording(placement)
+        self.observer.follow(course, folder / VIDEO)
+        self.course = course
+        wall_s = 0.0
+        try:
+            self.policy.act()
+            problem, estopped = self._watch_until_over(course)
+            wall_s = self.observer.wall_s
+        finally:
+            self.course = None
+            self._end()
+        record = self.observer.record
+        verdict = None
+        if cell.judged:
+            verdict = self._verdict(course, problem, estopped)
+        return Played(
+            verdict=verdict,
+            figures=verdicts.figures(record, course.elapsed_s, wall_s),
+            files=Files(
+                video=_relative(folder, VIDEO),
+                recording=recording,
+                reset=_relative(folder, RESET),
+            ),
+            reset_difference=difference,
+        )
+
+    def _end(self) -> None:
+        """The arms hold, and everything that was written beside is complete."""
+        try:
+            # When the end was asked for, the manager takes the policy down.
+            with contextlib.suppress(Stopped):
+                self.policy.rest(self._health.estopped)
+        finally:
+            problem = self.observer.end()
+            if problem:
+                self._node.get_logger().error(problem)
+            if self.recorder is not None:
+                self.recorder.stop()
+
+    def _watch_until_over(self, course: Course) -> tuple[str, bool]:
+        """Waits until the trial is over; what was wrong, and whether it was an emergency stop."""
+        while course.outcome is None and not self._ends():
+            if self._stopping():
+                course.interrupt()
+                raise Stopped
+            if self._health.estopped:
+                course.abort("the emergency stop was pressed")
+                return "", True
+            problems = self._health.problems()
+            if problems:
+                course.abort(problems[0])
+                return "; ".join(problems), False
+            time.sleep(_POLL_S)
+        course.interrupt()
+        return "", self._health.estopped
+
+    def _verdict(self, course: Course, problem: str, estopped: bool) -> verdicts.Verdict:
+        outcome, reason = course.outcome or CourseOutcome.ABORTED, course.reason
+        never_acted = course.start_s is None and outcome is CourseOutcome.ABORTED
+        if never_acted and not (problem or estopped):
+            outcome, reason = CourseOutcome.FAILURE, f"{verdicts.NEVER_ACTED}; {reason}"
+        record = self.observer.record
+        return verdicts.by_rules(
+            outcome, reason, record.milestones, self._failure_type(), problem, estopped
+        )
+
+    def _failure_type(self) -> FailureType | None:
+        task = self.observer.task
+        if task is None:
+            return None
+        # Here, not above: only the twin needs MuJoCo.
+        from vega_sim.sign_messages import from_message
+
+        from vega_eval.scoring import failure_type
+
+        blocked = increase(self.observer.record.blocked)
+        return failure_type(from_message(task.signs), blocked_by_workspace=blocked)
+
+    def seal(self, record: TrialRecord) -> None:
+        if self.recorder is None:
+            return
+        try:
+            self.recorder.seal(record)
+        except TeleopError as error:
+            raise StackError(str(error)) from None
+
+    def _begin_recording(self, placement: Placement) -> str:
+        cell = self._cell
+        if self.recorder is None:
+            return ""
+        try:
+            return self.recorder.begin(
+                cell.task, cell.card.variant, cell.operator, placement, cell.git
+            )
+        except TeleopError as error:
+            raise StackError(str(error)) from None
+
+    def reset_picture(self) -> Picture | None:
+        """What helps to lay the present placement; see `Resets.blended`."""
+        return self.resets.blended(self.observer.picture(_HEAD))
+
+    def _now_s(self) -> float:
+        return seconds(self._node.get_clock().now().to_msg())
+
+
+def _relative(folder: Path, name: str) -> str:
+    return f"{folder.parent.name}/{folder.name}/{name}" if (folder / name).exists() else ""

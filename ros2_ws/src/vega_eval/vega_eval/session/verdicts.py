@@ -1,0 +1,92 @@
+"""How a trial went where rules judge, and its figures; from what was seen while it ran."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from vega_eval.episode.course import Outcome as CourseOutcome
+from vega_eval.episode.summary import (
+    Record,
+    camera_hz,
+    dropped,
+    increase,
+    percentiles,
+)
+from vega_eval.session.desk import share
+from vega_eval.trials.record import FailureType, Figures, Outcome, Percentiles, Verdict
+
+NEVER_ACTED = "the policy sent nothing that could be executed"
+
+
+def by_rules(
+    outcome: CourseOutcome,
+    reason: str,
+    milestones: Mapping[str, bool],
+    kind: FailureType | None,
+    problem: str = "",
+    estopped: bool = False,
+) -> Verdict:
+    """The verdict of the twin.
+
+    What is not the policy's doing (a camera that fell silent, an arm without power, time that stood
+    still) makes a trial invalid, never a failure. An emergency stop is a failure: somebody, or the
+    gate, had to end what the policy did.
+
+    Args:
+        outcome: How the course ended.
+        reason: Why, for people.
+        milestones: Reached at any time.
+        kind: Of failure, as the rules see it.
+        problem: What was wrong with the robot; empty if nothing.
+        estopped: Whether the emergency stop was pressed.
+    """
+    reached = dict(milestones)
+    if outcome is CourseOutcome.SUCCESS and not estopped:
+        return Verdict(outcome=Outcome.SUCCESS, progress=1.0, milestones=reached)
+    if estopped:
+        return _failed(reached, FailureType.ESTOP, reason)
+    if problem:
+        comms = FailureType.COMMS
+        return Verdict(
+            outcome=Outcome.INVALID,
+            progress=0.0,
+            milestones=reached,
+            failure_type=comms,
+            reason=problem,
+        )
+    if outcome is CourseOutcome.FAILURE:
+        return _failed(reached, kind, reason)
+    return Verdict(outcome=Outcome.INVALID, progress=0.0, milestones=reached, reason=reason)
+
+
+def _failed(reached: dict[str, bool], kind: FailureType | None, reason: str) -> Verdict:
+    progress = share(reached)
+    return Verdict(
+        outcome=Outcome.PARTIAL if progress > 0.0 else Outcome.FAIL,
+        progress=progress,
+        milestones=reached,
+        failure_type=kind,
+        reason=reason,
+    )
+
+
+def figures(record: Record, duration_s: float, wall_s: float) -> Figures:
+    """What was measured, as it is written."""
+    counts = record.camera_counts.items()
+    return Figures(
+        duration_s=round(duration_s, 3),
+        wall_s=round(wall_s, 3),
+        policy_steps=len(record.step_times_s),
+        moved_rad=round(record.moved_rad, 3),
+        inference_ms=Percentiles.model_validate(percentiles(record.inference_ms)),
+        observation_age_ms=Percentiles.model_validate(percentiles(record.observation_age_ms)),
+        chunks=len(record.inference_ms),
+        refused=increase(record.refused),
+        clamped=increase(record.clamped),
+        blocked=increase(record.blocked),
+        holds=increase(record.holds),
+        estops=increase(record.estops),
+        interventions=record.interventions,
+        camera_hz={name: camera_hz(each) for name, each in counts},
+        dropped_frames={name: dropped(each) for name, each in counts},
+    )

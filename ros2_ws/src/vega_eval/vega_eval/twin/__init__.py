@@ -1,0 +1,1 @@
+"""Sessions of trials in the twin, without ROS: faster than real time, on many processors."""

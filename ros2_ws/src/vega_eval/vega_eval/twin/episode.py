@@ -1,0 +1,136 @@
+"""One trial: a policy in the twin, from the reset to success or to the time limit."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from vega_sim.twin import Twin
+
+from vega_eval.episode.video import EpisodeVideo
+from vega_eval.trials.record import Figures, Outcome, Percentiles, Verdict
+from vega_eval.twin.chunks import ChunkPlayer, Timing
+from vega_eval.twin.orders import Order, Played
+from vega_policy.inference import Observation, PolicyRunner
+
+_VIDEO_EVERY = 2  # control steps from one frame to the next
+
+
+def play(twin: Twin, runner: PolicyRunner, order: Order) -> Played:
+    """Plays an order in a twin of its task and variant with a runner of its checkpoint."""
+    twin.reset(order.seed)
+    with tempfile.TemporaryDirectory(prefix="vega_trial_") as folder:
+        path = Path(folder) / "trial.mp4"
+        film = _Film(twin, path) if order.video else None
+        episode = _Episode(twin, runner, order.timing, film)
+        try:
+            while episode.goes_on():
+                episode.step()
+        finally:
+            if film is not None:
+                film.close()
+        return Played(episode.verdict(), episode.figures(), path.read_bytes() if film else b"")
+
+
+class _Film:
+    """Films the twin; the episode waits for it."""
+
+    def __init__(self, twin: Twin, path: Path) -> None:
+        self._twin = twin
+        self._video = EpisodeVideo(path, round(twin.hw.rates.control_hz / _VIDEO_EVERY), wait=True)
+
+    def look(self, step: int) -> None:
+        if step % _VIDEO_EVERY == 0:
+            pictures = [self._twin.render(camera) for camera in self._twin.hw.cameras]
+            self._video.add(self._twin.time_s, pictures)
+
+    def close(self) -> None:
+        self._video.close()
+        if self._video.problem:
+            raise OSError(self._video.problem)
+
+
+@dataclass
+class _Episode:
+    """A trial while it runs."""
+
+    twin: Twin
+    runner: PolicyRunner
+    timing: Timing
+    film: _Film | None
+    reached: dict[str, bool] = field(init=False)
+    success: bool = False
+    start_s: float | None = None
+    moved_rad: float = 0.0
+    inference_ms: list[float] = field(default_factory=list)
+    step_number: int = 0
+
+    def __post_init__(self) -> None:
+        hw = self.twin.hw
+        self.reached = dict.fromkeys(self.twin.milestones(), False)
+        self.player = ChunkPlayer(self.timing, np.array(hw.home))
+        self.joints = np.array(["gripper" not in name for name in hw.joint_names])
+        self.last = self.twin.positions()
+
+    @property
+    def duration_s(self) -> float:
+        """From the first policy step, as in the launched system."""
+        return self.twin.time_s - (self.start_s or 0.0)
+
+    def goes_on(self) -> bool:
+        return not self.success and self.duration_s < self.twin.task.config.time_limit_s
+
+    def step(self) -> None:
+        if self.player.wants_observation(self.step_number):
+            self._infer()
+        if self.film is not None:
+            self.film.look(self.step_number)
+        before_s = self.twin.time_s
+        target = self.player.target(self.step_number)
+        if self.start_s is None and self.player.steps:
+            self.start_s = before_s
+        self.twin.advance(target)
+        self.step_number += 1
+        self._look()
+
+    def _infer(self) -> None:
+        images = {name: self.twin.render(name) for name in self.runner.contract.camera_names}
+        state = self.twin.positions().astype(np.float32)
+        instruction = self.twin.task.config.instruction
+        chunk = self.runner.infer(Observation(images, state, instruction))
+        self.inference_ms.append(chunk.timings_ms["total"])
+        self.player.offer(self.step_number, chunk.values)
+
+    def _look(self) -> None:
+        now: NDArray[np.float64] = self.twin.positions()
+        self.moved_rad += float(np.abs(now - self.last)[self.joints].sum())
+        self.last = now
+        for name, holds in self.twin.milestones().items():
+            self.reached[name] |= bool(holds)
+        self.success = self.twin.success()
+
+    def verdict(self) -> Verdict:
+        if self.success:
+            return Verdict(outcome=Outcome.SUCCESS, progress=1.0, milestones=self.reached)
+        limit_s = self.twin.task.config.time_limit_s
+        done = sum(self.reached.values())
+        return Verdict(
+            outcome=Outcome.PARTIAL if done else Outcome.FAIL,
+            progress=done / len(self.reached),
+            milestones=self.reached,
+            reason=f"not done within {limit_s:g} s",
+        )
+
+    def figures(self) -> Figures:
+        p50, p95 = np.percentile(self.inference_ms, [50, 95])
+        return Figures(
+            duration_s=round(self.duration_s, 3),
+            policy_steps=self.player.steps,
+            moved_rad=self.moved_rad,
+            inference_ms=Percentiles(p50=round(float(p50), 3), p95=round(float(p95), 3)),
+            chunks=len(self.inference_ms),
+            refused=self.player.refused,
+        )

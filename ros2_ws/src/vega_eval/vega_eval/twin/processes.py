@@ -1,0 +1,111 @@
+"""Workers that are processes of this machine."""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from multiprocessing import connection
+from multiprocessing.process import BaseProcess
+
+from vega_eval.trials.identity import Policy
+from vega_eval.twin.crew import Answer, Crew, Lost
+from vega_eval.twin.orders import Order
+
+_PATIENCE_S = 5.0
+
+
+@dataclass(frozen=True, eq=False)
+class Worker:
+    """A process and the way to speak to it."""
+
+    process: BaseProcess
+    pipe: connection.Connection
+
+
+class Processes(Crew[Worker]):
+    """Spawned ones: a forked child would share this process's OpenGL and thread state."""
+
+    def __init__(self, size: int, policies: tuple[Policy, ...]) -> None:
+        super().__init__(size)
+        self._policies = policies
+        self._hired: list[Worker] = []
+
+    def close(self) -> None:
+        for worker in self._hired:
+            worker.process.kill()
+        for worker in self._hired:
+            worker.process.join(_PATIENCE_S)
+            worker.pipe.close()
+        self._hired.clear()
+
+    def _hire(self) -> Worker:
+        context = multiprocessing.get_context("spawn")
+        ours, theirs = context.Pipe()
+        process = context.Process(target=_work, args=(theirs, self._policies), daemon=True)
+        with _no_interrupts():
+            process.start()
+        theirs.close()  # else their death would not end the pipe
+        worker = Worker(process, ours)
+        self._hired.append(worker)
+        return worker
+
+    def _hand_over(self, hand: Worker, order: Order) -> None:
+        # One that has just died is found when it is listened to.
+        with contextlib.suppress(OSError):
+            hand.pipe.send(order)
+
+    def _hear(self, hands: Sequence[Worker]) -> dict[Worker, Answer]:
+        ready = connection.wait([hand.pipe for hand in hands])
+        return {hand: self._answer(hand) for hand in hands if hand.pipe in ready}
+
+    def _answer(self, hand: Worker) -> Answer:
+        try:
+            answer: Answer = hand.pipe.recv()
+            return answer
+        except (EOFError, OSError):
+            hand.process.join(_PATIENCE_S)
+            hand.pipe.close()
+            self._hired.remove(hand)
+            return Lost(f"the worker's process ended{_how(hand.process.exitcode)}")
+
+
+def _how(exit_code: int | None) -> str:
+    if exit_code is not None and exit_code < 0:
+        return f" ({signal.Signals(-exit_code).name})"
+    return f" (exit code {exit_code})"
+
+
+@contextlib.contextmanager
+def _no_interrupts() -> Iterator[None]:
+    """Ctrl-C reaches all processes of a terminal; those started herein never notice it."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _work(pipe: connection.Connection, policies: tuple[Policy, ...]) -> None:
+    """In the worker, until the other end of the pipe is closed."""
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    # Here, not above: only workers need the model's code, which takes seconds to import.
+    from vega_eval.twin.player import Player, on_one_core
+
+    on_one_core()
+    player = Player()
+    with contextlib.suppress(EOFError, OSError):
+        pipe.send(player.load(policies))
+        while True:
+            pipe.send(player.play(pipe.recv()))
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(1)

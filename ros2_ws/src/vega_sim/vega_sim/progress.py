@@ -1,0 +1,41 @@
+"""How an episode has come along: success and milestones, latched, and its signs."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from vega_sim.signs import Signs
+
+
+class Judged(Protocol):
+    """The part of `vega_sim.twin.Twin` that is used here."""
+
+    def success(self) -> bool: ...
+    def milestones(self) -> dict[str, bool]: ...
+    def look(self) -> Signs: ...
+
+
+class Progress:
+    """Follows one episode of a scene that has just been reset.
+
+    Attributes:
+        success: the task was done once.
+        milestones: which of the task's milestones were reached once.
+        signs: what has happened up to the last look.
+    """
+
+    def __init__(self, scene: Judged) -> None:
+        self._scene = scene
+        self.success = False
+        self.milestones = dict.fromkeys(scene.milestones(), False)
+        self.signs = scene.look()
+
+    def look(self) -> bool:
+        """Looks at the scene, once a control step; True when the task has just been done."""
+        self.signs = self._scene.look()
+        for name, reached in self._scene.milestones().items():
+            self.milestones[name] |= bool(reached)
+        if self.success or not self._scene.success():
+            return False
+        self.success = True
+        return True
