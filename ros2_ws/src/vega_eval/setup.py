@@ -6,11 +6,15 @@ setup(
     packages=[
         "vega_eval",
         "vega_eval.episode",
+        "vega_eval.published",
+        "vega_eval.report",
+        "vega_eval.report.drawing",
         "vega_eval.session",
         "vega_eval.statistics",
         "vega_eval.trials",
         "vega_eval.twin",
     ],
+    package_data={"vega_eval.published": ["*.yaml"]},
     data_files=[
         ("share/ament_index/resource_index/packages", ["resource/vega_eval"]),
         ("share/vega_eval", ["package.xml"]),

@@ -1,4 +1,7 @@
-"""A cell whose tasks have little time, and policies for it; `sessions.py` can be imported."""
+"""A cell whose tasks have little time, policies for it, and sessions that were played.
+
+The modules beside can be imported.
+"""
 
 from __future__ import annotations
 
@@ -35,3 +38,14 @@ def short_tasks(tmp_path_factory) -> Iterator[Path]:
 def aimless(tmp_path_factory) -> Path:
     """A policy that moves the arms a little."""
     return untrained(tmp_path_factory.mktemp("policies") / "aimless")
+
+
+@pytest.fixture
+def played(tmp_path):
+    """Writes a session of these outcomes into a folder of this name, and gives its path."""
+    from made_sessions import MadeSession
+
+    def write(name: str, outcomes: dict[str, str], **other: object) -> Path:
+        return MadeSession(outcomes, **other).write(tmp_path / name)
+
+    return write

@@ -1,0 +1,1 @@
+"""What sessions of trials say, on one page: `python -m vega_eval.report DIR`."""

@@ -1,0 +1,225 @@
+"""The figures that an evaluation is made for, as tables and sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import groupby
+from math import floor
+
+from vega_eval.published import table as published
+from vega_eval.report.analysis import Block, Comparison, count, estimate, summed
+from vega_eval.report.evaluation import Part, Player
+from vega_eval.report.layout import Row, Table
+from vega_eval.statistics import Count, Estimate
+
+NONE = "–"
+_TINY = 1e-9  # far below what is shown: 0.475 counts as a half although no float is
+PAPER_STYLE = "paper"
+_PAPER = published("3")
+
+
+def paper_cells(block: Block) -> Iterator[tuple[str, list[Count | None]]]:
+    """The paper's figures of a block's tasks, by method.
+
+    Its real tasks have no harder variant: they stand beside the easy one only.
+    """
+    if block.variant != "easy":
+        return
+    for row in _PAPER.rows:
+        cells = [_PAPER.cell(row.method, part.card.task) for part in block.parts]
+        if any(cells):
+            yield row.method, [Count(*cell) if cell else None for cell in cells]
+
+
+def success_table(block: Block) -> Table:
+    """Success rates in the form of the paper's Table 3, and the paper's own below."""
+    several = len(block.parts) > 1
+    rows = [Row((p.name, *_cells(block, p))) for p in block.players]
+    paper = list(paper_cells(block))
+    for method, counts in paper:
+        cells = [_rate(counted) if counted else NONE for counted in counts]
+        known = [counted for counted in counts if counted]
+        if several:
+            cells.append(_rate(summed(known), over=_over(len(known), block)))
+        rows.append(Row((f"{method}\nthe paper's, n = {_PAPER.trials}", *cells), PAPER_STYLE))
+    groups = [("", 1), *_groups(block), *([("", 1)] if several else [])]
+    return Table(
+        head=("Method", *(words(part.card.task) for part in block.parts), *["AVG"] * several),
+        rows=tuple(rows),
+        groups=tuple(groups),
+        note=_how_to_read(block, bool(paper)),
+    )
+
+
+def words(task: str) -> str:
+    """A task's name for people."""
+    return task.replace("_", " ").capitalize()
+
+
+def _groups(block: Block) -> Iterator[tuple[str, int]]:
+    for group, parts in groupby(block.parts, key=lambda part: part.group):
+        yield f"{group} Tasks", len(list(parts))
+
+
+def _how_to_read(block: Block, paper: bool) -> str:
+    notes = [
+        "Success rate; below, successes of valid trials and the 95 % Clopper-Pearson interval.",
+    ]
+    if len(block.parts) > 1:
+        notes.append("AVG is over all trials: the mean over tasks where each has as many of them.")
+    if len(block.players) > 2:
+        notes.append(
+            "Policies of a column that share a letter cannot be told apart (Holm over all "
+            "comparisons of the table below)."
+        )
+    if paper:
+        notes.append(
+            "The paper's rows were measured on another robot, with other placements and by other "
+            "judges: to be read beside, not to be tested against."
+        )
+        notes += [note.text for note in _PAPER.notes if not note.methods]
+    return " ".join(notes)
+
+
+def _cells(block: Block, player: Player) -> Iterator[str]:
+    for part in block.parts:
+        counted = count(part, player)
+        mark = block.letters(block.at(part)).get(player.identity, "")
+        yield _rate(counted, mark) if counted.trials else NONE
+    if len(block.parts) > 1:
+        total = block.total(player)
+        mark = block.letters(block.pooled).get(player.identity, "") if _whole(block) else ""
+        over = _over(sum(1 for part in block.parts if part.of(player)), block)
+        yield _rate(total, mark, over) if total.trials else NONE
+
+
+def _over(played: int, block: Block) -> str:
+    tasks = len(block.parts)
+    return f"over {played} of {tasks} tasks" if played < tasks else ""
+
+
+def _whole(block: Block) -> bool:
+    """Whether all pooled comparisons are over all tasks, so that their letters go together."""
+    return all(found.parts == block.parts for found in block.pooled)
+
+
+def _rate(counted: Count, mark: str = "", over: str = "") -> str:
+    found = estimate(counted)
+    first = f"{rate(found.value)} {mark}".rstrip()
+    return "\n".join(filter(None, (first, f"{told(counted)} {interval(found)}", over)))
+
+
+def rate(value: float, signed: bool = False) -> str:
+    """A rate, or with its sign a difference, for people; halves are rounded up as in print."""
+    hundredths = floor(abs(value) * 100 + 0.5 + _TINY)
+    minus = "−" if value < 0 and hundredths else "+" if signed and hundredths else ""
+    return f"{minus}{hundredths / 100:.2f}"
+
+
+def interval(found: Estimate, signed: bool = False) -> str:
+    """The limits for people."""
+    return f"[{rate(found.interval.low, signed)}, {rate(found.interval.high, signed)}]"
+
+
+def told(counted: Count) -> str:
+    """Successes of trials."""
+    return f"{counted.successes}/{counted.trials}"
+
+
+def p_value(p: float) -> str:
+    """A p-value for people."""
+    return "< 0.001" if p < 0.001 else f"{p:.3f}"
+
+
+def comparison_table(comparisons: tuple[Comparison, ...]) -> Table:
+    """Every comparison with its test."""
+    return Table(
+        head=("Task", "A", "B", "Outcomes", "Test", "A − B", "p", "p, Holm", "P(A > B)"),
+        rows=tuple(_compared(found) for found in comparisons),
+        figures=5,
+        note=_how_compared(comparisons),
+    )
+
+
+def _compared(found: Comparison) -> Row:
+    task = words(found.parts[0].card.task) if len(found.parts) == 1 else f"{len(found.parts)} tasks"
+    first, second = totals(found)
+    return Row(
+        (
+            task,
+            f"{found.first.name}\n{told(first)}",
+            f"{found.second.name}\n{told(second)}",
+            _outcomes(found),
+            found.test,
+            f"{rate(found.difference.value, signed=True)}\n{interval(found.difference, True)}",
+            p_value(found.p),
+            p_value(found.adjusted),
+            NONE if found.better is None else _belief(found.better),
+        ),
+        "told" if found.significant else "",
+    )
+
+
+def _belief(probability: float) -> str:
+    if probability < 0.005:
+        return "< 0.01"
+    return "> 0.99" if probability > 0.995 else rate(probability)
+
+
+def totals(found: Comparison) -> tuple[Count, Count]:
+    """What was compared: successes and trials of each over all its tasks."""
+    counts = [(s.pairs.a, s.pairs.b) if s.pairs else (s.first, s.second) for s in found.sides]
+    first, second = zip(*counts)
+    return summed(first), summed(second)
+
+
+def _outcomes(found: Comparison) -> str:
+    pairs = [side.pairs for side in found.sides if side.pairs]
+    if not pairs:
+        return "placements of their own"
+    both, a, b, neither = (
+        sum(getattr(pair, field) for pair in pairs)
+        for field in ("both", "only_a", "only_b", "neither")
+    )
+    return f"only A {a}, only B {b}\nboth {both}, neither {neither}"
+
+
+def _how_compared(comparisons: tuple[Comparison, ...]) -> str:
+    tests = {found.test for found in comparisons}
+    notes = []
+    if any(test.startswith("McNemar") for test in tests):
+        notes.append("Paired on shared placements: exact McNemar test, Newcombe's interval.")
+    if tests & {"Barnard", "Mantel-Haenszel"}:
+        notes.append(
+            "On placements of their own: Barnard's exact test (over several tasks the exact "
+            "Mantel-Haenszel test), Newcombe's interval."
+        )
+    notes.append("All p are two-sided; Holm is over all rows of this table.")
+    if any(found.better is not None for found in comparisons):
+        notes.append("P(A > B) is from uniform priors on both rates.")
+    return " ".join(notes)
+
+
+def verdicts(block: Block) -> Iterator[tuple[bool, str]]:
+    """What may be said in a sentence, and whether it is a difference."""
+    for found in block.pooled or block.single:
+        first, second = totals(found)
+        ahead, behind = (found.first, first), (found.second, second)
+        if found.difference.value < 0:
+            ahead, behind = behind, ahead
+        where = _where(found.parts, block)
+        sizes = f"{told(ahead[1])} against {told(behind[1])}, p = {p_value(found.adjusted)}"
+        sizes = sizes.replace("= <", "<")
+        if found.significant:
+            yield True, f"{ahead[0].name} is better than {behind[0].name} {where} ({sizes})"
+        else:
+            yield (
+                False,
+                f"{ahead[0].name} and {behind[0].name} cannot be told apart {where} ({sizes})",
+            )
+
+
+def _where(parts: tuple[Part, ...], block: Block) -> str:
+    if len(parts) == 1:
+        return f"at {parts[0].title}"
+    return f"over {len(parts)} tasks ({block.variant})"

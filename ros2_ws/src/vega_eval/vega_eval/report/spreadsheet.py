@@ -1,0 +1,122 @@
+"""report.csv: one row a trial that counts, with everything that was noted of it."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable
+
+from vega_eval.report.evaluation import Evaluation, Played
+from vega_eval.trials.record import Figures
+
+_Value = str | int | float | bool | None
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+def table(evaluation: Evaluation) -> str:
+    """The whole file."""
+    milestones = list(dict.fromkeys(m for p in evaluation.parts for m in p.card.milestones))
+    cameras = sorted({c for t in evaluation.trials for c in _figures(t).camera_hz})
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(
+        [
+            "policy",
+            *_COLUMNS,
+            *(f"milestone_{name}" for name in milestones),
+            *(f"camera_hz_{name}" for name in cameras),
+            *(f"dropped_frames_{name}" for name in cameras),
+        ]
+    )
+    for trial in evaluation.trials:
+        figures = _figures(trial)
+        reached = trial.record.verdict.milestones
+        values = [
+            evaluation.name(trial.player),
+            *(of(trial) for of in _COLUMNS.values()),
+            *(reached.get(name) for name in milestones),
+            *(figures.camera_hz.get(name) for name in cameras),
+            *(figures.dropped_frames.get(name) for name in cameras),
+        ]
+        writer.writerow([_shown(value) for value in values])
+    return text.getvalue()
+
+
+def _shown(value: _Value) -> _Value:
+    """A spreadsheet would run a note that begins like a formula."""
+    if isinstance(value, bool):
+        return int(value)
+    if isinstance(value, str) and value.startswith(_FORMULA):
+        return "'" + value
+    return value
+
+
+def _figures(trial: Played) -> Figures:
+    return trial.record.figures or _NOTHING
+
+
+_NOTHING = Figures(duration_s=0.0, policy_steps=0)
+
+
+def _measured(of: Callable[[Figures], _Value]) -> Callable[[Played], _Value]:
+    return lambda trial: None if trial.record.figures is None else of(trial.record.figures)
+
+
+def _policy_field(field: str) -> Callable[[Played], _Value]:
+    def of(trial: Played) -> _Value:
+        key = trial.source.key
+        return getattr(key.policies[trial.record.policy], field) if key else None
+
+    return of
+
+
+def _cell(axis: int) -> Callable[[Played], _Value]:
+    return lambda trial: None if trial.record.cell is None else trial.record.cell[axis]
+
+
+_COLUMNS: dict[str, Callable[[Played], _Value]] = {
+    "task": lambda t: t.source.session.card.task,
+    "variant": lambda t: t.source.session.card.variant,
+    "robot": lambda t: t.source.session.robot,
+    "session": lambda t: t.record.session,
+    "folder": lambda t: t.source.name,
+    "trial": lambda t: t.record.trial,
+    "attempt": lambda t: t.record.attempt,
+    "letter": lambda t: t.record.policy,
+    "placement": lambda t: t.record.placement + 1,
+    "seed": lambda t: t.record.seed,
+    "cell_row": _cell(0),
+    "cell_column": _cell(1),
+    "started": lambda t: t.record.started,
+    "ended": lambda t: t.record.ended,
+    "success": lambda t: int(t.record.success),
+    "outcome": lambda t: t.record.verdict.outcome.value,
+    "progress": lambda t: t.record.verdict.progress,
+    "failure_type": lambda t: t.record.verdict.failure_type and t.record.verdict.failure_type.value,
+    "reason": lambda t: t.record.verdict.reason,
+    "note": lambda t: t.record.verdict.note,
+    "judged_by": lambda t: t.record.verdict.judged_by,
+    "duration_s": _measured(lambda f: f.duration_s),
+    "wall_s": _measured(lambda f: f.wall_s),
+    "policy_steps": _measured(lambda f: f.policy_steps),
+    "moved_rad": _measured(lambda f: f.moved_rad),
+    "inference_ms_p50": _measured(lambda f: f.inference_ms.p50),
+    "inference_ms_p95": _measured(lambda f: f.inference_ms.p95),
+    "observation_age_ms_p50": _measured(lambda f: f.observation_age_ms.p50),
+    "observation_age_ms_p95": _measured(lambda f: f.observation_age_ms.p95),
+    "chunks": _measured(lambda f: f.chunks),
+    "refused": _measured(lambda f: f.refused),
+    "clamped": _measured(lambda f: f.clamped),
+    "blocked": _measured(lambda f: f.blocked),
+    "holds": _measured(lambda f: f.holds),
+    "estops": _measured(lambda f: f.estops),
+    "interventions": _measured(lambda f: f.interventions),
+    "reset_difference": lambda t: t.record.reset_difference,
+    "operator": lambda t: t.record.operator,
+    "lighting": lambda t: t.record.lighting,
+    "checkpoint_sha256": _policy_field("sha256"),
+    "recipe": _policy_field("recipe"),
+    "config_sha256": lambda t: t.record.config_sha256,
+    "video": lambda t: t.record.files.video,
+    "recording": lambda t: t.record.files.recording,
+}
