@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import os
-import signal
-import sys
 import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from types import FrameType
 
-import rclpy
-from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
-from rclpy.signals import SignalHandlerOptions
 from std_srvs.srv import Trigger
+from vega_runtime import working
 from vega_runtime.launched import Ending
 from vega_runtime.lifecycle_clients import LifecycleClients
 from vega_runtime.parameters import declare, parameter
@@ -24,9 +19,7 @@ import hw_config
 from vega_bringup.bringup_sequence import BringUp, BringUpError, Stopped, Timeouts
 from vega_bringup.readiness import Readiness
 
-# The answer to manager/shutdown is on its way for at most this long.
 _LONGEST_END_S = 10.0
-_ANSWER_S = 0.1
 _LOOK_S = 0.1
 
 
@@ -113,38 +106,4 @@ class ManagerNode(Node):
 
 def main() -> None:
     """Runs the node; the process ends when the stack is down."""
-    rclpy.init(args=sys.argv, signal_handler_options=SignalHandlerOptions.NO)
-    ending = Ending()
-
-    def note_signal(number: int, frame: FrameType | None) -> None:
-        ending.ask()
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, note_signal)
-    try:
-        node = ManagerNode(ending)
-    except (ValueError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr, flush=True)
-        rclpy.try_shutdown()
-        sys.exit(1)
-    executor = SingleThreadedExecutor()
-    executor.add_node(node)
-    spinner = threading.Thread(target=_spin, args=(executor,), daemon=True)
-    spinner.start()
-    code = node.run()
-    # The launch sends SIGINT when the episode is over: it must not kill a process on its way out.
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_IGN)
-    time.sleep(_ANSWER_S)
-    executor.shutdown(timeout_sec=0.5)
-    spinner.join(0.5)
-    node.destroy_node()
-    rclpy.try_shutdown()
-    sys.exit(code)
-
-
-def _spin(executor: SingleThreadedExecutor) -> None:
-    try:
-        executor.spin()
-    except ExternalShutdownException:
-        return
+    working.main(ManagerNode)

@@ -11,11 +11,7 @@ from __future__ import annotations
 
 import select
 import sys
-import termios
 import time
-import tty
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import rclpy
 from rclpy.node import Node
@@ -24,6 +20,7 @@ from vega_msgs.msg import EstopState
 from vega_msgs.srv import EmergencyStop
 from vega_runtime import qos
 from vega_runtime.node import light_executor
+from vega_runtime.terminal import single_keys
 
 import hw_config
 
@@ -101,20 +98,6 @@ def say(text: str) -> None:
     print(text, end="\r\n", flush=True)
 
 
-@contextmanager
-def _single_keys() -> Iterator[None]:
-    """Keys come as they are pressed; a pipe may take the terminal's place."""
-    if not sys.stdin.isatty():
-        yield
-        return
-    before = termios.tcgetattr(sys.stdin)
-    tty.setcbreak(sys.stdin)
-    try:
-        yield
-    finally:
-        termios.tcsetattr(sys.stdin, termios.TCSADRAIN, before)
-
-
 def _pressed() -> str | None:
     """The key that was pressed, lower case; empty at the end of the input, None without one."""
     if not select.select([sys.stdin], [], [], 0)[0]:
@@ -128,7 +111,7 @@ def main() -> None:
     node, executor = EstopClient(), light_executor()
     executor.add_node(node)
     try:
-        with _single_keys():
+        with single_keys():
             say(_HELP)
             _watch(node, executor)
     except (KeyboardInterrupt, rclpy.executors.ExternalShutdownException):

@@ -115,7 +115,7 @@ def watch_keys(
     executor.add_node(node)
     code = 0
     try:
-        with _single_keys():
+        with single_keys():
             _watch(executor, feed, check, typed)
     except KeyboardInterrupt:
         code = 130
@@ -145,7 +145,7 @@ def _watch(
 
 
 @contextmanager
-def _single_keys() -> Iterator[None]:
+def single_keys() -> Iterator[None]:
     """Keys come as they are pressed; a pipe may take the terminal's place."""
     if not sys.stdin.isatty():
         yield

@@ -11,11 +11,7 @@ import os
 import select
 import signal
 import sys
-import termios
 import time
-import tty
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import rclpy
 from rclpy.executors import Executor, ExternalShutdownException
@@ -25,6 +21,7 @@ from std_srvs.srv import SetBool
 from vega_msgs.msg import LeaderJog
 from vega_runtime import qos
 from vega_runtime.node import light_executor
+from vega_runtime.terminal import single_keys
 
 import hw_config
 from vega_sim import driving
@@ -105,20 +102,6 @@ def say(text: str) -> None:
     print(text, end="\r\n", flush=True)
 
 
-@contextmanager
-def _single_keys() -> Iterator[None]:
-    """Keys come as they are pressed; a pipe may take the terminal's place."""
-    if not sys.stdin.isatty():
-        yield
-        return
-    before = termios.tcgetattr(sys.stdin)
-    tty.setcbreak(sys.stdin)
-    try:
-        yield
-    finally:
-        termios.tcsetattr(sys.stdin, termios.TCSADRAIN, before)
-
-
 def _pressed() -> list[str] | None:
     """The keys since the last call; None at the end of the input."""
     if not select.select([sys.stdin], [], [], 0)[0]:
@@ -136,7 +119,7 @@ def main() -> None:
     node, executor = DriveNode(), light_executor()
     executor.add_node(node)
     try:
-        with _single_keys():
+        with single_keys():
             node.help()
             _watch(node, executor)
     except (KeyboardInterrupt, ExternalShutdownException):

@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import sys
-import threading
 import time
-from functools import partial
 from pathlib import Path
-from types import FrameType
 from typing import Any, cast
 
-import rclpy
 from rclpy.clock import Clock, ClockType
-from rclpy.executors import Executor, ExternalShutdownException
 from rclpy.node import Node
-from rclpy.signals import SignalHandlerOptions
 from std_srvs.srv import Trigger
+from vega_runtime import working
 from vega_runtime.launched import Ending
 from vega_runtime.node import light_executor
 from vega_runtime.parameters import ParameterError, declare
@@ -42,7 +34,6 @@ from vega_eval.trials.folder import Plan, SessionFolder
 from vega_policy.errors import PolicyError
 
 _WATCH_S = 0.1
-_LONGEST_END_S = 10.0
 _SHUTDOWN_S = 4.0
 _FOR_PEOPLE = (EvalError, PolicyError, TeleopError, hw_config.ConfigError, ValueError, OSError)
 
@@ -101,6 +92,8 @@ class SessionNode(Node):
                 self._stack.recorder.close()
             if self._folder is not None:
                 self._folder.close()
+        if code == 0:
+            self._take_down()
         return code
 
     def _play(self) -> str:
@@ -211,7 +204,7 @@ class SessionNode(Node):
         valid, total = len(self._folder.standing.valid), len(self._folder.session.schedule)
         return f" ({valid}/{total} trials are valid) -> {self._given.output}"
 
-    def take_down(self) -> None:
+    def _take_down(self) -> None:
         """Asks the manager to take the stack down, and waits until it has begun."""
         if not self._shutdown.service_is_ready():
             return
@@ -226,47 +219,7 @@ class SessionNode(Node):
 
 def main() -> None:
     """Runs the node; the process ends with the session."""
-    rclpy.init(args=sys.argv, signal_handler_options=SignalHandlerOptions.NO)
-    ending = Ending()
-
-    def note_signal(number: int, frame: FrameType | None) -> None:
-        ending.ask()
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, note_signal)
-    try:
-        node = SessionNode(ending)
-    except _FOR_PEOPLE as error:
-        print(f"error: {error}", file=sys.stderr, flush=True)
-        rclpy.try_shutdown()
-        sys.exit(1)
-    executor = light_executor()
-    executor.add_node(node)
-    over = threading.Event()
-    spinner = threading.Thread(target=_spin, args=(executor, over), daemon=True)
-    spinner.start()
-    code = node.run()
-    last_resort = threading.Timer(_LONGEST_END_S, partial(os._exit, code))
-    last_resort.daemon = True
-    last_resort.start()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_IGN)
-    if code == 0:
-        node.take_down()
-    over.set()
-    spinner.join(1.0)
-    executor.shutdown(timeout_sec=1.0)
-    node.destroy_node()
-    rclpy.try_shutdown()
-    sys.exit(code)
-
-
-def _spin(executor: Executor, over: threading.Event) -> None:
-    try:
-        while not over.is_set():
-            executor.spin_once(timeout_sec=_WATCH_S)
-    except ExternalShutdownException:
-        return
+    working.main(SessionNode, light_executor)
 
 
 if __name__ == "__main__":
