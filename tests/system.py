@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import os
+import pty
 import re
+import shutil
 import signal
 import subprocess
 import threading
@@ -208,6 +210,60 @@ class Probe:
         self._executor.shutdown()
         self._node.destroy_node()
         rclpy.shutdown(context=self._context)
+
+
+class Terminal:
+    """A command with single keys (`ros2 run PACKAGE COMMAND`) in a terminal of its own.
+
+    Attributes:
+        text: What it has shown since what was last waited for.
+    """
+
+    def __init__(self, domain: int, package: str, command: str) -> None:
+        self._own, theirs = pty.openpty()
+        ros2 = shutil.which("ros2")
+        assert ros2 is not None
+        self._process = subprocess.Popen(
+            [ros2, "run", package, command],
+            stdin=theirs,
+            stdout=theirs,
+            stderr=theirs,
+            env={**os.environ, "ROS_DOMAIN_ID": str(domain), "NO_COLOR": "1"},
+        )
+        os.close(theirs)
+        os.set_blocking(self._own, False)
+        self.text = ""
+
+    def press(self, keys: str) -> None:
+        """Types."""
+        os.write(self._own, keys.encode())
+
+    def read(self) -> str:
+        """What it has shown."""
+        with contextlib.suppress(OSError):
+            self.text += os.read(self._own, 65536).decode(errors="replace")
+        return self.text
+
+    def shows(self, words: str) -> Callable[[], bool]:
+        """Whether it shows these words now; what comes before them is forgotten then."""
+
+        def shown() -> bool:
+            assert self._process.poll() is None, f"the command ended: {self.text}"
+            _, found, after = self.read().partition(words)
+            if found:
+                self.text = after
+            return bool(found)
+
+        return shown
+
+    def close(self) -> int:
+        """Leaves it; its exit code."""
+        self.press("q")
+        try:
+            return self._process.wait(10.0)
+        finally:
+            self._process.kill()
+            os.close(self._own)
 
 
 @contextlib.contextmanager

@@ -10,13 +10,13 @@ import av
 import pytest
 from sensor_msgs.msg import Image
 from std_srvs.srv import Trigger
-from system import launched, probing
+from system import Terminal, launched, probing
 from vega_eval.trials import journal
 from vega_eval.trials.folder import read_session
 from vega_eval.trials.record import FailureType, Outcome
 from vega_eval.trials.state import standing
 from vega_msgs.msg import EvalState
-from vega_msgs.srv import JudgeTrial, NoteTake
+from vega_msgs.srv import JudgeTrial
 from vega_runtime import images, qos
 
 from teleop.dataset.layout import read_infos
@@ -153,7 +153,9 @@ def test_a_person_lays_judges_and_notes(policies, short_cell, tmp_path):
         pictures = probe.listen(Image, "eval/reset_help", qos.SENSOR)
         until(EvalState.LAYING)
         assert "the arms go home: stand clear" in states[-1].text
-        assert probe.call(Trigger, "eval/ready").success
+        terminal = Terminal(system.domain, "vega_eval", "operator")
+        probe.until(terminal.shows("stand clear"), "the operator's window", LONG_S)
+        terminal.press("\n")
         probe.until(lambda: "lay the objects" in states[-1].text, "the next request", LONG_S)
         assert "laptop" in states[-1].placement
         probe.until(lambda: pictures, "the reset help", LONG_S)
@@ -161,14 +163,18 @@ def test_a_person_lays_judges_and_notes(policies, short_cell, tmp_path):
         assert not probe.call(JudgeTrial, "eval/judge", outcome=0).success
         assert probe.call(Trigger, "eval/ready").success
         until(EvalState.RUNNING)
-        assert probe.call(NoteTake, "eval/note", text="the table shook").success
+        terminal.press("nthe table shook\n")
+        probe.until(terminal.shows("noted: the table shook"), "the note", LONG_S)
         until(EvalState.JUDGING)
         refused = probe.call(JudgeTrial, "eval/judge", outcome=2, failure_type="IV")
         assert "expected one of I, II, III" in refused.message
-        judged = probe.call(
-            JudgeTrial, "eval/judge", outcome=1, milestones=["touched"], failure_type="II"
-        )
-        assert judged.success
+        terminal.press("%")
+        probe.until(terminal.shows("how far? 1 touched   2 folded"), "how far", LONG_S)
+        terminal.press("1")
+        probe.until(terminal.shows("2 grasp (II)"), "why", LONG_S)
+        terminal.press("2")
+        probe.until(terminal.shows("noted: partial"), "the judgement", LONG_S)
+        assert terminal.close() == 0
         assert system.wait(LONG_S) == 0, system.text
     (record,) = standing_of(folder).valid
     verdict = record.verdict

@@ -1,19 +1,14 @@
 """A session of demonstrations through the launched system, with everything that goes wrong."""
 
-import contextlib
-import os
-import pty
 import re
-import shutil
 import signal
-import subprocess
 import time
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
-from system import launched, probing
+from system import Terminal, launched, probing
 from vega_msgs.msg import TeleopState
 from vega_runtime import qos
 
@@ -178,54 +173,10 @@ def test_a_dataset_of_other_joints_is_refused(tmp_path):
     refusal("have cameras .*cam_top", f"dataset:={tmp_path / 'set'}", f"output:={tmp_path / 'o'}")
 
 
-class Terminal:
-    """`ros2 run vega_teleop keys` in a terminal of its own."""
-
-    def __init__(self, domain):
-        self._own, theirs = pty.openpty()
-        ros2 = shutil.which("ros2")
-        self._process = subprocess.Popen(
-            [ros2, "run", "vega_teleop", "keys"],
-            stdin=theirs,
-            stdout=theirs,
-            stderr=theirs,
-            env={**os.environ, "ROS_DOMAIN_ID": str(domain), "NO_COLOR": "1"},
-        )
-        os.close(theirs)
-        os.set_blocking(self._own, False)
-        self.text = ""
-
-    def press(self, keys):
-        os.write(self._own, keys.encode())
-
-    def read(self):
-        with contextlib.suppress(OSError):
-            self.text += os.read(self._own, 65536).decode(errors="replace")
-        return self.text
-
-    def shows(self, words):
-        def shown():
-            assert self._process.poll() is None, f"the keys ended: {self.text}"
-            _, found, after = self.read().partition(words)
-            if found:
-                self.text = after
-            return bool(found)
-
-        return shown
-
-    def close(self):
-        self.press("q")
-        try:
-            return self._process.wait(10.0)
-        finally:
-            self._process.kill()
-            os.close(self._own)
-
-
 def test_a_person_at_the_keys_is_told_of_a_bad_take_at_once(slow_cell, tmp_path):
     given = ["operator:=Ada", "episodes:=5", f"dataset:={tmp_path / 'set'}"]
     with session(*given, f"output:={tmp_path / 'o'}", environment=slow_cell) as system:
-        terminal = Terminal(system.domain)
+        terminal = Terminal(system.domain, "vega_teleop", "keys")
         with probing(system) as probe:
             states = probe.listen(TeleopState, "teleop/state", qos.LATCHED)
 
