@@ -166,7 +166,7 @@ def _kinds(evaluation: Evaluation) -> Iterator[str]:
     there = {kind for part in evaluation.parts for kind in details.kinds_in(part)}
     if there:
         told = "; ".join(
-            f"<b>{escape(kind)}</b>: {escape(meaning)}"
+            f"<b>{escape(kind)}</b>: {escape(meaning.removeprefix(f'{kind}: '))}"
             for kind, meaning in details.kind_meanings(there)
         )
         yield f"<p class='faint'>Types of failure. {told}.</p>"
