@@ -152,6 +152,9 @@ def test_a_person_lays_judges_and_notes(policies, short_cell, tmp_path):
 
         pictures = probe.listen(Image, "eval/reset_help", qos.SENSOR)
         until(EvalState.LAYING)
+        assert "the arms go home: stand clear" in states[-1].text
+        assert probe.call(Trigger, "eval/ready").success
+        probe.until(lambda: "lay the objects" in states[-1].text, "the next request", LONG_S)
         assert "laptop" in states[-1].placement
         probe.until(lambda: pictures, "the reset help", LONG_S)
         assert images.from_message(pictures[-1]).shape == (480, 640, 3)

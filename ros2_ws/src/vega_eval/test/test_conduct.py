@@ -159,6 +159,46 @@ def test_a_person_lays_and_judges(folder):
     assert {r.verdict.judged_by for r in run.session.standing.valid} == {"ada"}
 
 
+def test_arms_move_at_a_table_only_after_somebody_has_said_that_they_stand_clear(folder):
+    stack = Stack([None, None])
+    run = Run(folder, stack, judge=True, trials=1)
+    asked = []
+
+    def operate():
+        if run.desk.state.phase is Phase.LAYING:
+            asked.append((run.desk.state.text.split(":")[0], list(stack.done)))
+            run.desk.ready()
+        else:
+            run.desk.judge(Outcome.SUCCESS, [], "", "")
+
+    run.asleep = [operate] * 10
+    run.conductor.run()
+    first, second, third = asked
+    assert first[0] == "the arms go home"
+    assert "home" not in first[1]
+    assert second[0] == third[0] == "lay the objects, then eval/ready"
+
+
+def test_a_trial_is_played_again_although_the_next_one_is_being_laid(folder):
+    stack = Stack([None] * 3)
+    run = Run(folder, stack, judge=True, trials=1)
+    regretted = []
+
+    def operate():
+        state = run.desk.state
+        if state.phase is Phase.JUDGING:
+            run.desk.judge(Outcome.SUCCESS, [], "", "")
+        elif state.trial == 2 and not regretted:
+            regretted.append(run.desk.redo().done)
+        else:
+            run.desk.ready()
+
+    run.asleep = [operate] * 30
+    run.conductor.run()
+    tried = [(r.trial, r.attempt, r.valid) for r in run.session.standing.attempts]
+    assert tried == [(1, 1, False), (2, 1, True), (1, 2, True)]
+
+
 def test_an_operator_s_word_is_stronger_than_the_rules(folder):
     stack = Stack([SUCCESS])
     run = Run(folder, stack, trials=1)

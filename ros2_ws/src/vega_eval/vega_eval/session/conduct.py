@@ -104,6 +104,7 @@ class Conductor:
         self._tell, self._stopping, self._decided, self._known = tell, stopping, decided, known
         self._patience_s, self._clock, self._sleep = patience_s, clock, sleep
         self._invalid = 0
+        self._expected = False  # somebody at the table knows that the arms will move
         self._still: dict[str, int] = {}
 
     def run(self) -> str:
@@ -173,11 +174,12 @@ class Conductor:
         )
         self._until_nothing_is_missing()
         self._insist(lambda: self._stack.load(trial.policy))
-        self._insist(self._stack.home)
+        self._home()
         self._lay(trial, placement)
         self._until_nothing_is_missing()
-        begun = self._folder.begin(trial)
         self._desk.show(phase=Phase.RUNNING, text=f"trial {trial.number}: policy {trial.policy}")
+        self._take_up_requests()
+        begun = self._folder.begin(trial)
         try:
             played = self._stack.play(begun, placement, self._folder.attempt_folder(begun))
             verdict = self._verdict(played)
@@ -190,14 +192,25 @@ class Conductor:
         verdict = Verdict(outcome=Outcome.INVALID, progress=0.0, reason=why)
         self._folder.add(self._folder.record(begun, verdict, **self._known()))
 
+    def _home(self) -> None:
+        """Leads the arms home; where somebody may stand there, only after they have said so."""
+        if self._judge and not self._expected:
+            self._ask_ready("the arms go home: stand clear, then eval/ready")
+            self._expected = True
+        self._insist(self._stack.home)
+
     def _lay(self, trial: Trial, placement: Placement) -> None:
         self._insist(lambda: self._stack.lay(placement, trial.placement))
-        if not self._judge:
-            return
-        text = f"lay the objects, then eval/ready: {placement.description}"
+        if self._judge:
+            self._ask_ready(f"lay the objects, then eval/ready: {placement.description}")
+
+    def _ask_ready(self, text: str) -> None:
+        self._desk.forget()
         self._desk.show(phase=Phase.LAYING, text=text)
         while not self._desk.is_ready():
+            self._take_up_requests()
             self._wait()
+        self._desk.forget()
 
     def _until_nothing_is_missing(self) -> None:
         self._insist(self._look_whether_all_is_there)
@@ -236,7 +249,8 @@ class Conductor:
     def _verdict(self, played: Played) -> Verdict:
         given = self._desk.judged() or played.verdict
         if given is None:
-            self._desk.show(phase=Phase.JUDGING, text="how did it go? eval/judge")
+            text = "how did it go? eval/judge; then the arms go home"
+            self._desk.show(phase=Phase.JUDGING, text=text)
             while (given := self._desk.judged()) is None:
                 self._wait()
         note = self._desk.take_notes()

@@ -155,9 +155,10 @@ class Desk:
 
     def redo(self) -> Answer:
         """The last recorded trial becomes invalid and is played again."""
-        if self._state.phase in (Phase.RUNNING, Phase.JUDGING, Phase.FINISHED):
-            what = "judge the present trial first" if self._state.phase < 5 else "it is closed"
-            return Answer(False, f"not now: {what}")
+        if self._state.phase is Phase.FINISHED:
+            return Answer(False, "the session is closed")
+        if self._state.phase in (Phase.RUNNING, Phase.JUDGING):
+            return Answer(False, "not now: judge the present trial first")
         if self._state.valid == 0:
             return Answer(False, "no trial has been recorded yet")
         self._asked.redo = True
@@ -175,8 +176,8 @@ class Desk:
         if self._state.phase is Phase.FINISHED:
             return Answer(False, "the session is finished")
         self._asked.pause = True
-        running = self._state.phase in (Phase.RUNNING, Phase.JUDGING)
-        return Answer(True, "pauses after this trial" if running else "pauses")
+        begun = self._state.phase in (Phase.LAYING, Phase.RUNNING, Phase.JUDGING)
+        return Answer(True, "pauses after this trial" if begun else "pauses")
 
     def resume(self) -> Answer:
         """Goes on."""
