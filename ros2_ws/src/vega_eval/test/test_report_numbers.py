@@ -8,9 +8,10 @@ from vega_eval.report.analysis import analyse, count
 from vega_eval.report.layout import Row, Table
 from vega_eval.report.merging import merge
 from vega_eval.report.reading import read_source
-from vega_eval.report.results import comparison_table, p_value, rate, success_table, verdicts
+from vega_eval.report.results import comparison_table, p_value, rate, success_table
 from vega_eval.report.spreadsheet import table
 from vega_eval.report.story import problems
+from vega_eval.report.verdicts import verdicts
 from vega_eval.report.walks import walks
 from vega_eval.statistics import (
     Count,
@@ -142,15 +143,36 @@ def test_three_policies_share_letters_unless_they_differ(played):
     assert success_table(block).rows[2].cells[1].startswith("1.00 a\n")
 
 
+def sentences(evaluation):
+    found = list(walks(evaluation))
+    return [(v.found, str(v)) for block in analyse(evaluation) for v in verdicts(block, found)]
+
+
 def test_a_sentence_says_who_is_better_or_that_nobody_can_tell(played):
-    clear = analyse(evaluate(played("clear", {"bad": "1" * 8, "good": "s" * 8})))[0]
-    assert list(verdicts(clear)) == [
+    clear = evaluate(played("clear", {"bad": "1" * 8, "good": "s" * 8}))
+    assert sentences(clear) == [
         (True, "good is better than bad at close_laptop (easy) (8/8 against 0/8, p = 0.008)")
     ]
-    unclear = analyse(evaluate(played("unclear", {"bad": "1s11", "good": "ss1s"})))[0]
-    ((found, sentence),) = verdicts(unclear)
+    ((found, said),) = sentences(evaluate(played("unclear", {"bad": "1s11", "good": "ss1s"})))
     assert not found
-    assert sentence.startswith("good and bad cannot be told apart at close_laptop (easy) (3/4")
+    assert said.startswith("good and bad cannot be told apart at close_laptop (easy) (3/4")
+
+
+def test_of_a_session_that_ended_early_the_sequential_test_decides(played):
+    # Six unequal pairs: enough for McNemar after a planned end, not for whoever looked meanwhile.
+    early = evaluate(played("early", {"bad": "111111" + 14 * ".", "good": "ssssss" + 14 * "."}))
+    assert mcnemar_exact(PairCounts(0, 0, 6, 0)) < 0.05
+    assert sentences(early) == [
+        (
+            False,
+            "good and bad cannot be told apart at close_laptop (easy) (6/6 against 0/6, "
+            "sequential test after 6 of 20 pairs)",
+        )
+    ]
+    decided = evaluate(played("decided", {"bad": 8 * "1" + 12 * ".", "good": 8 * "s" + 12 * "."}))
+    ((found, said),) = sentences(decided)
+    assert found
+    assert "(8/8 against 0/8, sequential test after 7 of 20 pairs, p = 0.016)" in said
 
 
 def test_the_sequential_test_takes_the_pairs_in_the_order_of_play(played):

@@ -13,6 +13,7 @@ from rclpy.lifecycle import TransitionCallbackReturn
 from sensor_msgs.msg import Image, JointState
 from vega_inference import policy_node
 from vega_msgs.msg import ActionChunk, InferenceReport
+from vega_msgs.srv import SelectPolicy
 from vega_runtime import images, qos
 
 import hw_config
@@ -150,3 +151,35 @@ def test_an_unknown_task_is_refused_when_configuring(cell, runner, monkeypatch):
     settings = policy_node.Parameters(checkpoint="somewhere", task="close_laptops")
     monkeypatch.setattr(cell.policy, "_settings", settings)
     assert cell.policy.trigger_configure() == TransitionCallbackReturn.FAILURE
+
+
+def test_another_checkpoint_is_loaded_by_the_next_configure(cell, runner, monkeypatch, tmp_path):
+    loaded = []
+    loader = SimpleNamespace(
+        load=lambda directory, device, threads: loaded.append(str(directory)) or runner
+    )
+    monkeypatch.setattr(policy_node, "PolicyRunner", loader)
+    (tmp_path / "policy.yaml").touch()
+    client = cell.node.create_client(SelectPolicy, "policy/select")
+    cell.until(client.service_is_ready)
+
+    def select(folder, alias="policy A"):
+        answer = client.call_async(SelectPolicy.Request(checkpoint=str(folder), alias=alias))
+        cell.until(answer.done)
+        return answer.result()
+
+    assert "expected a folder with a policy.yaml" in select(tmp_path / "nothing").message
+    cell.policy.trigger_configure()
+    cell.policy.trigger_activate()
+    assert "deactivate it first" in select(tmp_path).message
+    cell.policy.trigger_deactivate()
+    cell.policy.trigger_cleanup()
+    assert select(tmp_path).success
+    cell.policy.trigger_configure()
+    assert loaded == ["somewhere", str(tmp_path)]
+
+
+def test_a_frame_that_was_on_its_way_when_the_node_was_cleaned_up_is_left(cell):
+    cell.policy.trigger_configure()
+    cell.policy.trigger_cleanup()
+    cell.policy._on_image("head", b"")

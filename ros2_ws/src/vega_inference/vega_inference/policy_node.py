@@ -218,10 +218,13 @@ class PolicyNode(LifecycleNode):
         _LOG[level](self.get_logger(), text)
 
     def _on_image(self, camera: str, cdr: bytes) -> None:
+        loop = self._loop
+        if loop is None:
+            return  # it was on its way when the node was cleaned up
         stamp_s = cdr_image.stamp_s(cdr)
         self._buffer.add_frame(camera, stamp_s, cdr)
         self._rates[camera].add(stamp_s)
-        self._ready_loop().frames_came()
+        loop.frames_came()
 
     def _on_state(self, arm: str, message: JointState) -> None:
         positions = self._joints[arm].positions(message)

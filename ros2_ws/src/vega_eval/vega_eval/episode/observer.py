@@ -169,6 +169,8 @@ class Observer:
         record.clamped.append(message.commands_clamped)
         record.refused.append(message.chunks_refused)
         record.blocked.append(message.commands_blocked)
+        refusals = dict(zip(message.refusal_reasons, message.refusal_counts))
+        record.out_of_workspace.append(refusals.get("workspace", 0))
         record.holds.append(message.holds)
         record.estops.append(message.estops)
         led = before is not None and before.mode == GateState.LEADER

@@ -27,7 +27,8 @@ class CameraCount:
 class Record:
     """What is noted during an episode. Times are ROS time in s; ages and durations are ms.
 
-    Lists of counts are the gate's counters as they rose; `interventions` are hand-overs to a
+    Lists of counts are the gate's counters as they rose (`out_of_workspace`: chunks that it refused
+    because they led there); `interventions` are hand-overs to a
     leader, `moved_rad` is the way of all arm joints together.
     """
 
@@ -40,6 +41,7 @@ class Record:
     clamped: list[int] = field(default_factory=list)
     refused: list[int] = field(default_factory=list)
     blocked: list[int] = field(default_factory=list)
+    out_of_workspace: list[int] = field(default_factory=list)
     holds: list[int] = field(default_factory=list)
     estops: list[int] = field(default_factory=list)
     milestones: dict[str, bool] = field(default_factory=dict)

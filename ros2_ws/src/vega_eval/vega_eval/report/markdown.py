@@ -11,6 +11,7 @@ from vega_eval.report.evaluation import Evaluation
 from vega_eval.report.layout import Table, plain
 from vega_eval.report.page import Report
 from vega_eval.report.story import facts, problems, resolution, title
+from vega_eval.report.verdicts import verdicts
 
 
 def markdown(report: Report) -> str:
@@ -22,7 +23,7 @@ def _parts(report: Report) -> Iterator[str]:
     evaluation = report.evaluation
     yield f"# {plain(title(evaluation))}\n"
     yield plain("; ".join(facts(evaluation))) + "\n"
-    said = [sentence for block in report.blocks for _, sentence in results.verdicts(block)]
+    said = [str(v) for block in report.blocks for v in verdicts(block, report.walks)]
     yield _list(said)
     for block in report.blocks:
         yield f"## Success ({plain(block.variant)})\n"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from html import escape
 from itertools import groupby
@@ -17,6 +17,7 @@ from vega_eval.report.layout import Table, linked
 from vega_eval.report.stills import place
 from vega_eval.report.story import facts, problems, resolution, tiles, title
 from vega_eval.report.style import CSS
+from vega_eval.report.verdicts import Verdict, verdicts
 from vega_eval.report.walks import Walk
 
 
@@ -47,7 +48,7 @@ def page(report: Report) -> str:
         [
             f"<h1>{shown}</h1>",
             f"<p class='faint'>{' &middot; '.join(map(escape, facts(evaluation)))}</p>",
-            *_verdicts(report.blocks),
+            *_verdicts(report),
             _tiles(evaluation),
             *(part for block in report.blocks for part in _results(block)),
             *_problems(evaluation),
@@ -69,18 +70,16 @@ def page(report: Report) -> str:
     )
 
 
-def _verdicts(blocks: Iterable[Block]) -> Iterator[str]:
-    said = [verdict for block in blocks for verdict in results.verdicts(block)]
+def _verdicts(report: Report) -> Iterator[str]:
+    said = [verdict for block in report.blocks for verdict in verdicts(block, report.walks)]
     if said:
-        style = "verdict found" if any(found for found, _ in said) else "verdict"
+        style = "verdict found" if any(verdict.found for verdict in said) else "verdict"
         yield f"<div class='{style}'>{''.join(map(_verdict, said))}</div>"
 
 
-def _verdict(said: tuple[bool, str]) -> str:
-    found, sentence = said
-    words, _, sizes = sentence.rpartition(" (")
-    told = f"{escape(words)} <span class='less'>({escape(sizes)}</span>"
-    return f"<p>{told}</p>" if found else f"<p class='less'>{told}</p>"
+def _verdict(said: Verdict) -> str:
+    words = f"{escape(said.words)} <span class='less'>({escape(said.figures)})</span>"
+    return f"<p>{words}</p>" if said.found else f"<p class='less'>{words}</p>"
 
 
 def _tiles(evaluation: Evaluation) -> str:
@@ -167,7 +166,7 @@ def _kinds(evaluation: Evaluation) -> Iterator[str]:
     there = {kind for part in evaluation.parts for kind in details.kinds_in(part)}
     if there:
         told = "; ".join(
-            f"<b>{escape(kind)}</b>: {escape(meaning)}"
+            f"<b>{escape(kind)}</b>: {escape(meaning.removeprefix(f'{kind}: '))}"
             for kind, meaning in details.kind_meanings(there)
         )
         yield f"<p class='faint'>Types of failure. {told}.</p>"

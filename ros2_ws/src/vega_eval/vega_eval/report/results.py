@@ -8,7 +8,7 @@ from math import floor
 
 from vega_eval.published import table as published
 from vega_eval.report.analysis import Block, Comparison, count, estimate, summed
-from vega_eval.report.evaluation import Part, Player
+from vega_eval.report.evaluation import Player
 from vega_eval.report.layout import Row, Table
 from vega_eval.statistics import Count, Estimate
 
@@ -198,28 +198,3 @@ def _how_compared(comparisons: tuple[Comparison, ...]) -> str:
     if any(found.better is not None for found in comparisons):
         notes.append("P(A > B) is from uniform priors on both rates.")
     return " ".join(notes)
-
-
-def verdicts(block: Block) -> Iterator[tuple[bool, str]]:
-    """What may be said in a sentence, and whether it is a difference."""
-    for found in block.pooled or block.single:
-        first, second = totals(found)
-        ahead, behind = (found.first, first), (found.second, second)
-        if found.difference.value < 0:
-            ahead, behind = behind, ahead
-        where = _where(found.parts, block)
-        sizes = f"{told(ahead[1])} against {told(behind[1])}, p = {p_value(found.adjusted)}"
-        sizes = sizes.replace("= <", "<")
-        if found.significant:
-            yield True, f"{ahead[0].name} is better than {behind[0].name} {where} ({sizes})"
-        else:
-            yield (
-                False,
-                f"{ahead[0].name} and {behind[0].name} cannot be told apart {where} ({sizes})",
-            )
-
-
-def _where(parts: tuple[Part, ...], block: Block) -> str:
-    if len(parts) == 1:
-        return f"at {parts[0].title}"
-    return f"over {len(parts)} tasks ({block.variant})"

@@ -37,8 +37,8 @@ tr.told small { font-weight: 400; }
 .figures { display: grid; gap: 4px 28px;
            grid-template-columns: repeat(auto-fill, minmax(min(100%, 350px), 1fr)); }
 .figures svg { width: 100%; max-width: 460px; }
-.maps { display: flex; flex-wrap: wrap; gap: 0 28px; }
-.marks { display: flex; flex-wrap: wrap; gap: 4px 18px; color: var(--faint); font-size: 12px;
+.maps { display: flex; flex-wrap: wrap; gap: 0 20px; }
+.marks { display: flex; flex-wrap: wrap; gap: 4px 12px; color: var(--faint); font-size: 12px;
          align-items: center; }
 .marks i { display: inline-block; width: 15px; height: 15px; margin-right: 5px;
            border: 1px solid var(--line); vertical-align: middle; }
@@ -61,6 +61,8 @@ footer { margin-top: 40px; border-top: 1px solid var(--line); color: var(--faint
 @media (max-width: 600px) {
   body { padding: 14px 12px 40px; }
   .success-table table { font-size: 13px; }
+  .success-table :is(th, td):first-child { position: sticky; left: 0; background: #fff; }
+  .success-table tr.paper td:first-child { background: var(--field); }
   .tile { min-width: 84px; padding: 5px 10px; }
 }
 @media print {

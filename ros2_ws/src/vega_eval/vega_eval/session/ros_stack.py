@@ -36,6 +36,7 @@ from vega_eval.trials.schedule import Placement
 _HOME_S, _SCENE_S = 60.0, 30.0
 # How near is at home, and how near makes the way home needless.
 _AT_HOME, _EXACTLY = (0.05, 0.01), (0.01, 0.002)
+_CHUNK_S = 0.3  # about how long a chunk leads until the next one takes over
 # After a scene was laid, so much older pictures must be gone from everybody's queues (ROS time).
 _SETTLED_S = 0.3
 _POLL_S = 0.02
@@ -261,7 +262,10 @@ class RosStack:
 
         from vega_eval.scoring import failure_type
 
-        blocked = increase(self.observer.record.blocked)
+        record, rates = self.observer.record, self._cell.hardware.rates
+        # A refused chunk stands for the commands until the next one.
+        chunks = increase(record.out_of_workspace)
+        blocked = increase(record.blocked) + round(chunks * rates.gate_hz * _CHUNK_S)
         return failure_type(from_message(task.signs), blocked_by_workspace=blocked)
 
     def seal(self, record: TrialRecord) -> None:

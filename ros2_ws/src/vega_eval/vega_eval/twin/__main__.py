@@ -174,7 +174,9 @@ def _play(request: Request, crew: Crew[Any]) -> dict[str, Any]:
         play_all(opened, crew, request, pace.tell)
         found = [figures_of(session) for session in opened]
     print("\n".join(result_lines(found)))
-    print("report: python -m vega_eval.report", *(session["folder"] for session in found))
+    folders = [session["folder"] for session in found]
+    several = ["--out", str(request.output / "report")] if len(folders) > 1 else []
+    print("report: python -m vega_eval.report", *folders, *several)
     return {
         "sessions": found,
         "played": pace.played,

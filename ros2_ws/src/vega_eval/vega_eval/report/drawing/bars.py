@@ -78,7 +78,7 @@ class Share(NamedTuple):
 def stacked(rows: Sequence[tuple[str, Sequence[Share]]], label: str) -> str:
     """What became of each policy's trials, as pieces of a bar as long as they are many."""
     most = max((sum(share.number for share in shares) for _, shares in rows), default=0)
-    width, left = 480, _LEFT
+    width, left = 440, _LEFT
     height = _ROW * len(rows) + 4
     parts = []
     for number, (who, shares) in enumerate(rows):

@@ -21,7 +21,7 @@ from vega_eval.report.drawing.canvas import (
 )
 from vega_eval.trials.record import Outcome
 
-_CELL, _LEFT, _TOP, _BAND = 24, 150, 16, 20
+_CELL, _LEFT, _TOP, _BAND = 24, 146, 16, 20
 _GRID = 46, 34
 Cell = tuple[int, int]
 
