@@ -7,38 +7,11 @@ what stopped the trial from outside, then what broke it, then what it lacked.
 
 from __future__ import annotations
 
-import enum
 from dataclasses import dataclass
 
 from vega_sim.signs import Signs
 
-
-class FailureType(str, enum.Enum):
-    """Why a trial failed."""
-
-    LOCALISATION = "I"
-    PLACEMENT = "II"
-    WORKSPACE = "III"
-    TIMEOUT = "timeout"
-    DROP = "drop"
-    ESTOP = "estop"
-    COMMS = "comms"
-
-    @property
-    def meaning(self) -> str:
-        """One line for people."""
-        return _MEANINGS[self]
-
-
-_MEANINGS = {
-    FailureType.LOCALISATION: "spatial localisation: the hand did not find what to take or push",
-    FailureType.PLACEMENT: "grasp and placement: it was taken, but did not come to its place",
-    FailureType.WORKSPACE: "workspace boundary: an arm pressed on the table, or was kept from it",
-    FailureType.TIMEOUT: "time limit: the arms were still getting on when time ran out",
-    FailureType.DROP: "drop: it got away from the hand on the way",
-    FailureType.ESTOP: "emergency stop",
-    FailureType.COMMS: "communication: cameras, arms or policy fell silent",
-}
+from vega_eval.trials.record import FailureType
 
 
 @dataclass(frozen=True)
@@ -84,12 +57,12 @@ def failure_type(
         signs.table_contact_s > rules.table_contact_s
         or blocked_by_workspace > rules.blocked_commands
     ):
-        return FailureType.WORKSPACE
+        return FailureType.BOUNDARY
     if signs.lost:
         return FailureType.DROP
     if signs.released_at_target:
-        return FailureType.PLACEMENT
+        return FailureType.GRASP
     if signs.stalled_s < rules.stalled_s:
         return FailureType.TIMEOUT
     # What was taken and is not lost is held and goes nowhere, or lies so that it does not count.
-    return FailureType.PLACEMENT if signs.ever_held else FailureType.LOCALISATION
+    return FailureType.GRASP if signs.ever_held else FailureType.LOCALISATION
