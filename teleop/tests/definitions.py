@@ -113,6 +113,17 @@ builtin_interfaces/Time stamp
 string kind
 string text
 """,
+    "vega_msgs/EpisodeSigns": """\
+float64 closest_m
+bool touched
+bool held
+bool ever_held
+bool lost
+bool released_at_target
+float64 table_contact_s
+float64 table_force_n
+float64 stalled_s
+""",
     "vega_msgs/TaskState": """\
 std_msgs/Header header
 string task
@@ -125,6 +136,7 @@ bool success
 string progress
 string[] milestones
 bool[] milestones_reached
+EpisodeSigns signs
 float64 real_time_factor
 uint64[] frames_published
 """,
@@ -169,6 +181,7 @@ _USED = {
     "vega_msgs/TaskState": (
         "std_msgs/Header",
         "builtin_interfaces/Time",
+        "vega_msgs/EpisodeSigns",
     ),
 }
 

@@ -23,6 +23,7 @@ class Rules:
             never does; an arm that is sent below the table does for as long as it stays there.
         blocked_commands: so many commands to an arm may be braked by the gate because the way led
             out of the workspace. At 200 commands a second this is the time of `table_contact_s`.
+            Where the table is as high as hw_config says, the scripted operator needs none.
         stalled_s: an arm that has not got on for so long does not any more. The scripted operator
             pauses for 3.0 s at most in episodes that it solves.
     """

@@ -204,6 +204,16 @@ def test_success_is_latched_and_told_at_once(rig):
     assert state.progress == "closed"
 
 
+def test_signs_are_gathered_once_a_control_step_and_told_with_the_state(rig):
+    looks = []
+    look = rig.scene.look
+    rig.scene.look = lambda: (looks.append(rig.simulation.stamp_ns), look())[1]
+    rig.send(value=0.03)
+    rig.run(0.2)
+    assert looks == [40 * MS, 80 * MS, 120 * MS, 160 * MS, 200 * MS]
+    assert rig.outputs.states()[-1].signs == Signs(closest_m=0.03)
+
+
 def test_a_reset_starts_an_episode_but_not_the_clock(rig):
     rig.send(value=0.06)
     rig.run(0.1)

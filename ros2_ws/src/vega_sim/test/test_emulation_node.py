@@ -91,6 +91,9 @@ def test_its_cameras_send_pictures_stamped_with_the_system_s_time(desk):
 def test_it_tells_the_episode_s_state_and_no_topic_of_a_driver(desk):
     desk.until(lambda: desk.states and desk.reports)
     assert (desk.states[-1].task, desk.states[-1].seed) == ("close_laptop", 0)
+    signs = desk.states[-1].signs
+    assert 0.05 < signs.closest_m < 1.0
+    assert not signs.touched
     names = [name for name, _ in desk.node.get_topic_names_and_types()]
     assert not any("follower" in name or "image" in name or name == "/clock" for name in names)
     (status,) = desk.reports[-1].status

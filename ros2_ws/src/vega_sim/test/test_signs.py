@@ -132,6 +132,7 @@ def test_pressing_on_the_table_is_timed_and_weighed(twins):
     assert before.table_contact_s == 0.0
     assert signs.table_contact_s == pytest.approx(1.0, abs=0.15)
     assert signs.table_force_n > PRESSING_N
+    assert type(signs.table_force_n) is float
 
 
 @pytest.mark.parametrize("task", built_tasks())

@@ -130,6 +130,13 @@ def test_a_reset_lays_the_scene_that_is_asked_for(desk):
     state = desk.wait_for("sim/task_state", where=lambda state: state.episode == answer.episode)
     assert (state.task, state.variant, state.seed) == ("close_laptop", "easy", 5)
     assert not state.success
+    assert 0.05 < state.signs.closest_m < 1.0
+
+
+def test_what_happens_in_an_episode_comes_with_its_state(desk):
+    before = desk.wait_for("sim/task_state").signs.stalled_s
+    desk.wait_for("sim/task_state", where=lambda state: state.signs.stalled_s > before + 0.2)
+    assert not desk.heard["sim/task_state"][-1].signs.touched
 
 
 @pytest.mark.parametrize(

@@ -158,7 +158,7 @@ class World:
         for number in np.flatnonzero((pairs == here).any(axis=1)):
             if self.model.body(pairs[number].sum() - here).name in others:
                 mujoco.mj_contactForce(self.model, self.data, number, force)
-                total += force[0]
+                total += float(force[0])
         return total
 
     def meeting_geoms(self, body: str, others: Iterable[str]) -> list[tuple[int, int]]:
