@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from vega_eval.errors import EvalError
 from vega_eval.twin.orders import Order, Played, Ready, Trouble
@@ -13,6 +13,7 @@ from vega_eval.twin.orders import Order, Played, Ready, Trouble
 _MOST_DEATHS_LOADING = 3
 
 Hand = TypeVar("Hand")
+Mine = TypeVar("Mine", bound="Crew[Any]")
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ class Crew(ABC, Generic[Hand]):
         self._seats: list[_Seat[Hand]] = []
         self._deaths_loading = 0
 
-    def __enter__(self) -> Crew[Hand]:
+    def __enter__(self: Mine) -> Mine:
         return self
 
     def __exit__(self, *_: object) -> None:

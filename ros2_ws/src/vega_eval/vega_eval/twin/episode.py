@@ -8,15 +8,18 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from vega_sim.progress import Progress
 from vega_sim.twin import Twin
 
 from vega_eval.episode.video import EpisodeVideo
+from vega_eval.scoring import failure_type
 from vega_eval.trials.record import Figures, Outcome, Percentiles, Verdict
 from vega_eval.twin.chunks import ChunkPlayer, Timing
 from vega_eval.twin.orders import Order, Played
 from vega_policy.inference import Observation, PolicyRunner
 
 _VIDEO_EVERY = 2  # control steps from one frame to the next
+_ROUNDING_S = 1e-6
 
 
 def play(twin: Twin, runner: PolicyRunner, order: Order) -> Played:
@@ -61,8 +64,6 @@ class _Episode:
     runner: PolicyRunner
     timing: Timing
     film: _Film | None
-    reached: dict[str, bool] = field(init=False)
-    success: bool = False
     start_s: float | None = None
     moved_rad: float = 0.0
     inference_ms: list[float] = field(default_factory=list)
@@ -70,7 +71,7 @@ class _Episode:
 
     def __post_init__(self) -> None:
         hw = self.twin.hw
-        self.reached = dict.fromkeys(self.twin.milestones(), False)
+        self.progress = Progress(self.twin)
         self.player = ChunkPlayer(self.timing, np.array(hw.home))
         self.joints = np.array(["gripper" not in name for name in hw.joint_names])
         self.last = self.twin.positions()
@@ -81,7 +82,8 @@ class _Episode:
         return self.twin.time_s - (self.start_s or 0.0)
 
     def goes_on(self) -> bool:
-        return not self.success and self.duration_s < self.twin.task.config.time_limit_s
+        left_s = self.twin.task.config.time_limit_s - self.duration_s
+        return not self.progress.success and left_s > _ROUNDING_S
 
     def step(self) -> None:
         if self.player.wants_observation(self.step_number):
@@ -108,20 +110,19 @@ class _Episode:
         now: NDArray[np.float64] = self.twin.positions()
         self.moved_rad += float(np.abs(now - self.last)[self.joints].sum())
         self.last = now
-        for name, holds in self.twin.milestones().items():
-            self.reached[name] |= bool(holds)
-        self.success = self.twin.success()
+        self.progress.look()
 
     def verdict(self) -> Verdict:
-        if self.success:
-            return Verdict(outcome=Outcome.SUCCESS, progress=1.0, milestones=self.reached)
-        limit_s = self.twin.task.config.time_limit_s
-        done = sum(self.reached.values())
+        reached = self.progress.milestones
+        if self.progress.success:
+            return Verdict(outcome=Outcome.SUCCESS, progress=1.0, milestones=reached)
+        done = sum(reached.values())
         return Verdict(
             outcome=Outcome.PARTIAL if done else Outcome.FAIL,
-            progress=done / len(self.reached),
-            milestones=self.reached,
-            reason=f"not done within {limit_s:g} s",
+            progress=done / len(reached),
+            milestones=reached,
+            failure_type=failure_type(self.progress.signs),
+            reason=f"not done within {self.twin.task.config.time_limit_s:g} s",
         )
 
     def figures(self) -> Figures:

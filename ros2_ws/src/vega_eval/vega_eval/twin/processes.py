@@ -35,6 +35,11 @@ class Processes(Crew[Worker]):
         self._policies = policies
         self._hired: list[Worker] = []
 
+    @property
+    def pids(self) -> tuple[int, ...]:
+        """Of the processes."""
+        return tuple(w.process.pid for w in self._hired if w.process.pid is not None)
+
     def close(self) -> None:
         for worker in self._hired:
             worker.process.kill()
