@@ -132,7 +132,7 @@ def test_what_is_let_go_beside_its_place_is_a_placement_failure(twins, task, arm
         return phases[arm] in ("carry", "lower", "over") and way_to_go(twin, body) < aside_m
 
     kind, signs = fail(twin, OpensJaws(arm, beside))
-    assert kind is FailureType.GRASP
+    assert kind is FailureType.PLACEMENT
     assert signs.released_at_target
     assert not signs.lost
 
@@ -145,7 +145,7 @@ def test_what_is_held_and_goes_nowhere_is_a_placement_failure(twins):
             action[:] = frozen.setdefault("there", action.copy())
 
     kind, signs = fail(twins["handover_cucumber"], freeze)
-    assert kind is FailureType.GRASP
+    assert kind is FailureType.PLACEMENT
     assert signs.held
 
 
@@ -160,7 +160,7 @@ def test_arms_that_press_on_the_table_collided_with_the_boundary(twins, task):
         arm[:6] = -0.9, min(0.2 + 0.02 * steps, 2.6), -0.7, 0.0, 0.3, 0.0
 
     kind, signs = fail(twins[task], press, seconds=8.0)
-    assert kind is FailureType.BOUNDARY
+    assert kind is FailureType.WORKSPACE
     assert signs.table_force_n > 50.0
 
 

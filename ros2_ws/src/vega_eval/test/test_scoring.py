@@ -42,15 +42,15 @@ def test_what_stops_a_trial_from_outside_counts_before_anything_else():
 
 def test_what_broke_a_trial_counts_before_what_it_lacked():
     everything = replace(MISPLACED, lost=True, table_contact_s=5.0, stalled_s=BUSY)
-    assert failure_type(everything) is FailureType.BOUNDARY
+    assert failure_type(everything) is FailureType.WORKSPACE
     assert failure_type(replace(everything, table_contact_s=0.0)) is FailureType.DROP
-    assert failure_type(replace(MISPLACED, stalled_s=BUSY)) is FailureType.GRASP
+    assert failure_type(replace(MISPLACED, stalled_s=BUSY)) is FailureType.PLACEMENT
 
 
 def test_a_gate_that_keeps_an_arm_off_the_table_shows_the_same_as_the_table():
     limit = Rules().blocked_commands
     assert failure_type(NOT_REACHED, blocked_by_workspace=limit) is FailureType.LOCALISATION
-    assert failure_type(NOT_REACHED, blocked_by_workspace=limit + 1) is FailureType.BOUNDARY
+    assert failure_type(NOT_REACHED, blocked_by_workspace=limit + 1) is FailureType.WORKSPACE
 
 
 def test_a_brush_over_the_table_is_no_collision():
@@ -61,8 +61,8 @@ def test_a_brush_over_the_table_is_no_collision():
 def test_the_lines_can_be_drawn_elsewhere():
     strict = Rules(table_contact_s=0.0, blocked_commands=0, stalled_s=0.1)
     brushed = replace(NOT_REACHED, table_contact_s=0.04)
-    assert failure_type(brushed, rules=strict) is FailureType.BOUNDARY
-    assert failure_type(NOT_REACHED, blocked_by_workspace=1, rules=strict) is FailureType.BOUNDARY
+    assert failure_type(brushed, rules=strict) is FailureType.WORKSPACE
+    assert failure_type(NOT_REACHED, blocked_by_workspace=1, rules=strict) is FailureType.WORKSPACE
     assert failure_type(replace(TOUCHED, stalled_s=BUSY), rules=strict) is FailureType.LOCALISATION
 
 

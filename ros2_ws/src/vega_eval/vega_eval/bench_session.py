@@ -3,8 +3,9 @@
     python -m vega_eval.bench_session --trials 20 --kills 10 --json session.json --check
 
 Two policies play the twin unattended: the shipped one and, unless others are given, a copy of it
-that was made worse. The session's node, or with every second kill its whole launch, is killed with
-SIGKILL; then the same command is given again, until every trial has been played.
+that was made worse. Trials are drawn at random; in each of them, at a random moment, the session's
+node is killed with SIGKILL, or with every second kill the whole launch. Then the same command is
+given again, until every trial has been played.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ import hw_config
 from vega_eval.errors import EvalError
 from vega_eval.trials import journal
 from vega_eval.trials.folder import FILE_NAME, read_session
+from vega_eval.trials.identity import OPENED
 from vega_eval.trials.state import standing
 
 _SHIPPED = Path(hw_config.__file__).resolve().parents[1] / "models" / "twin"
@@ -40,8 +42,8 @@ _HEAD = "action_head--latest_checkpoint.safetensors"
 _WORSE = 0.03  # noise on the action head's weights, of their own spread
 _LONGEST_LAUNCH_S = 3600.0
 _LONGEST_END_S = 60.0
-_KILL_AFTER_S = (1.0, 30.0)  # after the session has begun to play
-_BEGINS = re.compile(r"(begins|goes on with) a session")
+_KILL_AFTER_S = (0.0, 12.0)  # wall time after the trial has been announced
+_ANNOUNCED = re.compile(r"\[session\]: trial (\d+) of \d+: policy")
 _REPORTED = re.compile(r"\] trial (\d+), policy ([A-Z]): (success|partial|fail)\b")
 _PID = re.compile(r"session_node-\d+\]: process started with pid \[(\d+)\]")
 
@@ -52,6 +54,8 @@ class Launch:
 
     Attributes:
         reported: Trials that it told as played.
+        trial: The one that it announced last.
+        over: Everything that was launched has ended.
     """
 
     command: Sequence[str]
@@ -59,7 +63,8 @@ class Launch:
     reported: set[int] = field(default_factory=set)
 
     def __post_init__(self) -> None:
-        self.begun, self.over = threading.Event(), threading.Event()
+        self.over, self._more = threading.Event(), threading.Condition()
+        self.trial = 0
         self._node: int | None = None
         self._tail: list[str] = []
         self._process = subprocess.Popen(
@@ -80,12 +85,22 @@ class Launch:
             self._tail = [*self._tail[-30:], line]
             if found := _PID.search(line):
                 self._node = int(found[1])
-            if _BEGINS.search(line):
-                self.begun.set()
+            if found := _ANNOUNCED.search(line):
+                with self._more:
+                    self.trial = int(found[1])
+                    self._more.notify_all()
             if found := _REPORTED.search(line):
                 self.reported.add(int(found[1]))
                 print(f"  {line.split('] ', 1)[-1].rstrip()}", flush=True)
-        self.over.set()
+        with self._more:
+            self.over.set()
+            self._more.notify_all()
+
+    def wait_for_trial(self, number: int) -> bool:
+        """Whether this trial, or a later one, is announced before everything is over."""
+        with self._more:
+            self._more.wait_for(lambda: self.trial >= number or self.over.is_set())
+            return self.trial >= number
 
     def kill(self, whole: bool) -> None:
         """Kills the session's node, or the launch itself, with SIGKILL."""
@@ -131,20 +146,18 @@ def run(arguments: argparse.Namespace) -> int:
     began_s = time.monotonic()
     launches: list[Launch] = []
     plans: set[str] = set()
+    marked = sorted(rng.choice(2 * arguments.trials, arguments.kills, replace=False) + 1)
     killed = 0
-    while True:
+    while not (output / OPENED).exists():
         launch = Launch(command, dict(os.environ))
         launches.append(launch)
-        if killed < arguments.kills and _kill(launch, rng, whole=killed % 2 == 1):
+        if killed < len(marked) and _kill(launch, int(marked[killed]), rng, killed % 2 == 1):
             killed += 1
             launch.wait(_LONGEST_END_S)
-            print(f"kill {killed}/{arguments.kills}", flush=True)
+            print(f"kill {killed}/{len(marked)}, in trial {launch.trial}", flush=True)
         elif launch.wait(_LONGEST_LAUNCH_S) != 0:
             raise EvalError(f"the session failed:\n{launch.last_lines}")
-        if (output / FILE_NAME).exists():
-            plans.add(hashlib.sha256((output / FILE_NAME).read_bytes()).hexdigest())
-        if (output / "key.json").exists():
-            break
+        plans.add(hashlib.sha256((output / FILE_NAME).read_bytes()).hexdigest())
     figures = _figures(output, launches, killed, len(plans))
     figures["minutes"] = round((time.monotonic() - began_s) / 60, 1)
     return _tell(figures, arguments)
@@ -163,12 +176,9 @@ def worsened(folder: Path) -> Path:
     return folder
 
 
-def _kill(launch: Launch, rng: np.random.Generator, whole: bool) -> bool:
-    """Waits for a random moment and kills; False if the session was over before."""
-    while not launch.begun.wait(0.1):
-        if launch.over.is_set():
-            raise EvalError(f"the session failed before it began:\n{launch.last_lines}")
-    if launch.over.wait(float(rng.uniform(*_KILL_AFTER_S))):
+def _kill(launch: Launch, trial: int, rng: np.random.Generator, whole: bool) -> bool:
+    """Kills at a random moment of a trial; False if the launch was over before."""
+    if not launch.wait_for_trial(trial) or launch.over.wait(float(rng.uniform(*_KILL_AFTER_S))):
         return False
     launch.kill(whole)
     return True
@@ -229,6 +239,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--check", action="store_true", help="exit 1 where a figure is missed")
     arguments = parser.parse_args(argv)
+    if arguments.kills > 2 * arguments.trials:
+        parser.error(f"--kills: at most one a trial, {2 * arguments.trials} here")
     return command_line.run(lambda: run(arguments), "no figures", EvalError)
 
 

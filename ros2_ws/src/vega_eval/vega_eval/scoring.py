@@ -58,12 +58,12 @@ def failure_type(
         signs.table_contact_s > rules.table_contact_s
         or blocked_by_workspace > rules.blocked_commands
     ):
-        return FailureType.BOUNDARY
+        return FailureType.WORKSPACE
     if signs.lost:
         return FailureType.DROP
     if signs.released_at_target:
-        return FailureType.GRASP
+        return FailureType.PLACEMENT
     if signs.stalled_s < rules.stalled_s:
         return FailureType.TIMEOUT
     # What was taken and is not lost is held and goes nowhere, or lies so that it does not count.
-    return FailureType.GRASP if signs.ever_held else FailureType.LOCALISATION
+    return FailureType.PLACEMENT if signs.ever_held else FailureType.LOCALISATION
