@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
-from vega_eval.trials.record import FailureType, Outcome, TrialRecord, Verdict
+from vega_eval.trials.record import FailureType, Outcome, TrialRecord, Verdict, share
 
 
 class Phase(enum.IntEnum):
@@ -225,11 +225,6 @@ class Desk:
         with self._lock:
             notes, self._asked.notes = self._asked.notes, []
             return "; ".join(notes)
-
-
-def share(milestones: dict[str, bool]) -> float:
-    """Which part of the milestones was reached, 0 to less than 1: the last one is success."""
-    return sum(list(milestones.values())[:-1]) / len(milestones) if milestones else 0.0
 
 
 def with_note(record: TrialRecord, note: str) -> Verdict:

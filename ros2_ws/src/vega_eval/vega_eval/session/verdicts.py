@@ -12,7 +12,6 @@ from vega_eval.episode.summary import (
     increase,
     percentiles,
 )
-from vega_eval.session.desk import share
 from vega_eval.trials.record import FailureType, Figures, Outcome, Percentiles, Verdict
 
 NEVER_ACTED = "the policy sent nothing that could be executed"
@@ -42,9 +41,9 @@ def by_rules(
     """
     reached = dict(milestones)
     if outcome is CourseOutcome.SUCCESS and not estopped:
-        return Verdict(outcome=Outcome.SUCCESS, progress=1.0, milestones=reached)
+        return Verdict.succeeded(reached)
     if estopped:
-        return _failed(reached, FailureType.ESTOP, reason)
+        return Verdict.failed(reached, FailureType.ESTOP, reason)
     if problem:
         comms = FailureType.COMMS
         return Verdict(
@@ -55,19 +54,8 @@ def by_rules(
             reason=problem,
         )
     if outcome is CourseOutcome.FAILURE:
-        return _failed(reached, kind, reason)
+        return Verdict.failed(reached, kind, reason)
     return Verdict(outcome=Outcome.INVALID, progress=0.0, milestones=reached, reason=reason)
-
-
-def _failed(reached: dict[str, bool], kind: FailureType | None, reason: str) -> Verdict:
-    progress = share(reached)
-    return Verdict(
-        outcome=Outcome.PARTIAL if progress > 0.0 else Outcome.FAIL,
-        progress=progress,
-        milestones=reached,
-        failure_type=kind,
-        reason=reason,
-    )
 
 
 def figures(record: Record, duration_s: float, wall_s: float) -> Figures:

@@ -92,6 +92,25 @@ class Verdict(Data):
     note: str = ""
     judged_by: str = "rules"
 
+    @classmethod
+    def succeeded(cls, milestones: Mapping[str, bool]) -> Verdict:
+        """The rules' verdict on a task that was done."""
+        return cls(outcome=Outcome.SUCCESS, progress=1.0, milestones=dict(milestones))
+
+    @classmethod
+    def failed(
+        cls, milestones: Mapping[str, bool], kind: FailureType | None, reason: str
+    ) -> Verdict:
+        """The rules' verdict on a task that was not done, or in part."""
+        progress = share(milestones)
+        return cls(
+            outcome=Outcome.PARTIAL if progress > 0.0 else Outcome.FAIL,
+            progress=progress,
+            milestones=dict(milestones),
+            failure_type=kind,
+            reason=reason,
+        )
+
     @model_validator(mode="after")
     def _consistent(self) -> Verdict:
         if (self.outcome is Outcome.SUCCESS) != (self.progress == 1.0):
@@ -101,6 +120,11 @@ class Verdict(Data):
         if self.outcome is Outcome.SUCCESS and self.failure_type is not None:
             raise ValueError(f"a success of failure type {self.failure_type.value}")
         return self
+
+
+def share(milestones: Mapping[str, bool]) -> float:
+    """Which part of the milestones was reached, 0 to 1."""
+    return sum(milestones.values()) / len(milestones) if milestones else 0.0
 
 
 class Figures(Data):

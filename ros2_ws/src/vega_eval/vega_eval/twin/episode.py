@@ -13,7 +13,7 @@ from vega_sim.twin import Twin
 
 from vega_eval.episode.video import EpisodeVideo
 from vega_eval.scoring import failure_type
-from vega_eval.trials.record import Figures, Outcome, Percentiles, Verdict
+from vega_eval.trials.record import Figures, Percentiles, Verdict
 from vega_eval.twin.chunks import ChunkPlayer, Timing
 from vega_eval.twin.orders import Order, Played
 from vega_policy.inference import Observation, PolicyRunner
@@ -115,15 +115,9 @@ class _Episode:
     def verdict(self) -> Verdict:
         reached = self.progress.milestones
         if self.progress.success:
-            return Verdict(outcome=Outcome.SUCCESS, progress=1.0, milestones=reached)
-        done = sum(reached.values())
-        return Verdict(
-            outcome=Outcome.PARTIAL if done else Outcome.FAIL,
-            progress=done / len(reached),
-            milestones=reached,
-            failure_type=failure_type(self.progress.signs),
-            reason=f"not done within {self.twin.task.config.time_limit_s:g} s",
-        )
+            return Verdict.succeeded(reached)
+        reason = f"not done within {self.twin.task.config.time_limit_s:g} s"
+        return Verdict.failed(reached, failure_type(self.progress.signs), reason)
 
     def figures(self) -> Figures:
         p50, p95 = np.percentile(self.inference_ms, [50, 95])
