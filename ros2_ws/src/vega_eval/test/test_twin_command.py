@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import signal
@@ -200,15 +201,14 @@ def test_the_same_policy_twice_is_refused(short_tasks, aimless, tmp_path, capsys
     assert "the same policy: give each of them once" in capsys.readouterr().err
 
 
+@pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="Ray is not installed")
 def test_ray_s_workers_play_the_same(one_worker, aimless, tmp_path):
-    pytest.importorskip("ray")
     assert command.main(arguments(aimless, tmp_path, "--ray", "--workers", "2")) == 0
     assert judged(tmp_path / "close_laptop-easy") == judged(one_worker)
 
 
 def test_ray_is_optional(short_tasks, aimless, tmp_path, capsys, monkeypatch):
     monkeypatch.setitem(sys.modules, "ray", None)
-    monkeypatch.delitem(sys.modules, "vega_eval.twin.ray_actors", raising=False)
     assert command.main(arguments(aimless, tmp_path / "run", "--ray")) == 2
     assert "pip install -e '.[ray]'" in capsys.readouterr().err
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from vega_eval.errors import EvalError
@@ -17,17 +17,11 @@ from vega_eval.twin.crew import Answer, Crew, Lost
 from vega_eval.twin.orders import Order, Ready, Trouble
 from vega_eval.twin.player import Player, on_one_core
 
-os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-try:
-    import ray
-    from ray.exceptions import RayError
-except ImportError:
-    raise EvalError(
-        "--ray needs Ray, which is not installed here; install it with: pip install -e '.[ray]'"
-    ) from None
-
 LOCAL = "local"
-_LOOPBACK = "127.0.0.1"
+_NO_STATISTICS = {"RAY_USAGE_STATS_ENABLED": "0"}
+# Ray takes 127.0.0.1 for a node's address only where it cannot make clusters; this says so. As an
+# argument it would be replaced by the address of a network card, and Ray would listen there.
+_LOOPBACK = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
 
 
 class _Remote(Player):
@@ -60,18 +54,19 @@ class RayActors(Crew[_Actor]):
         """Connects.
 
         Raises:
-            EvalError: There is no Ray at this address.
+            EvalError: Ray is not installed, or there is none at this address.
         """
         super().__init__(size)
         self._prepare = (policies, home)
-        self._class = ray.remote(num_cpus=1, max_restarts=0)(_Remote)
+        self._ray = _import_ray({**_NO_STATISTICS, **(_LOOPBACK if address == LOCAL else {})})
+        self._class = self._ray.remote(num_cpus=1, max_restarts=0)(_Remote)
         if address == LOCAL:
-            _start_local(size)
+            _start_local(self._ray, size)
         else:
-            _connect(address)
+            _connect(self._ray, address)
 
     def close(self) -> None:
-        ray.shutdown()
+        self._ray.shutdown()
 
     def _hire(self) -> _Actor:
         handle = self._class.remote()
@@ -82,34 +77,47 @@ class RayActors(Crew[_Actor]):
 
     def _hear(self, hands: Sequence[_Actor]) -> dict[_Actor, Answer]:
         busy = {hand.doing: hand for hand in hands if hand.doing is not None}
-        ready, _ = ray.wait(list(busy))
-        return {busy[reference]: _answer(busy[reference]) for reference in ready}
+        ready, _ = self._ray.wait(list(busy))
+        return {busy[reference]: self._answer(busy[reference]) for reference in ready}
+
+    def _answer(self, hand: _Actor) -> Answer:
+        doing, hand.doing = hand.doing, None
+        try:
+            answer: Answer = self._ray.get(doing)
+            return answer
+        except self._ray.exceptions.RayActorError as error:
+            return Lost(f"the worker is no more ({_first_line(error)})")
 
 
-def _answer(hand: _Actor) -> Answer:
-    doing, hand.doing = hand.doing, None
+def _import_ray(environment: Mapping[str, str]) -> Any:
+    """Ray as a module; it reads the environment while it is imported."""
+    os.environ.update(environment)
     try:
-        answer: Answer = ray.get(doing)
-        return answer
-    except RayError as error:
-        return Lost(f"the worker is no more ({' '.join(str(error).split())})")
+        import ray
+    except ImportError:
+        raise EvalError(
+            "--ray needs Ray, which is not installed here; install it with: pip install -e '.[ray]'"
+        ) from None
+    return ray
 
 
-def _start_local(size: int) -> None:
+def _first_line(error: Exception) -> str:
+    return str(error).strip().split("\n", 1)[0]
+
+
+def _start_local(ray: Any, size: int) -> None:
     ray.init(
         address=LOCAL,
         num_cpus=size,
         include_dashboard=False,
-        _node_ip_address=_LOOPBACK,
         log_to_driver=False,
         logging_level="error",
         runtime_env={"env_vars": {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}},
     )
 
 
-def _connect(address: str) -> None:
+def _connect(ray: Any, address: str) -> None:
     try:
         ray.init(address=address, log_to_driver=False, logging_level="error")
-    except (ConnectionError, RayError, ValueError) as error:
-        reason = " ".join(str(error).split())
-        raise EvalError(f"no Ray answers at {address}: {reason}") from None
+    except (ConnectionError, RuntimeError, ValueError) as error:
+        raise EvalError(f"no Ray answers at {address}: {_first_line(error)}") from None
