@@ -21,7 +21,7 @@ import numpy as np
 import hw_config
 from teleop.check import show_progress
 from teleop.dataset.episode import EpisodeInfo
-from teleop.dataset.files import write_atomically
+from teleop.dataset.files import write_result
 from teleop.dataset.journal import read_journal
 from teleop.dataset.layout import episode_folders, read_layout
 from teleop.dataset.reader import open_episode
@@ -61,7 +61,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         found = [measure(folder, arguments.workers) for folder in arguments.datasets]
         if arguments.json:
-            write_atomically(arguments.json, json.dumps(found, indent=1) + "\n")
+            write_result(arguments.json, json.dumps(found, indent=1) + "\n")
     except (TeleopError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
