@@ -45,7 +45,7 @@ def in_twin(task: TaskConfig, variant: str, seed: int) -> Placement:
     grid, spot = Grid(task, variant), placement_of(task.name, variant, seed)
     cell = grid.cell_of(spot)
     if cell is None:
-        what = f"{grid.object} outside the grid: x {spot.x:.2f} m, y {spot.y:.2f} m"
+        what = f"{grid.object} outside the grid: {spot.where}"
         laid: Placement = {"seed": seed, "variant": variant, "cell": None, "description": what}
     else:
         laid = grid.record(cell, spot, seed)
