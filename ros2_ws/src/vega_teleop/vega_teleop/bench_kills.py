@@ -31,7 +31,9 @@ from typing import Any, NamedTuple
 import rclpy
 from std_srvs.srv import Trigger
 
+from teleop.dataset.files import write_result
 from teleop.errors import DatasetError, TeleopError
+from teleop.export.__main__ import positive
 from teleop.repair.repair import repair
 from vega_teleop.bench_launch import LaunchedSession
 from vega_teleop.bench_ledger import Ledger
@@ -222,23 +224,27 @@ def main(argv: Sequence[str] | None = None) -> int:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = parser.add_argument
-    add("--rounds", type=int, default=30, help="launches that are killed (default %(default)s)")
+    add(
+        "--rounds", type=positive, default=30, help="launches that are killed (default %(default)s)"
+    )
     add("--seed", type=int, default=0, help="of the moments (default %(default)s)")
     add("--folder", type=Path, help="empty folder for the dataset (default: a temporary one)")
     add("--json", type=Path, help="write the figures here")
     add("--check", action="store_true", help="fail when something was lost or came back")
     arguments = parser.parse_args(argv)
+    if arguments.folder and not arguments.folder.is_dir():
+        parser.error(f"--folder {arguments.folder}: there is no such folder")
     rounds = plan(arguments.rounds, arguments.seed)
     try:
         with tempfile.TemporaryDirectory(prefix="vega_kills_bench_") as temporary:
             figures = measure(rounds, arguments.folder or Path(temporary))
+        if arguments.json:
+            write_result(arguments.json, json.dumps(figures, indent=2) + "\n")
     except (TeleopError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         return 130
-    if arguments.json:
-        arguments.json.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
     for name, value in figures.items():
         if name != "faults":
             print(f"{name:12} {value}")
