@@ -22,7 +22,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from teleop.dataset.files import write_atomically
+from teleop.dataset.files import write_result
 from teleop.errors import TeleopError
 from teleop.export.selection import KINDS
 from teleop.export.workers import processors
@@ -44,7 +44,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             progress=show_progress,
         )
         if arguments.json is not None:
-            write_atomically(arguments.json, json.dumps(as_data(quality), indent=1) + "\n")
+            write_result(arguments.json, json.dumps(as_data(quality), indent=1) + "\n")
     except (TeleopError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

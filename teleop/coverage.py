@@ -155,6 +155,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _write(dataset: Path, task: str | None, out: Path) -> Iterable[str]:
+    from teleop.dataset.files import not_written
     from teleop.dataset.store import read_infos
 
     infos = read_infos(dataset)
@@ -164,8 +165,11 @@ def _write(dataset: Path, task: str | None, out: Path) -> Iterable[str]:
     for name in tasks:
         config = hw_config.load_task(name)
         image, file = picture(infos, config), out / f"{name}.png"
-        out.mkdir(parents=True, exist_ok=True)
-        file.write_bytes(image)
+        try:
+            out.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(image)
+        except OSError as error:
+            raise not_written(file, error) from None
         yield f"{table(infos, config)}\n-> {file}"
 
 

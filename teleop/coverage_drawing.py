@@ -101,7 +101,7 @@ class _Panel:
             left, top = view(x1, y1)
             count = self._found.counts[cell]
             ink = _INK if count else _UNCOVERED
-            self._text((left + 7, top + 5), str(count), 19, ink, "la")
+            self._text((left + 7, top + 5), str(count), 19, ink, "la", halo=4)
             if cell.column == 1:
                 self._text(
                     _moved(view((x0 + x1) / 2, y1), -8, 0), f"row {cell.row}", 12, anchor="rm"
@@ -175,9 +175,18 @@ class _Panel:
         size: int,
         colour: tuple[int, int, int] = _INK,
         anchor: str = "mm",
+        halo: int = 0,
     ) -> None:
         font = ImageFont.load_default(size * _FINE)
-        self._pen.text(self._at(at), text, fill=colour, font=font, anchor=anchor)
+        self._pen.text(
+            self._at(at),
+            text,
+            fill=colour,
+            font=font,
+            anchor=anchor,
+            stroke_width=halo * _FINE,
+            stroke_fill=_EMPTY,
+        )
 
 
 def _around(least: _Span, span: _Span, margin: float) -> _Span:

@@ -46,6 +46,12 @@ class Spot:
     y: float
     yaw_deg: float | None = None
 
+    @property
+    def where(self) -> str:
+        """Its place for people."""
+        x, y = (round(value, 2) + 0.0 for value in (self.x, self.y))  # no minus before a zero
+        return f"x {x:.2f} m, y {y:.2f} m"
+
 
 class Grid:
     """The grid of a task's variant.
@@ -162,7 +168,7 @@ class Grid:
         """A sentence that tells the operator where to put things."""
         place = (
             f"{self.object}: {_nth(cell[0])} row from the robot, {_nth(cell[1])} from the left: "
-            f"x {spot.x:.2f} m, y {spot.y:.2f} m"
+            f"{spot.where}"
         )
         also = f"; {self.region.also}" if self.region.also else ""
         return place + self._turned(spot.yaw_deg) + also

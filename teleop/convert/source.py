@@ -109,14 +109,15 @@ def numbered_files(folder: Path, pattern: str) -> list[tuple[int, Path]]:
         ExportError: There are none.
     """
     if not folder.is_dir():
-        raise ExportError(f"{folder} is no folder")
+        raise ExportError(f"{folder} is no folder: give the one with the HDF5 files")
     found = []
     for path in folder.iterdir():
         match = re.fullmatch(pattern, path.name)
         if match:
             found.append((int(match[1]), path))
     if not found:
-        raise ExportError(f"{folder} has no files like {pattern}")
+        example = re.sub(r"\(.*?\)", "0", pattern).replace("\\", "")
+        raise ExportError(f"{folder} has no file like {example}: give the folder with those files")
     return sorted(found)
 
 

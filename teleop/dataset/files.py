@@ -77,6 +77,18 @@ def write_atomically(path: Path, text: str) -> None:
     sync_folder(path.parent)
 
 
+def write_result(path: Path, text: str) -> None:
+    """The same with what somebody asked for.
+
+    Raises:
+        DatasetError: It cannot be written.
+    """
+    try:
+        write_atomically(path, text)
+    except OSError as error:
+        raise not_written(path, error) from None
+
+
 def move(source: Path, target: Path) -> None:
     """Renames within a file system and makes it last in both folders."""
     os.rename(source, target)
@@ -107,6 +119,8 @@ def why(error: OSError) -> str:
         return f"{text}: free some space, then run python -m teleop.repair on the dataset"
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return f"{text}: choose a folder that this user may write to"
+    if error.errno in (errno.ENOTDIR, errno.EEXIST):
+        return f"{text}: a file lies where a folder is needed; choose another folder"
     return text
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Callable
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -84,10 +85,16 @@ def complete_seal(dataset: Path, take: Path, index: int) -> None:
     move(take, dataset / EPISODES / folder_name(index))
 
 
-def discard_folder(take: Path) -> None:
-    """Removes a take so that a crash never brings it back. Raises OSError."""
+def discard_folder(take: Path, decided: Callable[[], object] = lambda: None) -> None:
+    """Removes a take so that a crash never brings it back. Raises OSError.
+
+    Args:
+        take: Its folder.
+        decided: Called once it cannot come back, before its content is removed.
+    """
     gone = take.with_name(take.name + DISCARDED)
     move(take, gone)
+    decided()
     # The rename decided; what of its content cannot be removed now goes when the dataset is opened.
     with contextlib.suppress(OSError):
         remove_folder(gone)
@@ -123,12 +130,14 @@ def reconcile(dataset: Path, journal: JournalWriter) -> None:
     Takes that had not begun yet or were discarded already are removed, and what the journal does
     not say yet is added to it.
     """
+    said = read_journal(dataset)
     for path in sorted((dataset / RECORDING).iterdir()):
+        if path.suffix == DISCARDED and path.stem.isdecimal():
+            index = int(path.stem)
+            if said.last_event(index, "discarded") is None:
+                journal.tell("discarded", index, {"found": "half removed"})
         if path.suffix in (NEW, DISCARDED):
             remove_folder(path)
-            if path.suffix == DISCARDED and path.stem.isdecimal():
-                journal.tell("discarded", int(path.stem), {"found": "half removed"})
-    said = read_journal(dataset)
     for path in numbered(dataset / TRASH):
         last = said.last_event(int(path.name))
         if last is None or last.event != "deleted":

@@ -276,11 +276,10 @@ class Store:
             take.recording = False
             take.writer.abandon()
             try:
-                discard_folder(take.folder)
+                discard_folder(take.folder, lambda: self._journal.tell("discarded", take.index))
             except OSError as error:
                 raise not_written(take.folder, error) from None
             self._take = None
-            self._journal.tell("discarded", take.index)
 
     def delete_last(self, task: str) -> EpisodeInfo:
         """Moves the last episode of a task to the trash.

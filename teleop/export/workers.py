@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import os
 import signal
@@ -19,6 +20,7 @@ from teleop.export.demonstration import ExportError
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
+_ENDS = (signal.SIGINT, signal.SIGTERM)
 _stop: Event | None = None
 
 
@@ -61,9 +63,11 @@ class Workers:
         trace: TracebackType | None,
     ) -> None:
         if self._pool is not None:
-            if kind is not None:
-                self._event.set()
-            self._pool.shutdown(wait=True, cancel_futures=True)
+            # An impatient second Ctrl-C would leave the pool's thread waiting for ever.
+            with _undisturbed():
+                if kind is not None:
+                    self._event.set()
+                self._pool.shutdown(wait=True, cancel_futures=True)
 
     def each(self, function: Callable[[Item], Result], items: Sequence[Item]) -> Iterator[Result]:
         """Results in the order of the items.
@@ -74,7 +78,9 @@ class Workers:
         if self._pool is None:
             yield from map(function, items)
             return
-        futures = [self._pool.submit(function, item) for item in items]
+        # Processes begin here, and have what is blocked from the beginning on.
+        with _undisturbed():
+            futures = [self._pool.submit(function, item) for item in items]
         try:
             for future in futures:
                 yield future.result()
@@ -84,11 +90,32 @@ class Workers:
             ) from None
 
 
+@contextlib.contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Ctrl-C and SIGTERM come afterwards; processes that begin here have them blocked."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    came: list[int] = []
+    # Blocking alone does not do: a thread of a library may take the signal for this one.
+    handlers = {each: signal.signal(each, lambda number, _: came.append(number)) for each in _ENDS}
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, _ENDS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        for each, handler in handlers.items():
+            signal.signal(each, handler)
+        if came:
+            signal.raise_signal(came[0])
+
+
 def _begin(stop: Event, parent: int) -> None:
     """In a new worker: Ctrl-C is the parent's business, and so is the end."""
     global _stop
     _stop = stop
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGTERM,))
     threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
 
 

@@ -179,7 +179,7 @@ def _about_dataset(
     unsealed = unsealed_folders(folder)
     if unsealed:
         names = ", ".join(str(int(path.name)) for path in unsealed[:5])
-        text = f"{len(unsealed)} takes are not sealed ({names}): they are not part of the dataset"
+        text = f"takes that are not sealed ({len(unsealed)}: {names}) are not part of the dataset"
         remedy = f"unless somebody records just now: python -m teleop.repair {folder}"
         yield Row("warning", "not sealed", text, remedy).at(None)
     try:
@@ -187,7 +187,7 @@ def _about_dataset(
     except OSError:
         aside = []
     if aside:
-        text = f"{len(aside)} takes are in {QUARANTINE}/ ({', '.join(aside[:5])})"
+        text = f"{QUARANTINE}/ has {len(aside)} of the takes ({', '.join(aside[:5])})"
         remedy = "each has a why.txt; delete them when nobody needs them"
         yield Row("warning", "quarantine", text, remedy).at(None)
 

@@ -15,6 +15,7 @@ from teleop.quality.cell import Cell
 from teleop.resample import nearest
 
 Stamps = NDArray[np.int64]
+_NOTHING: Stamps = np.empty(0, dtype=np.int64)
 
 
 @dataclass(frozen=True)
@@ -164,18 +165,34 @@ class _Measure:
 def skews(cameras: Mapping[str, Stamps], followers: Mapping[str, Stamps]) -> Skews:
     """Between the first camera and the others, and between pictures and followers' states."""
     pictures = [stamps for stamps in cameras.values() if len(stamps)]
+    between = _apart(pictures[0], pictures[1:]) if len(pictures) > 1 else _NOTHING
+    return Skews(p95_s(between), p95_s(to_joints(cameras, followers)))
+
+
+def to_joints(cameras: Mapping[str, Stamps], followers: Mapping[str, Stamps]) -> Stamps:
+    """From each picture to the nearest state of each follower, the farthest of them (ns)."""
     states = [stamps for stamps in followers.values() if len(stamps)]
-    between = [_apart(pictures[0], pictures[1:])] if len(pictures) > 1 else []
-    to_joints = [_apart(stamps, states) for stamps in pictures] if states else []
-    return Skews(_p95_s(between), _p95_s(to_joints))
+    found = [_apart(stamps, states) for stamps in cameras.values() if len(stamps) and states]
+    return np.concatenate([_NOTHING, *found])
 
 
-def _apart(stamps: Stamps, others: Sequence[Stamps]) -> NDArray[np.int64]:
+def camera_spans(cameras: Mapping[str, Stamps]) -> Stamps:
+    """From the earliest to the latest picture of each sample (ns).
+
+    A sample is a picture of the first camera and what the others captured nearest to it.
+    """
+    pictures = [stamps for stamps in cameras.values() if len(stamps)]
+    if len(pictures) < 2:
+        return _NOTHING
+    errors = [nearest(other, pictures[0]).error_ns for other in pictures]
+    return np.asarray(np.max(errors, axis=0) - np.min(errors, axis=0), dtype=np.int64)
+
+
+def _apart(stamps: Stamps, others: Sequence[Stamps]) -> Stamps:
     found = [np.abs(nearest(other, stamps).error_ns) for other in others]
     return np.asarray(np.max(found, axis=0), dtype=np.int64)
 
 
-def _p95_s(apart: Sequence[NDArray[np.int64]]) -> float | None:
-    if not apart:
-        return None
-    return round(float(np.percentile(np.concatenate(apart), 95)) / NS, 6)
+def p95_s(apart: Stamps) -> float | None:
+    """The 95th percentile (s); None of nothing."""
+    return round(float(np.percentile(apart, 95)) / NS, 6) if len(apart) else None

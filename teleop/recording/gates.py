@@ -297,10 +297,10 @@ class TakeWatch:
             return
         delay_s = statistics.median(seen.delays_ns) / NS
         if abs(delay_s) > self._limits.max_delay_s:
-            where = "before" if delay_s > 0 else "after"
+            late = "before it arrives, the computer is too busy or a clock is wrong"
+            way = late if delay_s > 0 else "after it arrives, a wrong clock"
             yield Problem(
-                f"{stream.topic} delay",
-                f"stamped {abs(delay_s):.2f} s {where} it arrives, a wrong clock: {stream.title}",
+                f"{stream.topic} delay", f"stamped {abs(delay_s):.2f} s {way}: {stream.title}"
             )
 
     def _skew_problems(self) -> Iterator[Problem]:

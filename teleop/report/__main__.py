@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from teleop.check import add_selection, show_progress
-from teleop.dataset.files import write_atomically
+from teleop.dataset.files import write_result
 from teleop.errors import DatasetError, TeleopError
 from teleop.quality import inspect
 from teleop.report.film import film
@@ -43,7 +43,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             more=film,
             progress=show_progress,
         )
-        write_atomically(out, page(quality, quality.more))
+        write_result(out, page(quality, quality.more))
     except (TeleopError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

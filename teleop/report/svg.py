@@ -106,8 +106,10 @@ def dots(
             f'cy="{y(dot.value):.1f}" r="{radius}" fill="{colour}">'
             f"<title>{escape(dot.title)}</title></circle></a>"
         )
+    # The limit's own number stands at its line, where that is what the scale ends with.
+    shown = limit if limit is not None and limit >= max(dot.value for dot in finite) else high
     parts.append(
-        f'<text x="{left - 4}" y="{top + 8}" text-anchor="end">{number(high)}</text>'
+        f'<text x="{left - 4}" y="{top + 8}" text-anchor="end">{number(shown)}</text>'
         f'<text x="{left - 4}" y="{height - bottom}" text-anchor="end">{number(low)}</text>'
         f'<text x="{left - 4}" y="{(height - bottom + top) / 2 + 4:.0f}" text-anchor="end">'
         f"{escape(unit)}</text>"

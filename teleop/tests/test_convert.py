@@ -269,4 +269,4 @@ def test_the_wrong_kind_of_file_says_so(tmp_path, capsys):
     assert "has no observations/qpos" in capsys.readouterr().err
     (tmp_path / "empty").mkdir()
     assert convert(tmp_path / "empty", tmp_path / "out", "cobot_magic") == 2
-    assert "has no files like" in capsys.readouterr().err
+    assert "has no file like episode_0.hdf5" in capsys.readouterr().err

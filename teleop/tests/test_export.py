@@ -2,7 +2,9 @@
 
 import io
 import json
+import os
 import signal
+import subprocess
 import sys
 
 import av
@@ -423,6 +425,27 @@ def test_interrupted_leaves_nothing(number, workers, dataset, tmp_path, monkeypa
         for each, handler in before.items():
             signal.signal(each, handler)
     assert "was not made" in said.getvalue()
+    assert not list(out.parent.iterdir())
+
+
+def test_ctrl_c_twice_at_a_terminal_ends_it_and_leaves_nothing(dataset, tmp_path):
+    out = tmp_path / "exports" / "out"
+    command = [sys.executable, "-m", "teleop.export", str(dataset), "--format", "hdf5"]
+    with subprocess.Popen(
+        [*command, "--out", str(out), "--workers", "2"],
+        start_new_session=True,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        said = ""
+        while "checking" not in said:  # its workers are about to begin
+            said += process.stderr.readline()
+        for _ in range(2):
+            os.killpg(process.pid, signal.SIGINT)
+        said += process.communicate(timeout=60)[1]
+    assert process.returncode in (130, -signal.SIGINT)
+    assert "was not made" in said
+    assert "Traceback" not in said
     assert not list(out.parent.iterdir())
 
 

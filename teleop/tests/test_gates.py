@@ -125,11 +125,17 @@ def test_pictures_far_from_joint_states_are_called_out():
     assert any(p.startswith("pictures and joint states are") for p in take.run(4.0))
 
 
-@pytest.mark.parametrize(("late_s", "word"), [(-0.5, "before"), (0.5, "after")])
-def test_a_wrong_clock_of_a_camera_is_called_out(late_s, word):
+@pytest.mark.parametrize(
+    ("late_s", "words"),
+    [
+        (-0.5, "s before it arrives, the computer is too busy or a clock is wrong"),
+        (0.5, "s after it arrives, a wrong clock"),
+    ],
+)
+def test_a_wrong_clock_of_a_camera_is_called_out(late_s, words):
     take = Take()
     take.late_ns["/head"] = round(late_s * NS)
-    assert any(f"s {word} it arrives, a wrong clock: picture of /head" in p for p in take.run(2.0))
+    assert any(f"{words}: picture of /head" in problem for problem in take.run(2.0))
 
 
 @pytest.mark.parametrize(("step_s", "way"), [(2.0, "forward by 2.00"), (-2.0, "back by 2.00")])

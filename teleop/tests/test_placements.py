@@ -149,3 +149,7 @@ def test_an_unknown_variant_cell_or_a_task_without_grid_is_named(grid):
         grid.bounds(Cell(4, 1))
     with pytest.raises(hw_config.ConfigError, match="has no grid of placements; add `placement`"):
         Grid(task.model_copy(update={"placement": None}), "easy")
+
+
+def test_there_is_no_minus_before_a_zero():
+    assert Spot(0.6, -0.004).where == "x 0.60 m, y 0.00 m"

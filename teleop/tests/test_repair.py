@@ -19,7 +19,7 @@ from teleop.dataset.episode import (
     hardware_files,
     read_info,
 )
-from teleop.dataset.journal import JOURNAL_NAME
+from teleop.dataset.journal import JOURNAL_NAME, read_journal
 from teleop.dataset.layout import DATASET_FILE, episode_folders, unsealed_folders
 from teleop.dataset.reader import open_episode
 from teleop.dataset.stamps import NS
@@ -396,6 +396,7 @@ def test_discarded_take_never_comes_back(dataset, tmp_path):
         if flushed and not there:
             vanished.append(killed)
             assert len(read_infos(copy)) == 2
+            assert read_journal(copy).last_event(2).event == "discarded"
         assert killed or flushed
 
     every_step(

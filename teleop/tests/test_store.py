@@ -217,8 +217,9 @@ def test_foreign_folder_is_not_touched(tmp_path):
 
 def test_file_in_the_place_of_a_folder_is_refused(tmp_path):
     (tmp_path / "data").write_text("x")
-    with pytest.raises(DatasetError, match="cannot be written"):
-        open_store(tmp_path / "data")
+    for folder in (tmp_path / "data", tmp_path / "data" / "within"):
+        with pytest.raises(DatasetError, match="choose another folder"):
+            open_store(folder)
 
 
 def test_folder_that_is_no_dataset_is_said_to_be_none(tmp_path):

@@ -62,7 +62,7 @@ def laid(task: hw_config.TaskConfig, variant: str, seed: int) -> dict[str, objec
     grid, spot = Grid(task, variant), placement_of(task.name, variant, seed)
     cell = grid.cell_of(spot)
     if cell is None:
-        what = f"{grid.object} outside the grid: x {spot.x:.2f} m, y {spot.y:.2f} m"
+        what = f"{grid.object} outside the grid: {spot.where}"
         known: dict[str, object] = {"seed": seed, "variant": variant, "cell": None}
         return {**known, "description": f"seed {seed}: {what}"}
     known = grid.record(cell, spot, seed)

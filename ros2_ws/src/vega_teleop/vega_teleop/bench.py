@@ -13,43 +13,32 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import signal
 import statistics
-import subprocess
 import sys
 import tempfile
-import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import rclpy
-from lifecycle_msgs.msg import Transition
-from lifecycle_msgs.srv import ChangeState
-from rclpy.client import Client
-from std_srvs.srv import Trigger
 from vega_msgs.msg import TeleopState
-from vega_runtime import qos
-from vega_runtime.node import light_executor
 
 import hw_config
 from hw_config import HardwareConfig
 from teleop.dataset.episode import DatasetLayout, EpisodeInfo, command_topic, joint_topic
+from teleop.dataset.files import write_result
 from teleop.dataset.store import read_infos
+from vega_teleop.bench_processes import BenchError, RecorderUnderTest, Streams
 
-_WAIT_S = 30.0
 _TAKE_S = 20.0
+_LEAST_MINUTES = 0.2  # for a slope of the memory
 _TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 _POSES = 12
 _POSE_S = 0.3
-
-
-class BenchError(RuntimeError):
-    """The recorder did not do what the measurement needs; the text says what."""
 
 
 class Wanted(NamedTuple):
@@ -127,104 +116,6 @@ def twin_pictures(hardware: HardwareConfig, noise: float) -> dict[str, np.ndarra
             pictures.append(np.clip(noisy.round(), 0, 255).astype(np.uint8))
     twin.close()
     return {name: np.stack(pictures) for name, pictures in shown.items()}
-
-
-class RecorderUnderTest:
-    """The node `recorder` in a process of its own; use as a context manager."""
-
-    def __init__(self, dataset: Path) -> None:
-        self.phase = TeleopState.WAITING
-        self.text = ""
-        self.node = rclpy.create_node("bench_operator")
-        self._change = self.node.create_client(ChangeState, "recorder/change_state")
-        self._verbs = {
-            verb: self.node.create_client(Trigger, f"teleop/{verb}")
-            for verb in ("start", "save", "discard")
-        }
-        self.node.create_subscription(TeleopState, "teleop/state", self._on_state, qos.LATCHED)
-        self._executor = light_executor()
-        self._executor.add_node(self.node)
-        self._ending = threading.Event()
-        self._spinner = threading.Thread(target=self._spin, daemon=True)
-        command = [sys.executable, "-m", "vega_teleop.recorder_node", "--ros-args"]
-        # As on the robot: nobody lays scenes.
-        given = {"dataset": dataset, "episodes": 100_000, "operator": "bench", "robot": "real"}
-        for name, value in given.items():
-            command += ["-p", f"{name}:={value}"]
-        self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-
-    @property
-    def pid(self) -> int:
-        """Of the recorder's process."""
-        return self._process.pid
-
-    def __enter__(self) -> RecorderUnderTest:
-        self._spinner.start()
-        for transition in (Transition.TRANSITION_CONFIGURE, Transition.TRANSITION_ACTIVATE):
-            request = ChangeState.Request(transition=Transition(id=transition))
-            if not self.call(self._change, request).success:
-                raise BenchError("the recorder refused a transition; its words are above")
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._process.send_signal(signal.SIGINT)
-        try:
-            self._process.wait(_WAIT_S)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-        self._ending.set()
-        if self._spinner.is_alive():
-            self._spinner.join()
-        self._executor.shutdown(timeout_sec=1.0)
-        self.node.destroy_node()
-
-    def _spin(self) -> None:
-        while not self._ending.is_set():
-            self._executor.spin_once(timeout_sec=0.1)
-
-    def _on_state(self, message: TeleopState) -> None:
-        self.phase, self.text = message.phase, message.text
-
-    def call(self, client: Client, request: Any) -> Any:
-        """Calls a service and returns its answer."""
-        if not client.wait_for_service(_WAIT_S):
-            raise BenchError(f"there is no service {client.srv_name}")
-        future = client.call_async(request)
-        self.until(f"an answer of {client.srv_name}", future.done)
-        return future.result()
-
-    def ask(self, verb: str) -> Trigger.Response:
-        """Asks the session for something."""
-        return self.call(self._verbs[verb], Trigger.Request())
-
-    def until(self, what: str, happened: Callable[[], bool]) -> None:
-        """Waits for something."""
-        ends_s = time.monotonic() + _WAIT_S
-        while not happened():
-            if time.monotonic() > ends_s or self._process.poll() is not None:
-                raise BenchError(f"waited in vain for {what}; the recorder says: {self.text}")
-            time.sleep(0.005)
-
-
-class Streams:
-    """The process that sends; use as a context manager."""
-
-    def __init__(self, frames: Path) -> None:
-        command = [sys.executable, "-m", "vega_teleop.bench_streams", "--frames", str(frames)]
-        self._process = subprocess.Popen(command)
-
-    def __enter__(self) -> Streams:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._process.send_signal(signal.SIGINT)
-        self._process.wait(_WAIT_S)
-
-    def check(self) -> None:
-        """Raises BenchError when it has ended."""
-        if self._process.poll() is not None:
-            raise BenchError("the process that sends has ended; its words are above")
 
 
 def record(recorder: RecorderUnderTest, streams: Streams, minutes: float) -> dict[str, Any]:
@@ -315,20 +206,27 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--json", type=Path, help="write the figures here")
     parser.add_argument("--check", action="store_true", help="fail when a target is missed")
-    parser.add_argument("--minutes", type=float, default=2.0, help="of recording")
+    parser.add_argument("--minutes", type=_minutes, default=2.0, help="of recording")
     parser.add_argument("--noise", type=float, default=1.5, help="of the pictures, grey levels")
     arguments = parser.parse_args(argv)
     try:
         figures = measure(arguments.minutes, arguments.noise)
+        missed = _show(figures)
+        if arguments.json:
+            write_result(arguments.json, json.dumps(figures, indent=2) + "\n")
     except (BenchError, ValueError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130
-    missed = _show(figures)
-    if arguments.json:
-        arguments.json.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
     return int(arguments.check and missed)
+
+
+def _minutes(text: str) -> float:
+    value = float(text)
+    if value < _LEAST_MINUTES:
+        raise argparse.ArgumentTypeError(f"expected {_LEAST_MINUTES:g} or more, got {value:g}")
+    return value
 
 
 def _show(figures: dict[str, Any]) -> bool:
