@@ -2,8 +2,9 @@
 
 import pytest
 from sessions import plan
-from vega_eval.session.conduct import MOST_INVALID, Conductor, Played, StackError, Stopped
+from vega_eval.session.conduct import MOST_INVALID, Conductor
 from vega_eval.session.desk import Desk, Phase
+from vega_eval.session.stack import Played, StackError, Stopped
 from vega_eval.trials.folder import SessionFolder
 from vega_eval.trials.record import Figures, Files, Outcome, Verdict
 

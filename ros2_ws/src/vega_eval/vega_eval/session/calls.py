@@ -10,7 +10,7 @@ from rclpy.client import Client
 from rclpy.node import Node
 from vega_runtime.lifecycle_clients import LifecycleClients
 
-from vega_eval.session.conduct import StackError, Stopped
+from vega_eval.session.stack import StackError, Stopped
 
 _POLL_S = 0.02
 # A server drops its answer when it has not discovered the client in time: it is asked again.

@@ -1,74 +1,28 @@
 """The order of a session: trial after trial, each loaded, laid, played, judged and written.
 
-Knows nothing of ROS: `Stack` does what it is told and says what happened.
+Knows nothing of ROS: the stack does what it is told and says what happened.
 """
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from vega_eval.errors import EvalError
 from vega_eval.session.desk import Desk, Phase, with_note
+from vega_eval.session.stack import Played, Stack, StackError, Stopped
 from vega_eval.trials.folder import SessionFolder
-from vega_eval.trials.record import Begun, Figures, Files, Outcome, TrialRecord, Verdict
+from vega_eval.trials.record import Begun, Outcome, TrialRecord, Verdict
 from vega_eval.trials.schedule import Placement, Trial
 
 _POLL_S = 0.05
+_LOOK_AGAIN_S, _TRY_AGAIN_S = 0.2, 2.0
 MOST_INVALID = 3
 """So many invalid attempts one after the other end a session: something is wrong with the cell."""
 MOST_STILL = 3
 _STILL_RAD = 0.02
-
-
-class Stopped(Exception):
-    """The end was asked for; the present trial does not count."""
-
-
-class StackError(EvalError):
-    """The stack cannot do what a trial needs; the text says what and what to do."""
-
-
-@dataclass(frozen=True)
-class Played:
-    """What happened in a trial.
-
-    Attributes:
-        verdict: By the rules; None where an operator has to judge.
-        figures: What was measured.
-        files: What it left.
-        reset_difference: See `TrialRecord`.
-    """
-
-    verdict: Verdict | None
-    figures: Figures
-    files: Files
-    reset_difference: float | None = None
-
-
-class Stack(Protocol):
-    """The launched robot or twin. What it cannot do it raises as StackError."""
-
-    def missing(self) -> list[str]:
-        """What has to be mended before a trial can begin, for people."""
-
-    def load(self, letter: str) -> None:
-        """Makes a policy the one that plays; it does not act yet."""
-
-    def home(self) -> None:
-        """Leads both arms home."""
-
-    def lay(self, placement: Placement, index: int) -> None:
-        """Has the twin lay the scene; on a real table, shows where things belong."""
-
-    def play(self, begun: Begun, placement: Placement, folder: Path) -> Played:
-        """Lets the policy act until the trial ends, then stops it."""
-
-    def seal(self, record: TrialRecord) -> None:
-        """Finishes what was recorded beside, once the verdict is known."""
 
 
 class Conductor:
@@ -190,7 +144,11 @@ class Conductor:
 
     def _write_unfinished(self, begun: Begun, why: str) -> None:
         verdict = Verdict(outcome=Outcome.INVALID, progress=0.0, reason=why)
-        self._folder.add(self._folder.record(begun, verdict, **self._known()))
+        record = self._folder.record(begun, verdict, **self._known())
+        self._folder.add(record)
+        # What cannot be sealed now is repaired when the session is taken up again.
+        with contextlib.suppress(StackError):
+            self._stack.seal(record)
 
     def _home(self) -> None:
         """Leads the arms home; where somebody may stand there, only after they have said so."""
@@ -213,14 +171,14 @@ class Conductor:
         self._desk.forget()
 
     def _until_nothing_is_missing(self) -> None:
-        self._insist(self._look_whether_all_is_there)
+        self._insist(self._look_whether_all_is_there, _LOOK_AGAIN_S)
 
     def _look_whether_all_is_there(self) -> None:
         missing = self._stack.missing()
         if missing:
             raise StackError("; ".join(missing))
 
-    def _insist(self, act: Callable[[], None]) -> None:
+    def _insist(self, act: Callable[[], None], again_s: float = _TRY_AGAIN_S) -> None:
         """Does what the stack may not be able to do yet, again and again, and tells why it waits.
 
         Raises:
@@ -242,7 +200,7 @@ class Conductor:
                     f"waited {self._patience_s:g} s in vain: {text}. Mend it; the same command "
                     "goes on where this session stands"
                 )
-            self._wait()
+            self._wait(again_s)
         if said:
             self._desk.show(phase=before.phase, text=before.text)
 
@@ -306,7 +264,11 @@ class Conductor:
                 self._tell(text)
             self._desk.show(warnings=tuple(warnings))
 
-    def _wait(self) -> None:
-        if self._stopping():
-            raise Stopped
-        self._sleep(_POLL_S)
+    def _wait(self, seconds: float = _POLL_S) -> None:
+        until_s = self._clock() + seconds
+        while True:
+            if self._stopping():
+                raise Stopped
+            self._sleep(_POLL_S)
+            if self._clock() >= until_s:
+                return

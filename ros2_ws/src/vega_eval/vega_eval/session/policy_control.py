@@ -8,7 +8,7 @@ from std_srvs.srv import Trigger
 from vega_msgs.srv import SelectPolicy
 
 from vega_eval.session.calls import Calls
-from vega_eval.session.conduct import StackError
+from vega_eval.session.stack import StackError
 
 NODE = "policy"
 _LOAD_S, _CHANGE_S = 600.0, 10.0

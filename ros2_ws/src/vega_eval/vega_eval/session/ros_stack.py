@@ -23,12 +23,12 @@ from vega_eval.episode.observer import Observer, Tap, seconds
 from vega_eval.episode.summary import increase
 from vega_eval.session import verdicts
 from vega_eval.session.calls import Calls
-from vega_eval.session.conduct import Played, StackError, Stopped
 from vega_eval.session.health import Health
 from vega_eval.session.policy_control import NODE, PolicyControl
 from vega_eval.session.recording import TrialRecorder
 from vega_eval.session.reset_help import Picture
 from vega_eval.session.resets import RESET, Resets
+from vega_eval.session.stack import Played, StackError, Stopped
 from vega_eval.trials.card import TaskCard
 from vega_eval.trials.record import Begun, FailureType, Files, TrialRecord
 from vega_eval.trials.schedule import Placement
@@ -70,7 +70,7 @@ class Cell:
 
 
 class RosStack:
-    """Does what the conductor tells it; see `vega_eval.session.conduct.Stack`.
+    """Does what the conductor tells it; see `vega_eval.session.stack.Stack`.
 
     Attributes:
         observer: What is seen.

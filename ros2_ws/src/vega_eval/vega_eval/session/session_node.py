@@ -21,7 +21,7 @@ from teleop.recording.provenance import git_state
 from vega_eval.checkpoints import policies_of, untrained_for
 from vega_eval.errors import EvalError
 from vega_eval.provenance import provenance_now
-from vega_eval.session.conduct import Conductor, Stopped
+from vega_eval.session.conduct import Conductor
 from vega_eval.session.decision import EarlyEnd
 from vega_eval.session.desk import Desk, Phase
 from vega_eval.session.desk_services import DeskServices
@@ -29,6 +29,7 @@ from vega_eval.session.parameters import Parameters
 from vega_eval.session.plan import placements_for
 from vega_eval.session.recording import TrialRecorder
 from vega_eval.session.ros_stack import Cell, RosStack
+from vega_eval.session.stack import Stopped
 from vega_eval.trials.card import Judge, Robot, TaskCard, config_digest
 from vega_eval.trials.folder import Plan, SessionFolder
 from vega_policy.errors import PolicyError
