@@ -58,7 +58,7 @@ class RayActors(Crew[_Actor]):
         """
         super().__init__(size)
         self._prepare = (policies, home)
-        self._ray = _import_ray({**_NO_STATISTICS, **(_LOOPBACK if address == LOCAL else {})})
+        self._ray = _import_ray({**_NO_STATISTICS, **(_LOOPBACK if _is_here(address) else {})})
         self._class = self._ray.remote(num_cpus=1, max_restarts=0)(_Remote)
         if address == LOCAL:
             _start_local(self._ray, size)
@@ -101,6 +101,11 @@ def _import_ray(environment: Mapping[str, str]) -> Any:
     return ray
 
 
+def _is_here(address: str) -> bool:
+    """Whether an address never leaves this machine."""
+    return address == LOCAL or address.rpartition(":")[0] in ("127.0.0.1", "localhost")
+
+
 def _first_line(error: Exception) -> str:
     return str(error).strip().split("\n", 1)[0]
 
@@ -120,4 +125,7 @@ def _connect(ray: Any, address: str) -> None:
     try:
         ray.init(address=address, log_to_driver=False, logging_level="error")
     except (ConnectionError, RuntimeError, ValueError) as error:
-        raise EvalError(f"no Ray answers at {address}: {_first_line(error)}") from None
+        raise EvalError(
+            f"no Ray at {address} lets this program in: {_first_line(error)}. Does it run, and is "
+            "its token in RAY_AUTH_TOKEN here, if it wants one?"
+        ) from None
