@@ -294,3 +294,13 @@ def test_notes_go_to_the_trial_that_runs_or_to_the_last_one(folder):
     stack.on_play = lambda begun: run.desk.note(f"during {begun.trial}")
     run.conductor.run()
     assert [r.verdict.note for r in run.session.standing.valid] == ["during 1", "during 2"]
+
+
+def test_a_closed_session_is_not_gone_on_with(folder):
+    first = Run(folder, Stack(), trials=4, decided=lambda: "A is better")
+    first.session.finish(first.conductor.run())
+    first.session.close()
+    stack = Stack()
+    second = Run(folder, stack, trials=4)
+    assert "was closed before" in second.conductor.run()
+    assert stack.done == []

@@ -68,13 +68,14 @@ class Conductor:
             Stopped: The end was asked for; the same session can be taken up again.
             EvalError: Something has to be mended first; as above.
         """
-        while True:
+        while not self._folder.standing.closed:
             self._between()
             missing = self._folder.standing.missing
             why = self._decided() if missing else "every trial has been played"
             if why:
                 return why
             self._trial(missing[0])
+        return "the session was closed before; another one wants another folder"
 
     def _between(self) -> None:
         """What was asked for between two trials."""

@@ -32,6 +32,7 @@ from vega_eval.session.ros_stack import Cell, RosStack
 from vega_eval.session.stack import Stopped
 from vega_eval.trials.card import Judge, Robot, TaskCard, config_digest
 from vega_eval.trials.folder import Plan, SessionFolder
+from vega_eval.trials.identity import OPENED
 from vega_policy.errors import PolicyError
 
 _WATCH_S = 0.1
@@ -120,7 +121,7 @@ class SessionNode(Node):
         SessionFolder.check(folder, plan)
         for text in untrained_for(policies, self._task.name):
             self.get_logger().warning(f"{text}: expect it to fail")
-        for policy in policies:
+        for policy in policies if not (folder / OPENED).exists() else ():
             self._desk.show(text=f"loads {policy.name}, to see whether it can be loaded")
             self._stack.policy.try_out(policy.checkpoint, policy.name)
         session = self._folder = SessionFolder.take_up(folder, plan)

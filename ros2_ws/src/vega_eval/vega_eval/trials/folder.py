@@ -31,6 +31,7 @@ from vega_eval.trials.identity import OPENED, SEALED, Key, Policy, read_key
 from vega_eval.trials.record import (
     Amendment,
     Begun,
+    Line,
     Outcome,
     SessionEvent,
     TrialRecord,
@@ -111,7 +112,8 @@ class SessionFolder:
         self._lock = lock
         said = journal.read(folder)
         self.damaged = said.damaged
-        self.standing: Standing = standing(session, said.lines)
+        self._lines: list[Line] = list(said.lines)
+        self.standing: Standing = standing(session, self._lines)
 
     @staticmethod
     def check(folder: Path, plan: Plan) -> None:
@@ -160,7 +162,8 @@ class SessionFolder:
         for begun in self.standing.cut_off:
             verdict = Verdict(outcome=Outcome.INVALID, progress=0.0, reason=_CRASHED)
             self.add(self.record(begun, verdict, ended=begun.started))
-        self.note("resumed" if self.resumed else "opened")
+        if not self.standing.closed:
+            self.note("resumed" if self.resumed else "opened")
 
     def record(
         self, begun: Begun, verdict: Verdict, ended: str = "", **known: object
@@ -189,7 +192,7 @@ class SessionFolder:
         """Writes that a new attempt begins, and makes its folder."""
         number = self.next_attempt(trial)
         begun = Begun(trial=trial.number, attempt=number, policy=trial.policy, started=now_utc())
-        journal.append(self.folder, begun)
+        self._write(begun)
         try:
             self.attempt_folder(begun).mkdir(parents=True)
         except OSError as error:
@@ -211,8 +214,7 @@ class SessionFolder:
 
     def add(self, record: TrialRecord) -> None:
         """Writes how an attempt went; when this returns it is on the disk."""
-        journal.append(self.folder, record)
-        self._read_again()
+        self._write(record)
 
     def amend(self, record: TrialRecord, verdict: Verdict, by: str) -> None:
         """Writes another judgement of an attempt; the old one stays readable."""
@@ -220,26 +222,26 @@ class SessionFolder:
         amendment = Amendment(
             trial=record.trial, attempt=record.attempt, verdict=verdict, by=by, at=at
         )
-        journal.append(self.folder, amendment)
-        self._read_again()
+        self._write(amendment)
 
     def note(self, event: str, text: str = "") -> None:
         """Writes what happened to the session."""
-        journal.append(self.folder, SessionEvent(event=event, at=now_utc(), text=text))
+        self._write(SessionEvent(event=event, at=now_utc(), text=text))
 
     def finish(self, why: str) -> None:
         """Closes the session for good: the identities are opened."""
         if not self.standing.closed:
             self.note(CLOSED, why)
         write_atomically(self.folder / OPENED, self.key.opened())
-        self._read_again()
 
     def close(self) -> None:
         """Lets others write."""
         self._lock.release()
 
-    def _read_again(self) -> None:
-        self.standing = standing(self.session, journal.read(self.folder).lines)
+    def _write(self, line: Line) -> None:
+        journal.append(self.folder, line)
+        self._lines.append(line)
+        self.standing = standing(self.session, self._lines)
 
 
 def now_utc() -> str:
