@@ -13,21 +13,17 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
-import os
 import re
 import shutil
-import signal
-import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 from safetensors.numpy import load_file, save_file
+from vega_runtime.bench_launch import Launched
 from vega_sim import command_line
 
 import hw_config
@@ -40,94 +36,9 @@ from vega_eval.trials.state import standing
 _SHIPPED = Path(hw_config.__file__).resolve().parents[1] / "models" / "twin"
 _HEAD = "action_head--latest_checkpoint.safetensors"
 _WORSE = 0.03  # noise on the action head's weights, of their own spread
-_LONGEST_LAUNCH_S = 3600.0
-_LONGEST_END_S = 60.0
+_LONGEST_S = 3600.0
 _KILL_AFTER_S = (0.0, 12.0)  # wall time after the trial has been announced
-_ANNOUNCED = re.compile(r"\[session\]: trial (\d+) of \d+: policy")
 _REPORTED = re.compile(r"\] trial (\d+), policy ([A-Z]): (success|partial|fail)\b")
-_PID = re.compile(r"session_node-\d+\]: process started with pid \[(\d+)\]")
-
-
-@dataclass
-class Launch:
-    """One launch of the session, and what it said.
-
-    Attributes:
-        reported: Trials that it told as played.
-        trial: The one that it announced last.
-        over: Everything that was launched has ended.
-    """
-
-    command: Sequence[str]
-    environment: dict[str, str]
-    reported: set[int] = field(default_factory=set)
-
-    def __post_init__(self) -> None:
-        self.over, self._more = threading.Event(), threading.Condition()
-        self.trial = 0
-        self._node: int | None = None
-        self._tail: list[str] = []
-        self._process = subprocess.Popen(
-            self.command,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            errors="replace",
-            env=self.environment,
-            start_new_session=True,
-        )
-        threading.Thread(target=self._read, daemon=True).start()
-
-    def _read(self) -> None:
-        assert self._process.stdout is not None
-        for line in self._process.stdout:
-            self._tail = [*self._tail[-30:], line]
-            if found := _PID.search(line):
-                self._node = int(found[1])
-            if found := _ANNOUNCED.search(line):
-                with self._more:
-                    self.trial = int(found[1])
-                    self._more.notify_all()
-            if found := _REPORTED.search(line):
-                self.reported.add(int(found[1]))
-                print(f"  {line.split('] ', 1)[-1].rstrip()}", flush=True)
-        with self._more:
-            self.over.set()
-            self._more.notify_all()
-
-    def wait_for_trial(self, number: int) -> bool:
-        """Whether this trial, or a later one, is announced before everything is over."""
-        with self._more:
-            self._more.wait_for(lambda: self.trial >= number or self.over.is_set())
-            return self.trial >= number
-
-    def kill(self, whole: bool) -> None:
-        """Kills the session's node, or the launch itself, with SIGKILL."""
-        victim = self._process.pid if whole else self._node
-        if victim is not None:
-            os.kill(victim, signal.SIGKILL)
-
-    def wait(self, timeout_s: float) -> int:
-        """The exit code, once everything that was launched has ended.
-
-        Raises:
-            EvalError: Something still runs; its last lines are told.
-        """
-        try:
-            code = self._process.wait(timeout_s)
-        except subprocess.TimeoutExpired:
-            code = None
-        # The pipe closes with the last process that writes to it.
-        if code is None or not self.over.wait(_LONGEST_END_S):
-            os.killpg(self._process.pid, signal.SIGKILL)
-            raise EvalError(f"the launch did not end:\n{''.join(self._tail)}")
-        return code
-
-    @property
-    def last_lines(self) -> str:
-        """What it said last."""
-        return "".join(self._tail)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -135,8 +46,8 @@ def run(arguments: argparse.Namespace) -> int:
     scratch = Path(tempfile.mkdtemp(prefix="vega_bench_"))
     policies = arguments.policies or [_SHIPPED, worsened(scratch / "worse")]
     output = arguments.output or scratch / "session"
-    command = [
-        *("ros2", "launch", "vega_bringup", "eval.launch.py", "task:=close_laptop"),
+    given = [
+        "task:=close_laptop",
         f"policies:={','.join(map(str, policies))}",
         f"trials:={arguments.trials}",
         f"seed:={arguments.seed}",
@@ -144,21 +55,25 @@ def run(arguments: argparse.Namespace) -> int:
     ]
     rng = np.random.default_rng(arguments.seed)
     began_s = time.monotonic()
-    launches: list[Launch] = []
-    plans: set[str] = set()
     marked = sorted(rng.choice(2 * arguments.trials, arguments.kills, replace=False) + 1)
+    reported: list[int] = []
+    plans: set[str] = set()
     killed = 0
     while not (output / OPENED).exists():
-        launch = Launch(command, dict(os.environ))
-        launches.append(launch)
-        if killed < len(marked) and _kill(launch, int(marked[killed]), rng, killed % 2 == 1):
-            killed += 1
-            launch.wait(_LONGEST_END_S)
-            print(f"kill {killed}/{len(marked)}, in trial {launch.trial}", flush=True)
-        elif launch.wait(_LONGEST_LAUNCH_S) != 0:
-            raise EvalError(f"the session failed:\n{launch.last_lines}")
+        with Launched("eval.launch.py", given) as launch:
+            trial = int(marked[killed]) if killed < len(marked) else None
+            shot = trial is not None and _kill(launch, trial, 2 * arguments.trials, rng, killed)
+            killed += shot
+            if not launch.has_ended(_LONGEST_S):
+                raise EvalError(f"the launch did not end:\n{_last(launch)}")
+            if launch.exit_code and not shot:
+                raise EvalError(f"the session failed:\n{_last(launch)}")
+            played = [found for line in launch.lines if (found := _REPORTED.search(line))]
+        reported += [int(found[1]) for found in played]
         plans.add(hashlib.sha256((output / FILE_NAME).read_bytes()).hexdigest())
-    figures = _figures(output, launches, killed, len(plans))
+        told = f"{len(set(reported))} of {2 * arguments.trials} trials are told as played"
+        print(f"{killed} of {len(marked)} kills, {told}", flush=True)
+    figures = _figures(output, reported, killed, len(plans))
     figures["minutes"] = round((time.monotonic() - began_s) / 60, 1)
     return _tell(figures, arguments)
 
@@ -176,20 +91,29 @@ def worsened(folder: Path) -> Path:
     return folder
 
 
-def _kill(launch: Launch, trial: int, rng: np.random.Generator, whole: bool) -> bool:
+def _kill(launch: Launched, trial: int, last: int, rng: np.random.Generator, before: int) -> bool:
     """Kills at a random moment of a trial; False if the launch was over before."""
-    if not launch.wait_for_trial(trial) or launch.over.wait(float(rng.uniform(*_KILL_AFTER_S))):
+    due = "|".join(str(number) for number in range(trial, last + 1))
+    if not launch.says(rf"\[session\]: trial ({due}) of \d+: policy", _LONGEST_S):
         return False
-    launch.kill(whole)
+    if launch.has_ended(float(rng.uniform(*_KILL_AFTER_S))):
+        return False
+    if before % 2:
+        launch.kill_launch()
+    else:
+        launch.kill("session_node")
     return True
 
 
+def _last(launch: Launched) -> str:
+    return "\n".join(launch.lines[-30:])
+
+
 def _figures(
-    output: Path, launches: Sequence[Launch], killed: int, schedules: int
+    output: Path, reported: Sequence[int], killed: int, schedules: int
 ) -> dict[str, float]:
     session, said = read_session(output), journal.read(output)
     now = standing(session, said.lines)
-    reported = [trial for launch in launches for trial in sorted(launch.reported)]
     valid = [record.trial for record in now.attempts if record.valid]
     return {
         "kills": killed,

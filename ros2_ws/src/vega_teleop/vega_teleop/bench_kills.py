@@ -30,15 +30,16 @@ from typing import Any, NamedTuple
 
 import rclpy
 from std_srvs.srv import Trigger
+from vega_runtime.bench_launch import Launched
 
 from teleop.dataset.files import write_result
 from teleop.errors import DatasetError, TeleopError
 from teleop.export.__main__ import positive
 from teleop.repair.repair import repair
-from vega_teleop.bench_launch import LaunchedSession
 from vega_teleop.bench_ledger import Ledger
 
 _FAULTS = ("recorder", "launch", "everything", "disk")
+_RECORDER = "recorder_node"
 _TAKE_S = 180.0
 _END_S = 60.0
 # A take of the twin, its saving, and laying the next scene.
@@ -127,7 +128,7 @@ class Bench:
         """One launch, from its start to its end."""
         given = ["task:=close_laptop", "episodes:=10000", f"dataset:={self.ledger.dataset}"]
         with contextlib.ExitStack() as stack:
-            session = stack.enter_context(LaunchedSession([*given, f"output:={logs}"]))
+            session = stack.enter_context(Launched("teleop.launch.py", [*given, f"output:={logs}"]))
             began = not wanted.in_take or session.says("is being recorded", _TAKE_S)
             if not began:
                 self._fault(f"no take began within {_TAKE_S:g} s", session)
@@ -140,14 +141,14 @@ class Bench:
             self._fault("a traceback was shown", session)
         self.ledger.check_sealed()
 
-    def _wait(self, wanted: Round, session: LaunchedSession, stack: contextlib.ExitStack) -> None:
+    def _wait(self, wanted: Round, session: Launched, stack: contextlib.ExitStack) -> None:
         began_s = time.monotonic()
         if wanted.discard_s is not None:
             _sleep_until(began_s + wanted.discard_s)
             self._operator.discard()
         _sleep_until(began_s + wanted.after_s)
         if wanted.fault == "recorder":
-            session.kill_recorder()
+            session.kill(_RECORDER)
         elif wanted.fault == "launch":
             session.kill_launch()
         elif wanted.fault == "everything":
@@ -156,11 +157,11 @@ class Bench:
             if self._fills:
                 stack.enter_context(_full(self._folder))
             else:
-                session.forbid_recorder_to_write()
+                session.forbid_to_write(_RECORDER)
             _sleep_until(time.monotonic() + _FULL_S)
             session.interrupt()
 
-    def _fault(self, text: str, session: LaunchedSession) -> None:
+    def _fault(self, text: str, session: Launched) -> None:
         last = "\n    ".join(session.lines[-8:])
         self.ledger.faults.append(f"{text}; its last lines:\n    {last}")
 

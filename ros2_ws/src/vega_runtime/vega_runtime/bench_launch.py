@@ -1,4 +1,4 @@
-"""A recording session as `ros2 launch` starts it, for measurements: its words and its end."""
+"""A stack as `ros2 launch` starts it, for measurements: its words, its faults and its end."""
 
 from __future__ import annotations
 
@@ -15,23 +15,22 @@ from collections.abc import Sequence
 from pathlib import Path
 
 _MARK = "VEGA_BENCH_RUN"
-_RECORDER = "/recorder_node "
 
 
-class LaunchedSession:
-    """`ros2 launch vega_bringup teleop.launch.py`; use as a context manager: nothing of it is left.
+class Launched:
+    """`ros2 launch vega_bringup FILE ...`; use as a context manager: nothing of it is left.
 
     Attributes:
         lines: What it has said so far.
     """
 
-    def __init__(self, arguments: Sequence[str]) -> None:
+    def __init__(self, file: str, arguments: Sequence[str]) -> None:
         self.lines: list[str] = []
         self._mark = f"{_MARK}={uuid.uuid4().hex}"
         self._more = threading.Condition()
         name, _, value = self._mark.partition("=")
         self._process = subprocess.Popen(
-            ["ros2", "launch", "vega_bringup", "teleop.launch.py", *arguments],
+            ["ros2", "launch", "vega_bringup", file, *arguments],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -43,7 +42,7 @@ class LaunchedSession:
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
 
-    def __enter__(self) -> LaunchedSession:
+    def __enter__(self) -> Launched:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -82,6 +81,11 @@ class LaunchedSession:
         self._reader.join(1.0)
         return True
 
+    @property
+    def exit_code(self) -> int | None:
+        """Of the launch; None while it runs."""
+        return self._process.poll()
+
     def interrupt(self) -> None:
         """Ctrl-C."""
         self._process.send_signal(signal.SIGINT)
@@ -90,9 +94,9 @@ class LaunchedSession:
         """Kills the launch itself, as if memory had run out; its nodes are on their own."""
         self._process.kill()
 
-    def kill_recorder(self) -> None:
-        """Kills the recorder, if it runs."""
-        for pid in self._recorders():
+    def kill(self, executable: str) -> None:
+        """Kills the process of an executable, if it runs."""
+        for pid in self._pids_of(executable):
             _kill(pid)
 
     def kill_everything(self) -> None:
@@ -100,15 +104,15 @@ class LaunchedSession:
         for pid in self._pids():
             _kill(pid)
 
-    def forbid_recorder_to_write(self) -> None:
-        """From now on no file of the recorder can grow, as on a full disk."""
-        for pid in self._recorders():
+    def forbid_to_write(self, executable: str) -> None:
+        """From now on no file of an executable can grow, as on a full disk."""
+        for pid in self._pids_of(executable):
             with contextlib.suppress(ProcessLookupError):
                 _, most = resource.prlimit(pid, resource.RLIMIT_FSIZE)
                 resource.prlimit(pid, resource.RLIMIT_FSIZE, (0, most))
 
-    def _recorders(self) -> list[int]:
-        return [pid for pid, command in self._pids().items() if _RECORDER in command]
+    def _pids_of(self, executable: str) -> list[int]:
+        return [pid for pid, command in self._pids().items() if f"/{executable} " in command]
 
     def _pids(self) -> dict[int, str]:
         """Every process of it that lives, and its command line."""
