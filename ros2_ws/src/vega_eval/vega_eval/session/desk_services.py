@@ -95,7 +95,7 @@ class DeskServices:
         picture = self._stack.reset_picture()
         if picture is not None:
             stamp = self._node.get_clock().now().to_msg()
-            self._help.publish(images.to_message(picture, stamp, "head_color_optical_frame"))
+            self._help.publish(images.to_message(picture, stamp, self._stack.head_frame))
 
     def _on_trigger(
         self, verb: Callable[[], Answer], request: Trigger.Request, response: Trigger.Response

@@ -78,6 +78,7 @@ class RosStack:
         recorder: Records MCAP; None before the session's folder is there.
         policy: The policy node.
         resets: Pictures of the placements.
+        head_frame: Frame of the head camera's pictures.
         schedule_length: Trials of the session; 0 before it is known.
     """
 
@@ -111,6 +112,7 @@ class RosStack:
         self._calls.offer(Trigger, "gate/home")
         if cell.robot != "real":
             self._calls.offer(ResetScene, "sim/reset")
+        self.head_frame = cell.hardware.cameras["head"].frame_id
         self.schedule_length = 0
 
     def _tap(self, what: str, name: str, cdr: bytes) -> None:
