@@ -174,6 +174,7 @@ class SessionNode(Node):
                 f"RESULT {self._task.name} ({self._given.variant}), {policy.name}: "
                 f"{done} of {len(played)} -> {self._given.output}"
             )
+        self._say(f"report: python -m vega_eval.report {self._given.output}")
 
     def _tell_beginning(self, session: SessionFolder) -> None:
         for text in session.damaged:
