@@ -11,7 +11,7 @@ import time
 import tty
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Protocol, cast
 
 import rclpy
 from rclpy.client import Client
@@ -94,29 +94,40 @@ class Asking:
             self._screen.say(self._nobody)
 
 
-def watch_keys(
-    node: Node,
-    feed: Callable[[str], bool],
-    check: Callable[[], None],
-    typed: Callable[[], None],
-) -> int:
-    """Spins a node and gives it what is typed, until the end of the input or Ctrl-C.
+class KeyCommand(Protocol):
+    """What the node of a command with keys is besides a node."""
+
+    def feed(self, character: str) -> bool:
+        """Takes a character; returns whether to leave."""
+
+    def check(self) -> None:
+        """Called often."""
+
+    def typed(self) -> None:
+        """Called after something was typed."""
+
+
+def run_keys(factory: Callable[[Screen], KeyCommand], greeting: str) -> None:
+    """Makes the node, gives it what is typed until it leaves, the input ends or Ctrl-C; then exits.
 
     Args:
-        node: Is destroyed in the end, and rclpy shut down.
-        feed: Takes a character; returns whether to leave.
-        check: Called often.
-        typed: Called after something was typed.
-
-    Returns:
-        The exit code.
+        factory: Makes the node for a screen.
+        greeting: Is shown first.
     """
-    executor = SingleThreadedExecutor()
+    rclpy.init()
+    screen = Screen()
+    try:
+        command = factory(screen)
+    except ValueError as error:
+        print(f"error: {error}", file=sys.stderr)
+        rclpy.try_shutdown()
+        sys.exit(2)
+    node, executor, code = cast(Node, command), SingleThreadedExecutor(), 0
     executor.add_node(node)
-    code = 0
+    screen.say(greeting)
     try:
         with single_keys():
-            _watch(executor, feed, check, typed)
+            _watch(executor, command)
     except KeyboardInterrupt:
         code = 130
     except ExternalShutdownException:
@@ -124,24 +135,19 @@ def watch_keys(
     finally:
         node.destroy_node()
         rclpy.try_shutdown()
-    return code
+    sys.exit(code)
 
 
-def _watch(
-    executor: SingleThreadedExecutor,
-    feed: Callable[[str], bool],
-    check: Callable[[], None],
-    typed: Callable[[], None],
-) -> None:
+def _watch(executor: SingleThreadedExecutor, command: KeyCommand) -> None:
     decoder = codecs.getincrementaldecoder("utf-8")("replace")
     while rclpy.ok():
         executor.spin_once(timeout_sec=_POLL_S)
-        check()
+        command.check()
         text = _pressed(decoder)
-        if text is None or any(feed(character) for character in text):
+        if text is None or any(command.feed(character) for character in text):
             return
         if text:
-            typed()
+            command.typed()
 
 
 @contextmanager

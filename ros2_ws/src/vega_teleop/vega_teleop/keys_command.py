@@ -8,19 +8,17 @@ from __future__ import annotations
 
 import math
 import os
-import sys
 from dataclasses import dataclass
 from typing import Any
 
-import rclpy
 from rclpy.client import Client
 from rclpy.node import Node
 from std_srvs.srv import Trigger
 from vega_msgs.msg import TeleopState
 from vega_msgs.srv import MarkTake, NoteTake
 from vega_runtime import qos
-from vega_runtime.parameters import ParameterError, declare, parameter
-from vega_runtime.terminal import Asking, Screen, watch_keys
+from vega_runtime.parameters import declare, parameter
+from vega_runtime.terminal import Asking, Screen, run_keys
 
 from teleop.session.keys import HELP, Keys, Press
 from teleop.session.progress import in_words
@@ -113,7 +111,7 @@ class KeysNode(Node):
             self.press(press)
         return False
 
-    def show_note(self) -> None:
+    def typed(self) -> None:
         """Shows what has been typed of a note."""
         if self._keys.note is not None:
             self._screen.live(f"note (Enter ends, Esc gives up): {self._keys.note}")
@@ -143,16 +141,7 @@ _NO_SESSION = (
 
 def main() -> None:
     """Runs the command until Q, Ctrl-C or the end of its input."""
-    rclpy.init()
-    screen = Screen()
-    try:
-        node = KeysNode(screen)
-    except (ParameterError, ValueError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        rclpy.try_shutdown()
-        sys.exit(2)
-    screen.say(HELP)
-    sys.exit(watch_keys(node, node.feed, node.check, node.show_note))
+    run_keys(KeysNode, HELP)
 
 
 if __name__ == "__main__":

@@ -6,18 +6,15 @@ ros2 run vega_eval operator
 from __future__ import annotations
 
 import os
-import sys
 from typing import Any
 
-import rclpy
 from rclpy.client import Client
 from rclpy.node import Node
 from std_srvs.srv import Trigger
 from vega_msgs.msg import EvalState
 from vega_msgs.srv import JudgeTrial, NoteTake
 from vega_runtime import qos
-from vega_runtime.parameters import ParameterError
-from vega_runtime.terminal import Asking, Screen, watch_keys
+from vega_runtime.terminal import Asking, Screen, run_keys
 
 from vega_eval.session.desk import Phase
 from vega_eval.session.keys import HELP, Keys, Press
@@ -72,7 +69,7 @@ class OperatorNode(Node):
             self._ask(press)
         return False
 
-    def show_question(self) -> None:
+    def typed(self) -> None:
         """Shows what a key has asked back, while it is being answered."""
         if self.keys.question:
             self._screen.live(self.keys.question)
@@ -112,16 +109,7 @@ class OperatorNode(Node):
 
 def main() -> None:
     """Runs the command until q, Ctrl-C or the end of its input."""
-    rclpy.init()
-    screen = Screen()
-    try:
-        node = OperatorNode(screen)
-    except (ParameterError, ValueError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        rclpy.try_shutdown()
-        sys.exit(2)
-    screen.say(HELP)
-    sys.exit(watch_keys(node, node.feed, node.check, node.show_question))
+    run_keys(OperatorNode, HELP)
 
 
 if __name__ == "__main__":
