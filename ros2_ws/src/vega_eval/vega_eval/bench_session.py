@@ -35,7 +35,7 @@ from vega_eval.trials.state import standing
 
 _SHIPPED = Path(hw_config.__file__).resolve().parents[1] / "models" / "twin"
 _HEAD = "action_head--latest_checkpoint.safetensors"
-_WORSE = 0.03  # noise on the action head's weights, of their own spread
+_WORSE = 0.1  # noise on the action head's weights, of their own spread
 _LONGEST_S = 3600.0
 _KILL_AFTER_S = (0.0, 12.0)  # wall time after the trial has been announced
 _REPORTED = re.compile(r"\] trial (\d+), policy ([A-Z]): (success|partial|fail)\b")
