@@ -31,7 +31,7 @@ from teleop.export.run import Format
 EPISODES = 4
 """So many are read back at most."""
 _EVERY = 5  # of the pictures one is compared
-_SQUARE = 16
+_SQUARE = 40  # pixels; what compression does to a single one averages out
 
 Pixels = NDArray[np.uint8]
 

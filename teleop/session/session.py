@@ -318,7 +318,8 @@ class Session:
         """
         with self._lock:
             present, self._present = self._present, None
-            there = f"{self._saved.progress} episodes of {self._task}"
+            progress = self._saved.progress
+            there = f"{progress.saved}/{progress.wanted} episodes of {self._task}"
             if present is None:
                 return there
             recording = present.recording
