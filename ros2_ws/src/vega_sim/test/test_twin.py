@@ -130,6 +130,13 @@ def test_success_needs_a_closed_lid_on_a_laptop_that_was_not_pushed_away(twin):
     assert "pushed away" in twin.progress()
 
 
+@pytest.mark.parametrize("task", built_tasks())
+def test_milestones_are_those_that_the_task_s_card_names(task):
+    twin = Twin(task)
+    twin.reset(0)
+    assert tuple(twin.milestones()) == twin.task.config.milestones
+
+
 @pytest.mark.parametrize("seed", range(5))
 def test_the_operator_closes_the_laptop(twin, seed):
     assert run_seed(twin, seed) is not None
