@@ -1,5 +1,7 @@
 """The twin in real time, on a clock of the test's."""
 
+import threading
+
 import numpy as np
 import pytest
 from vega_arms.emulator import Drive
@@ -104,6 +106,25 @@ def test_an_arm_that_loses_power_sinks_and_is_held_where_it_is_when_it_has_it_ag
     live.drive("left", sunk)
     live.run(0.5)
     np.testing.assert_allclose(live.positions[:6], sunk, atol=0.03)
+
+
+def test_no_picture_is_copied_while_the_scene_is_looked_at(live, twin, monkeypatch):
+    copied, takers, look = threading.Event(), [], twin.look
+
+    def look_with_a_photographer():
+        takers.append(threading.Thread(target=live.twin.take, args=("head",)))
+        takers[-1].start()
+        assert not copied.wait(0.2)
+        return look()
+
+    monkeypatch.setattr(twin, "still", copied.set)
+    monkeypatch.setattr(twin, "render", lambda camera, data: None)
+    monkeypatch.setattr(twin, "look", look_with_a_photographer)
+    live.run(0.045)
+    for taker in takers:
+        taker.join(30.0)
+    assert len(takers) == 1
+    assert copied.is_set()
 
 
 def test_it_keeps_to_real_time_and_tells_its_state_ten_times_a_second(live):

@@ -109,12 +109,12 @@ class LiveTwin:
             self.twin.reset(seed)
             if self._episode:
                 self.twin.move_arms_to(before)
+            self._progress = Progress(self.twin)
         if self._leaders is not None and self._episode:
             self._leaders.lay(self.twin)
         self._seed = seed
         self._episode += 1
         self._tick = 0
-        self._progress = Progress(self.twin)
         self._frames_before = dict(self.frames)
         self._measure()
         self.resume()
@@ -137,9 +137,10 @@ class LiveTwin:
         with self._lock:
             self._obey()
             self.twin.step(self._steps)
-        self._tick += 1
+            self._tick += 1
+            # Within the lock: distances are computed in memory that a picture is copied from.
+            succeeded = self._tick % self._success_every == 0 and self._progress.look()
         self._measure()
-        succeeded = self._tick % self._success_every == 0 and self._progress.look()
         if succeeded or self._tick % (STATE_HZ // _TASK_STATE_HZ) == 0:
             self._tell(self.state())
             self._judge()
