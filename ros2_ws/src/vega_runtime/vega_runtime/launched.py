@@ -1,4 +1,8 @@
-"""A launched node ends with its launch, also with one that was killed: nobody else would end it."""
+"""A launched node ends with its launch, also with one that was killed.
+
+Upstream's `ros2 launch` leaves its nodes running then; the front end of wheel installs also has a
+guardian, which ends what does not end by itself.
+"""
 
 from __future__ import annotations
 
