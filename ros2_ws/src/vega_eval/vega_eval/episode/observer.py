@@ -112,11 +112,6 @@ class Observer:
         data = self._pictures.get(camera)
         return None if data is None else _stamp_s(data)
 
-    def joints_stamp_s(self, arm: str) -> float | None:
-        """Time (ROS time) of the newest joint state of an arm."""
-        data = self._joints.get(arm)
-        return None if data is None else _stamp_s(data)
-
     def joints(self, arm: str) -> np.ndarray | None:
         """The newest positions [7] of an arm: rad, gripper opening in m."""
         data = self._joints.get(arm)

@@ -91,10 +91,11 @@ class Conductor:
         self._take_up_requests()
 
     def _take_up_requests(self) -> None:
+        # In the order in which they were written: two may have ended in the same millisecond.
         valid = [record for record in self._folder.standing.attempts if record.valid]
-        last = max(valid, key=lambda record: record.ended, default=None)
-        if last is None:
+        if not valid:
             return
+        last = valid[-1]
         note = self._desk.take_notes()
         if note:
             self._folder.amend(last, with_note(last, note), self._by())
