@@ -22,11 +22,12 @@ _numbers = itertools.count()
 
 
 class Adapter:
-    """A USB-CAN adapter that can be pulled out, and put in again."""
+    """A USB-CAN adapter that can be pulled out, and put in again; deaf, it loses what comes."""
 
     def __init__(self) -> None:
         self.gone = False
         self.refuses_sends = False
+        self.deaf = False
 
     def open(self, channel: str) -> can.BusABC:
         if self.gone:
@@ -44,7 +45,8 @@ class PluggedBus(can.BusABC):
     def recv(self, timeout=None):
         if self._adapter.gone:
             raise can.CanOperationError("No such device")
-        return self._inner.recv(timeout)
+        message = self._inner.recv(timeout)
+        return None if self._adapter.deaf else message
 
     def send(self, msg, timeout=None):
         if self._adapter.gone or self._adapter.refuses_sends:

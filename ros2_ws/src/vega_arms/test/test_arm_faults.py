@@ -141,11 +141,31 @@ def test_feedback_that_comes_but_is_frozen(rig):
     rig.emulator.inject(Fault.FROZEN)
     rig.until(lambda: not rig.driver.enabled)
     rig.until_said("has not changed")
+    heard = rig.driver.inbox.frames
+    # One state may have been on its way when the driver said so.
+    rig.until(lambda: rig.driver.inbox.frames > heard + FRAMES_A_SECOND // 10)
     count = len(rig.states)
     heard = rig.driver.inbox.frames
     for second in range(1, 11):
         rig.until(lambda s=second: rig.driver.inbox.frames > heard + s * FRAMES_A_SECOND)
     assert len(rig.states) == count, "what is frozen is not published as a measurement"
+    rig.emulator.inject(None)
+    comes_back(rig)
+
+
+def test_what_is_frozen_is_not_published_after_a_silence_either(rig):
+    rig.emulator.inject(Fault.FROZEN)
+    rig.until_said("has not changed")
+    heard = rig.driver.inbox.frames
+    rig.until(lambda: rig.driver.inbox.frames > heard + FRAMES_A_SECOND // 10)
+    count = len(rig.states)
+    for _ in range(3):
+        rig.reports.clear()
+        rig.adapter.deaf = True
+        rig.until_said("is silent")
+        rig.adapter.deaf = False
+        rig.until_said("has not changed")
+    assert len(rig.states) == count
     rig.emulator.inject(None)
     comes_back(rig)
 

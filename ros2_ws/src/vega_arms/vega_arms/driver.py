@@ -8,7 +8,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 
-from vega_arms import report, seam
+from vega_arms import health, report, seam
 from vega_arms.commanding import Commanding, Target
 from vega_arms.config import FOLLOWER, DriverConfig
 from vega_arms.enabling import Enabling, NotEnabled
@@ -298,6 +298,9 @@ class ArmDriver:
             self._submit(self._ask_settings)
 
     def _publish(self, state: ArmState) -> None:
-        # What is frozen is no measurement.
-        if self._problem is None or self._problem.word != "frozen":
+        # What is frozen is no measurement. The problem alone does not tell: it is looked for every
+        # 20 ms, and becomes another one while the bus is silent.
+        problem = self._problem
+        known = problem is not None and problem.word == "frozen"
+        if not known and not health.frozen(self.inbox, time.monotonic()):
             self._on_follower(state)

@@ -71,7 +71,7 @@ def arm_problem(channel: str, inbox: Inbox, now_s: float) -> Problem | None:
             f"{channel}: a leader arm, or another program, commands this arm (0x155-0x157); unplug "
             f"the leader or give it follower role, then enable again",
         )
-    if inbox.enabled and since(inbox, "changed", now_s) > FROZEN_S:
+    if frozen(inbox, now_s):
         return Problem(
             "frozen", f"{channel}: feedback comes but has not changed for {FROZEN_S:g} s"
         )
@@ -82,6 +82,11 @@ def arm_problem(channel: str, inbox: Inbox, now_s: float) -> Problem | None:
             "arm_status", f"{channel}: {codes.name(codes.ARM_STATUS, status.arm_status)}"
         )
     return _motor_problem(channel, inbox)
+
+
+def frozen(inbox: Inbox, now_s: float) -> bool:
+    """Whether an arm with power says the same again and again: measurements always differ."""
+    return inbox.enabled and since(inbox, "changed", now_s) > FROZEN_S
 
 
 def disabled_problem(channel: str, inbox: Inbox) -> Problem | None:
