@@ -9,12 +9,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from vega_control.audit import Audit
 from vega_control.chunk import Chunk
 from vega_control.config import GateConfig
-from vega_control.gate import Command, Gate
+from vega_control.gate import Command, Gate, Now
 
 import hw_config
+from benches.control.limit_check import LimitCheck
 
 PERIOD_S = 0.005
 NAMES = ("left_a", "left_jaw", "right_a", "right_jaw")
@@ -47,13 +47,18 @@ class Rig:
         self.times_s: list[float] = []
         self.targets: list[tuple[float, int]] = []
         self.silent: set[str] = set()
-        self.audit = Audit(CONFIG)
+        self.audit = LimitCheck(CONFIG)
+
+    @property
+    def now(self) -> Now:
+        """The present: one clock for everything."""
+        return Now.simulated(self.now_s)
 
     def tick(self, seconds: float = PERIOD_S) -> Command | None:
         """One period: joint states, then the gate, then the arms."""
         self.now_s += seconds
         self.observe()
-        command = self.gate.update(self.now_s)
+        command = self.gate.update(self.now)
         if command is not None:
             self.audit.add(command)
             self.sent.append(command.positions.copy())
@@ -91,7 +96,7 @@ class Rig:
         return Chunk(**{**fields, **changes})
 
     def accept(self, rows: object, sequence: int = 1, **changes: object) -> str | None:
-        return self.gate.accept(self.chunk(rows, sequence, **changes), self.now_s)
+        return self.gate.accept(self.chunk(rows, sequence, **changes), self.now)
 
     def texts(self) -> list[str]:
         texts = [event.text for event in self.gate.events]

@@ -3,7 +3,7 @@ import dataclasses
 import numpy as np
 import pytest
 from vega_control.config import GateConfig
-from vega_control.gate import Mode
+from vega_control.gate import Mode, Now
 
 import hw_config
 
@@ -140,7 +140,7 @@ def test_unusable_joint_states_are_silence(rig):
         rig.now_s += PERIOD_S
         rig.gate.feedback.observe("left", [float("nan"), 0.0], rig.now_s)
         rig.gate.feedback.observe("right", [0.0], rig.now_s)
-        rig.gate.update(rig.now_s)
+        rig.gate.update(rig.now)
     assert "left arm" in rig.gate.reason
 
 
@@ -253,10 +253,10 @@ def test_deactivating_at_rest_repeats_the_hold_once(rig):
 def test_joint_states_can_be_watched_on_another_clock(rig, steady_rows):
     for arm, place in CONFIG.arms.items():
         rig.gate.feedback.observe(arm, rig.positions[place], 5000.0)
-    rig.gate.update(rig.now_s, 5000.05)
+    rig.gate.update(Now(rig.now_s, 5000.05))
     assert rig.gate.mode is Mode.HOLD
     assert rig.gate.reason == "no chunk yet"
-    rig.gate.update(rig.now_s, 5000.2)
+    rig.gate.update(Now(rig.now_s, 5000.2))
     assert "no joint states of the left arm" in rig.gate.reason
 
 

@@ -41,8 +41,8 @@ event = st.one_of(
 
 LEAD = {
     "policy": lambda rig: rig.gate.follow_policy(),
-    "leader": lambda rig: rig.gate.follow_leader(rig.now_s),
-    "home": lambda rig: rig.gate.home(rig.now_s),
+    "leader": lambda rig: rig.gate.follow_leader(rig.now),
+    "home": lambda rig: rig.gate.home(rig.now),
     "pause": lambda rig: rig.gate.pause(),
 }
 
@@ -53,7 +53,7 @@ def play(rig, kind, value):
     elif kind == "run":
         rig.run(value)
     elif kind == "chunk":
-        rig.gate.accept(rig.chunk(np.empty((0, 4)), **value), rig.now_s)
+        rig.gate.accept(rig.chunk(np.empty((0, 4)), **value), rig.now)
     elif kind == "silence":
         rig.silent = value
     elif kind == "leaders":
@@ -63,7 +63,7 @@ def play(rig, kind, value):
     elif kind == "estop" and value:
         rig.gate.press_estop(Level.HOLD, "a test")
     elif kind == "estop":
-        rig.gate.reset_estop(rig.now_s)
+        rig.gate.reset_estop(rig.now)
     else:
         rig.gate.feedback.set_enabled("right", value)
 

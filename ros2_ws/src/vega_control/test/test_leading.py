@@ -8,7 +8,7 @@ from vega_control import homing
 from vega_control.chunk import Chunk
 from vega_control.config import GateConfig
 from vega_control.estop import EmergencyStop, Level
-from vega_control.gate import Gate, Mode
+from vega_control.gate import Gate, Mode, Now
 from vega_control.workspace import Workspace
 
 import hw_config
@@ -38,7 +38,7 @@ def test_paused_it_comes_to_rest_and_takes_no_chunk_until_it_is_told(rig):
 
 
 def test_home_is_reached_within_the_limits_and_then_it_is_paused(rig):
-    assert rig.gate.home(rig.now_s) is None
+    assert rig.gate.home(rig.now) is None
     assert rig.gate.mode is Mode.HOMING
     assert rig.accept(ramp(rig)) == "homing"
     rig.run(4.0)
@@ -50,7 +50,7 @@ def test_home_is_reached_within_the_limits_and_then_it_is_paused(rig):
 
 
 def test_homing_ends_with_a_hold_when_an_arm_falls_silent(rig):
-    rig.gate.home(rig.now_s)
+    rig.gate.home(rig.now)
     rig.run(0.3)
     rig.silent = {"left"}
     rig.run(0.5)
@@ -86,10 +86,10 @@ def test_arms_that_are_outside_the_workspace_may_come_home():
 
 
 def test_leaders_take_over_only_where_the_arms_are(rig):
-    assert "no joint states of the left leader" in rig.gate.follow_leader(rig.now_s)
+    assert "no joint states of the left leader" in rig.gate.follow_leader(rig.now)
     rig.leaders = rig.positions + np.array([0.5, 0.0, 0.0, 0.0])
     rig.tick()
-    refusal = rig.gate.follow_leader(rig.now_s)
+    refusal = rig.gate.follow_leader(rig.now)
     assert refusal == "the leaders do not stand where the arms are; move left_a by -0.50 rad"
     assert rig.gate.mode is Mode.HOLD
 
@@ -98,10 +98,10 @@ def test_leaders_lead_after_a_ramp_and_hand_back_to_the_policy(rig):
     rig.leaders = rig.positions + np.array([0.15, 0.0, -0.1, 0.0])
     rig.accept(ramp(rig))
     rig.run(0.1)
-    assert "call gate/hold first" in rig.gate.follow_leader(rig.now_s)
+    assert "call gate/hold first" in rig.gate.follow_leader(rig.now)
     rig.gate.pause()
     rig.run(0.3)
-    assert rig.gate.follow_leader(rig.now_s) is None
+    assert rig.gate.follow_leader(rig.now) is None
     before = rig.positions.copy()
     rig.run(0.05)
     assert rig.positions == pytest.approx(before, abs=0.01)
@@ -122,7 +122,7 @@ def test_leaders_lead_after_a_ramp_and_hand_back_to_the_policy(rig):
 def test_silent_leaders_end_in_a_hold_that_must_be_ended_explicitly(rig):
     rig.leaders = rig.positions.copy()
     rig.tick()
-    rig.gate.follow_leader(rig.now_s)
+    rig.gate.follow_leader(rig.now)
     rig.run(0.1)
     rig.leaders = None
     rig.run(0.2)
@@ -141,7 +141,7 @@ def test_an_emergency_stop_ends_commanding_at_once_and_stays(rig):
     assert rig.accept(ramp(rig), 2) == "estop"
     for ask in (rig.gate.follow_policy, rig.gate.pause):
         assert "emergency stop" in ask()
-    assert "emergency stop" in rig.gate.home(rig.now_s)
+    assert "emergency stop" in rig.gate.home(rig.now)
     rig.gate.deactivate()
     rig.gate.activate()
     assert rig.tick() is None
@@ -151,19 +151,19 @@ def test_an_emergency_stop_ends_commanding_at_once_and_stays(rig):
 def test_the_way_back_is_told_and_needed_in_order(rig):
     rig.gate.press_estop(Level.DAMPED, "a hand")
     rig.gate.feedback.set_enabled("left", False, "emergency stop: hold the arm, then reset it")
-    refusal = rig.gate.reset_estop(rig.now_s)
+    refusal = rig.gate.reset_estop(rig.now)
     assert refusal.startswith("not yet: the left arm is disabled: emergency stop")
     order = ["support both arms", "left/follower/reset", "left/follower/enable", "estop_reset"]
     assert [refusal.index(word) for word in order] == sorted(refusal.index(w) for w in order)
     rig.gate.feedback.set_enabled("left", True)
-    assert rig.gate.reset_estop(rig.now_s) is None
+    assert rig.gate.reset_estop(rig.now) is None
     rig.positions = rig.positions - [0.3, 0, 0, 0]  # it sank
     command = rig.tick()
     assert command.positions == pytest.approx(rig.positions)
     assert rig.accept(ramp(rig), 2) == "paused"
     rig.gate.follow_policy()
     assert rig.accept(ramp(rig), 3) is None
-    assert rig.gate.reset_estop(rig.now_s) == "there is no emergency stop to reset"
+    assert rig.gate.reset_estop(rig.now) == "there is no emergency stop to reset"
 
 
 def test_a_stop_can_only_be_raised():
@@ -181,10 +181,10 @@ def test_a_chunk_that_leads_into_the_table_is_refused_with_arm_and_step():
     home = np.array(HARDWARE.home)
     for arm, place in CELL.arms.items():
         gate.feedback.observe(arm, home[place], 1.0)
-    gate.update(1.0)
+    gate.update(Now.simulated(1.0))
     rows = np.linspace(home, home + np.eye(14)[8] * 1.3, 25)
     chunk = Chunk(1, 1.0, 2.0, 0.04, CELL.joint_names, 25, rows.ravel())
-    assert gate.accept(chunk, 1.0) == "workspace"
+    assert gate.accept(chunk, Now.simulated(1.0)) == "workspace"
     text = gate.events[-1].text
     assert "chunk 1 refused (workspace): in step " in text
     assert "the right " in text

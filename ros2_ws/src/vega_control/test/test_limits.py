@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from vega_control.limits import Limiter
-from vega_control.stop import State, StopPlan
+from vega_control.stop import MotionState, StopPlan
 
 LOWER, UPPER = np.array([-1.0, 0.0]), np.array([1.0, 0.07])
 V, A, J = np.array([2.0, 0.2]), np.array([10.0, 2.0]), np.array([200.0, 40.0])
@@ -76,7 +76,7 @@ values = st.floats(-1.0, 1.0)
 @settings(max_examples=300, deadline=None)
 @given(values, values)
 def test_a_stop_rests_where_it_says_and_keeps_within_what_it_says(speed, push):
-    start = State(*(np.array([x]) for x in (0.0, 2.0 * speed, 10.0 * push)))
+    start = MotionState(*(np.array([x]) for x in (0.0, 2.0 * speed, 10.0 * push)))
     plan = StopPlan(start, np.array([10.0]), np.array([200.0]))
     times = np.linspace(0.0, float(plan.duration_s[0]), 400)[:, None]
     way = plan.at(times)
@@ -95,7 +95,7 @@ def test_a_stop_rests_where_it_says_and_keeps_within_what_it_says(speed, push):
 @given(values, values, st.floats(0.0, 1.0))
 def test_planned_again_on_the_way_a_stop_is_the_same(speed, push, share):
     limits = np.array([10.0]), np.array([200.0])
-    start = State(*(np.array([x]) for x in (0.0, 2.0 * speed, 10.0 * push)))
+    start = MotionState(*(np.array([x]) for x in (0.0, 2.0 * speed, 10.0 * push)))
     plan = StopPlan(start, *limits)
     rest = plan.at(plan.duration_s)
     again = StopPlan(plan.at(share * plan.duration_s), *limits)

@@ -11,8 +11,9 @@ import time
 
 import pytest
 import rclpy
-from vega_control.bench_cell import Cell
 from vega_msgs.msg import GateState
+
+from benches.control.gate_under_test import Cell
 
 KEY = "from vega_control.estop_command import main; main()"
 VALID_S = 0.1

@@ -1,10 +1,11 @@
-"""A little of what `python -m vega_control.bench` does at length."""
+"""A little of what `python -m benches.control` does at length."""
 
 import numpy as np
 import pytest
-from vega_control.audit import Audit
-from vega_control.bench_policies import torture
 from vega_control.gate import Command
+
+from benches.control.limit_check import LimitCheck
+from benches.control.random_policies import torture
 
 from .conftest import CONFIG
 
@@ -29,7 +30,7 @@ def test_no_random_policy_makes_the_gate_exceed_a_limit_or_leave_the_workspace(c
     ],
 )
 def test_the_audit_sees_what_it_is_there_for(word, steps):
-    audit = Audit(CONFIG)
+    audit = LimitCheck(CONFIG)
     still = np.zeros(4, bool)
     base = np.array([0.0, 0.04, 0.0, 0.04])
     audit.add(Command(base, None, 0.005, ~still))

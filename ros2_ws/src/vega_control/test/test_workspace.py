@@ -1,10 +1,9 @@
-"""Where both arms may be, by forward kinematics, and the guard that stops them before."""
+"""Where both arms may be, by forward kinematics, and the collision guard that stops them before."""
 
 import numpy as np
 import pytest
-from vega_control.bodies import LEVERS
-from vega_control.distances import between_segments
-from vega_control.guard import Guard
+from vega_control.bodies import LEVERS, between_segments
+from vega_control.collision_guard import CollisionGuard
 from vega_control.limits import Limiter
 from vega_control.workspace import Workspace
 from vega_description.frames import frame_poses
@@ -114,7 +113,7 @@ def limiter():
 
 @pytest.mark.parametrize("target", [LOW, ACROSS])
 def test_the_guard_stops_the_arms_before_they_leave_the_workspace(workspace, limiter, target):
-    guard = Guard(workspace)
+    guard = CollisionGuard(workspace)
     seen = np.array([*lead(limiter, guard, target, 600)])
     clearances = workspace.clearance(seen)
     assert clearances.min() >= 0.0
@@ -123,14 +122,14 @@ def test_the_guard_stops_the_arms_before_they_leave_the_workspace(workspace, lim
 
 
 def test_from_the_wall_there_is_a_way_back(workspace, limiter):
-    guard = Guard(workspace)
+    guard = CollisionGuard(workspace)
     list(lead(limiter, guard, LOW, 600))
     *_, last = lead(limiter, guard, HOME, 600)
     assert last == pytest.approx(HOME, abs=1e-3)
 
 
 def test_arms_that_are_outside_may_come_in_but_not_go_further_out(workspace, limiter):
-    guard = Guard(workspace)
+    guard = CollisionGuard(workspace)
     limiter.start(LOW)
     deeper = workspace.clearance(np.array([*lead(limiter, guard, 2 * LOW - HOME, 200)]))
     assert deeper.min() >= workspace.clearance(LOW[None])[0] - 1e-5

@@ -1,4 +1,4 @@
-"""Both arms as capsules, for many postures at once."""
+"""Both arms as capsules, and distances between them, for many postures at once."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ Array = NDArray[np.float64]
 # that a finger moves for each metre of opening.
 LEVERS = np.array([0.80, 0.80, 0.50, 0.25, 0.24, 0.12, 0.5])
 JOINTS = len(LEVERS)
+_POINT = 1e-12
 
 
 class _Capsule(NamedTuple):
@@ -88,3 +89,24 @@ class Bodies:
         points = np.broadcast_to(self._points[6], (*q.shape[:2], *self._points[6].shape)).copy()
         points[..., 0, -4:] *= (q[..., 6] / 2.0 + _FINGER_MIDDLE_M)[..., None]
         return points
+
+
+def between_segments(p: Array, q: Array, r: Array, s: Array) -> Array:
+    """Distances [N] between the segments p-q and r-s, each end [N, 3]."""
+    first, second, apart = q - p, s - r, p - r
+    a = np.maximum(_dot(first, first), _POINT)
+    e = np.maximum(_dot(second, second), _POINT)
+    b, c, f = _dot(first, second), _dot(first, apart), _dot(second, apart)
+    # The nearest points of the two lines, moved onto the segments one after the other.
+    steepness = a * e - b * b
+    parallel = steepness <= _POINT
+    along = np.where(parallel, 0.0, (b * f - c * e) / np.where(parallel, 1.0, steepness))
+    along = np.clip(along, 0.0, 1.0)
+    other = np.clip((b * along + f) / e, 0.0, 1.0)
+    along = np.clip((b * other - c) / a, 0.0, 1.0)
+    gap = apart + along[:, None] * first - other[:, None] * second
+    return np.sqrt(_dot(gap, gap))
+
+
+def _dot(u: Array, v: Array) -> Array:
+    return np.einsum("ij,ij->i", u, v)

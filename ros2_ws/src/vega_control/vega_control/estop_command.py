@@ -43,9 +43,9 @@ class EstopClient(Node):
     def __init__(self) -> None:
         super().__init__("estop")
         self._client = self.create_client(EmergencyStop, "gate/estop")
+        arms = hw_config.load().arms
         self._drivers = {
             level: [self.create_client(Trigger, f"{arm}/follower/{name}") for arm in arms]
-            for arms in [hw_config.load().arms]
             for level, name in _DRIVER_SERVICE.items()
         }
         self.create_subscription(EstopState, "gate/estop_state", self._show, qos.LATCHED)

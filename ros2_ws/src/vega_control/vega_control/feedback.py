@@ -3,11 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vega_control.config import GateConfig
+
+
+class Now(NamedTuple):
+    """The present on both clocks of the gate, in seconds.
+
+    Attributes:
+        ros_s: ROS time: stamps of chunks and commands.
+        monotonic_s: By which the age of joint states is watched: a stopped ROS clock must not keep
+            an arm from being held.
+    """
+
+    ros_s: float
+    monotonic_s: float
+
+    @classmethod
+    def simulated(cls, time_s: float) -> Now:
+        """One simulated clock for both: where time stands still, the arms stand still with it."""
+        return cls(time_s, time_s)
 
 
 class Feedback:

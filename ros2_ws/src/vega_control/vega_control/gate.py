@@ -6,19 +6,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vega_control import homing
-from vega_control.admission import Admission, Refusal
 from vega_control.chunk import Chunk
-from vega_control.command import TIME_TOLERANCE_S, Command, ControlSteps, Target
+from vega_control.chunk_validation import ChunkValidator, Refusal
+from vega_control.collision_guard import CollisionGuard
 from vega_control.config import GateConfig
 from vega_control.estop import EmergencyStop, Level
-from vega_control.feedback import Feedback
-from vega_control.guard import Guard
-from vega_control.mover import Mover
+from vega_control.feedback import Feedback, Now
 from vega_control.report import Counters, Event, Log, Mode
+from vega_control.schedule import TIME_TOLERANCE_S, Command, ControlSteps, Target
 from vega_control.sources import Sources
+from vega_control.trajectory_limiter import TrajectoryLimiter
 from vega_control.workspace import Workspace
 
-__all__ = ["Command", "Counters", "Event", "Gate", "Mode", "Target"]
+__all__ = ["Command", "Counters", "Event", "Gate", "Mode", "Now", "Target"]
 
 _PAUSED = "paused; call gate/follow_policy to let the policy go on"
 
@@ -27,8 +27,7 @@ class Gate:
     """Turns what leads the arms into limited commands at a steady rate.
 
     Chunks of a policy, leaders, or the way home lead; silence means decelerate and hold. `accept`
-    takes chunks as they come, `update` is called once a period. Times are seconds of one clock;
-    joint states may be watched on another (monotonic) one.
+    takes chunks as they come, `update` is called once a period. Each is told what time it is `Now`.
     """
 
     def __init__(
@@ -44,9 +43,10 @@ class Gate:
         """
         self._config = config
         self._workspace = workspace
-        self._admission = Admission(config, workspace if check_chunks else None)
+        self._validator = ChunkValidator(config, workspace if check_chunks else None)
         self._control_steps = ControlSteps(config)
-        self._mover = Mover(config, None if workspace is None else Guard(workspace))
+        guard = None if workspace is None else CollisionGuard(workspace)
+        self._limiter = TrajectoryLimiter(config, guard)
         self._sources = Sources(config)
         self.leaders = self._sources.leaders
         self.feedback = Feedback.of(config, "arm")
@@ -63,7 +63,7 @@ class Gate:
         self._paused = False
         self._blocked = False
         self._problem = ""
-        self._admission.forget()
+        self._validator.reset()
         self._control_steps.end()
         self._sources.clear()
 
@@ -80,7 +80,7 @@ class Gate:
 
         The last of them is the position that is held. Empty when nothing was ever commanded.
         """
-        steps = self._mover.come_to_rest() if self._started else []
+        steps = self._limiter.come_to_rest() if self._started else []
         self.counters.commands_sent += len(steps)
         self.mode, self.reason = Mode.INACTIVE, "not active"
         self._clear()
@@ -88,66 +88,59 @@ class Gate:
 
     # What leads.
 
-    def accept(self, chunk: Chunk, now_s: float, watch_s: float | None = None) -> str | None:
-        """Puts a chunk in force from now on, or refuses it and says why in one word.
-
-        Args:
-            chunk: The chunk.
-            now_s: Present time, on the clock of the chunk's stamps.
-            watch_s: Present time on the clock of the joint states, if that is another.
-        """
-        refusal = self._refusal(chunk, now_s, now_s if watch_s is None else watch_s)
+    def accept(self, chunk: Chunk, now: Now) -> str | None:
+        """Puts a chunk in force from now on, or refuses it and returns the reason, one word."""
+        refusal = self._refusal(chunk, now)
         if refusal is not None:
-            word, text = refusal
-            self.counters.refusals[word] += 1
-            self._log.refusal(word, text and f"chunk {chunk.sequence} refused ({word}): {text}")
-            return word
+            reason, text = refusal
+            self.counters.refusals[reason] += 1
+            self._log.refusal(reason, text and f"chunk {chunk.sequence} refused ({reason}): {text}")
+            return reason
         self._log.refusal(None)
-        self._admission.let_in(chunk)
-        self._sources.schedule.splice(chunk, now_s, self._mover.positions)
+        self._validator.note_accepted(chunk)
+        self._sources.schedule.splice(chunk, now.ros_s, self._limiter.positions)
         self.counters.chunks_accepted += 1
         if self.mode is not Mode.EXECUTING:
             self._lead(Mode.EXECUTING, f"executing, from chunk {chunk.sequence} on")
-            self._control_steps.begin(now_s)
+            self._control_steps.begin(now.ros_s)
         return None
 
-    def _refusal(self, chunk: Chunk, now_s: float, watch_s: float) -> Refusal | None:
+    def _refusal(self, chunk: Chunk, now: Now) -> Refusal | None:
         # What makes the gate hold anyway has been told already.
         if self.mode not in (Mode.HOLD, Mode.EXECUTING):
             inactive = self.mode is Mode.INACTIVE
             return Refusal("not_active" if inactive else self.mode.name.lower(), "")
         if self._paused:
             return Refusal("paused", "")
-        refusal = self._admission.malformed(chunk, now_s)
+        refusal = self._validator.malformed(chunk, now.ros_s)
         if refusal is not None:
             return refusal
-        if self.feedback.problem(watch_s) is not None or not self._started:
+        if self.feedback.problem(now.monotonic_s) is not None or not self._started:
             return Refusal("not_ready", "")
-        return self._admission.out_of_workspace(chunk)
+        return self._validator.out_of_workspace(chunk)
 
-    def home(self, now_s: float, watch_s: float | None = None) -> str | None:
+    def home(self, now: Now) -> str | None:
         """Begins to lead the arms home; afterwards it is paused. Says why not otherwise."""
-        refusal = self._cannot_lead(now_s if watch_s is None else watch_s)
+        refusal = self._cannot_lead(now)
         if refusal is None:
             try:
-                positions = self._mover.positions
-                way = homing.plan(self._config, self._workspace, positions, now_s)
+                positions = self._limiter.positions
+                way = homing.plan(self._config, self._workspace, positions, now.ros_s)
             except homing.NoWayHome as error:
                 return str(error)
             self._sources.way_home = way
             self._lead(Mode.HOMING, f"on the way home, {way.duration_s:.1f} s")
         return refusal
 
-    def follow_leader(self, now_s: float, watch_s: float | None = None) -> str | None:
+    def follow_leader(self, now: Now) -> str | None:
         """Hands the arms over to the leaders, which must stand where the arms are."""
-        watch_s = now_s if watch_s is None else watch_s
         refusal = (
-            self._cannot_lead(watch_s)
-            or self.leaders.feedback.problem(watch_s)
-            or self.leaders.misaligned(self._mover.positions)
+            self._cannot_lead(now)
+            or self.leaders.feedback.problem(now.monotonic_s)
+            or self.leaders.misaligned(self._limiter.positions)
         )
         if refusal is None:
-            self.leaders.take_over(self._mover.positions, now_s)
+            self.leaders.take_over(self._limiter.positions, now.ros_s)
             self._lead(Mode.LEADER, "the leaders lead")
         return refusal
 
@@ -173,25 +166,25 @@ class Gate:
         if not self.estop.press(level, by):
             return
         self.counters.estops += 1
-        self._log.tell("error", self.estop.text)
+        self._log.add("error", self.estop.text)
         if self.mode is not Mode.INACTIVE:
             self._clear()
             self.mode, self.reason = Mode.ESTOP, self.estop.text
 
-    def reset_estop(self, now_s: float, watch_s: float | None = None) -> str | None:
+    def reset_estop(self, now: Now) -> str | None:
         """Unlatches the emergency stop; the gate is paused then. Or says what comes first."""
-        refusal = self.estop.reset(self.feedback.problem(now_s if watch_s is None else watch_s))
+        refusal = self.estop.reset(self.feedback.problem(now.monotonic_s))
         if refusal is None and self.mode is Mode.ESTOP:
             self.mode, self.reason, self._paused = Mode.HOLD, _PAUSED, True
-            self._log.tell("info", f"the emergency stop is reset; {_PAUSED}")
+            self._log.add("info", f"the emergency stop is reset; {_PAUSED}")
         return refusal
 
-    def _cannot_lead(self, watch_s: float) -> str | None:
+    def _cannot_lead(self, now: Now) -> str | None:
         if self.mode in (Mode.INACTIVE, Mode.ESTOP):
             return self._not_now()
         if self.mode is not Mode.HOLD:
             return f"the gate is {self.mode.name.lower()}; call gate/hold first"
-        problem = self.feedback.problem(watch_s)
+        problem = self.feedback.problem(now.monotonic_s)
         if problem is None and not self._started:
             return "the arms have not been commanded yet"
         return problem
@@ -201,28 +194,23 @@ class Gate:
 
     def _lead(self, mode: Mode, text: str) -> None:
         self.mode, self.reason, self._blocked = mode, "", False
-        self._log.tell("info", text)
+        self._log.add("info", text)
 
     # Once a period.
 
-    def update(self, now_s: float, watch_s: float | None = None) -> Command | None:
-        """The command of this period, or None while there is nothing to command.
-
-        Args:
-            now_s: Present time.
-            watch_s: Present time on the clock of the joint states, if that is another.
-        """
+    def update(self, now: Now) -> Command | None:
+        """The command of this period, or None while there is nothing to command."""
         if self.mode in (Mode.INACTIVE, Mode.ESTOP):
             return None
-        if self._started and now_s < self._mover.last_s - TIME_TOLERANCE_S:
+        now_s = now.ros_s
+        if self._started and now_s < self._limiter.last_s - TIME_TOLERANCE_S:
             self._time_went_back()
-        watch_s = now_s if watch_s is None else watch_s
-        problem = self.feedback.problem(watch_s)
+        problem = self.feedback.problem(now.monotonic_s)
         if not self._started and not self._start_where_the_arms_are(problem, now_s):
             return None
-        self._settle_mode(problem, now_s, watch_s)
+        self._settle_mode(problem, now)
         target = self._control_steps.due(self._sources.schedule, now_s)
-        step = self._mover.step(self._sources.wanted(self.mode, now_s), now_s)
+        step = self._limiter.step(self._sources.wanted(self.mode, now_s), now_s)
         self.counters.commands_sent += 1
         self.counters.commands_clamped += step.limited
         self._note_blocked(step.blocked)
@@ -232,15 +220,15 @@ class Gate:
         if problem is not None:
             if problem != self.reason:
                 self.reason = problem
-                self._log.tell("warn", f"nothing commanded yet: {problem}")
+                self._log.add("warn", f"nothing commanded yet: {problem}")
             return False
-        self._mover.start(self.feedback.positions, now_s)
+        self._limiter.start(self.feedback.positions, now_s)
         self._started = True
         self.reason = _PAUSED if self._paused else "no chunk yet"
-        self._log.tell("info", "holding where the arms are, waiting for chunks")
+        self._log.add("info", "holding where the arms are, waiting for chunks")
         return True
 
-    def _settle_mode(self, problem: str | None, now_s: float, watch_s: float) -> None:
+    def _settle_mode(self, problem: str | None, now: Now) -> None:
         if problem is not None:
             # The same problem may have gone and come back between two periods, with a chunk
             # accepted in between: executing never goes on with a problem.
@@ -248,23 +236,23 @@ class Gate:
                 self._problem = problem
                 self._hold("error", problem)
             for place in self.feedback.disabled_arms:
-                self._mover.place(self.feedback.positions, place)
+                self._limiter.place(self.feedback.positions, place)
             return
         if self._problem:
             self._problem = ""
-            self._log.tell("info", "the arms are well again")
+            self._log.add("info", "the arms are well again")
             self.reason = _PAUSED if self._paused else "waiting for the next chunk"
         self._check_following()
-        self._check_source(now_s, watch_s)
+        self._check_source(now)
 
     def _check_following(self) -> None:
-        text = self._mover.left_behind(self.feedback.positions)
+        text = self._limiter.left_behind(self.feedback.positions)
         if text is not None:
-            self._mover.place(self.feedback.positions, slice(None))
+            self._limiter.place(self.feedback.positions, slice(None))
             self._hold("error", f"{text}; going on from where the arms are")
 
-    def _check_source(self, now_s: float, watch_s: float) -> None:
-        why = self._sources.ended(self.mode, now_s, watch_s)
+    def _check_source(self, now: Now) -> None:
+        why = self._sources.ended(self.mode, now)
         if why is not None and self.mode is Mode.EXECUTING:
             self._hold("warn", why)
         elif why is not None:
@@ -277,14 +265,14 @@ class Gate:
         self._paused = self._paused or self.mode in (Mode.HOMING, Mode.LEADER)
         self.mode, self.reason = Mode.HOLD, reason
         self._sources.schedule.clear()
-        self._log.tell(level, f"holding: {reason}")
+        self._log.add(level, f"holding: {reason}")
 
     def _note_blocked(self, blocked: bool) -> None:
         self.counters.commands_blocked += blocked
         if blocked and not self._blocked:
-            text = self._mover.blocked_by()
+            text = self._limiter.blocked_by()
             if self.mode is Mode.LEADER:
-                self._log.tell("warn", f"the leaders lead out of the workspace: {text}")
+                self._log.add("warn", f"the leaders lead out of the workspace: {text}")
             else:
                 self._hold("warn", f"the way led out of the workspace: {text}")
         self._blocked = blocked
@@ -296,4 +284,4 @@ class Gate:
         self.feedback.forget()
         self.leaders.feedback.forget()
         self.mode, self.reason = Mode.HOLD, "time went back"
-        self._log.tell("warn", "time went back: starting again from where the arms are")
+        self._log.add("warn", "time went back: starting again from where the arms are")

@@ -25,7 +25,7 @@ from vega_control import messages, priority
 from vega_control.config import GateConfig
 from vega_control.estop import Level
 from vega_control.feedback import Feedback
-from vega_control.gate import Gate, Mode
+from vega_control.gate import Gate, Mode, Now
 from vega_control.gate_reports import GateReports
 from vega_control.gate_services import GateServices
 from vega_control.workspace import Workspace
@@ -96,9 +96,9 @@ class GateNode(LifecycleNode):
         self._publishers_owned = [self._target]
         gate = self._ready_gate()
         self._reports = GateReports(self, gate)
-        self._requests = GateServices(self, gate, arms, self._clocks, self._reports.tell_news)
+        self._requests = GateServices(self, gate, arms, self._now, self._reports.publish_changes)
         self._parts = [self._reports, self._requests]
-        self._timers_owned = [self.create_timer(1.0 / _STATE_HZ, self._look_around)]
+        self._timers_owned = [self.create_timer(1.0 / _STATE_HZ, self._check_and_report)]
 
     def _listen_to_joints(
         self, topic: str, whose: str, names: list[str], arm: str, feedback: Feedback
@@ -194,39 +194,40 @@ class GateNode(LifecycleNode):
     def _watch_s(self, now_s: float) -> float:
         return now_s if self._simulated else time.monotonic()
 
-    def _clocks(self) -> tuple[float, float]:
+    def _now(self) -> Now:
         now_s = self._now_s()
-        return now_s, self._watch_s(now_s)
+        return Now(now_s, self._watch_s(now_s))
 
     def _on_status(self, arm: str, message: ArmStatus) -> None:
         self._ready_gate().feedback.set_enabled(arm, message.enabled, message.text)
 
     def _on_chunk(self, message: ActionChunk) -> None:
-        self._ready_gate().accept(messages.to_chunk(message), *self._clocks())
-        self._reports.tell_news()
+        self._ready_gate().accept(messages.to_chunk(message), self._now())
+        self._reports.publish_changes()
 
     def _tick(self) -> None:
-        now_s, watch_s = self._clocks()
-        command = self._ready_gate().update(now_s, watch_s)
+        now = self._now()
+        command = self._ready_gate().update(now)
         if command is not None:
-            self._send(command.positions, now_s)
-            self._reports.rate.add(now_s)
+            self._send(command.positions, now.ros_s)
+            self._reports.rate.add(now.ros_s)
             if command.target is not None:
-                self._target.publish(messages.target_message(command.target, self._names, now_s))
-        self._reports.tell_news()
+                target = messages.target_message(command.target, self._names, now.ros_s)
+                self._target.publish(target)
+        self._reports.publish_changes()
 
     def _send(self, positions: np.ndarray, now_s: float) -> None:
         self._sequence += 1
         for arm, writer in self._writers.items():
             self._commands[arm].publish(writer.fill(positions, self._sequence, now_s))
 
-    def _look_around(self) -> None:
+    def _check_and_report(self) -> None:
         """Publishes the state; stops everything where a second gate has slipped in."""
         crowded = [arm for arm in self._commands if self._sent_by_others(arm)]
         if crowded:
             topic = f"{crowded[0]}/follower/command"
             self._ready_gate().press_estop(Level.HOLD, f"two gates ({self._senders(topic)})")
-            self._reports.tell_news()
+            self._reports.publish_changes()
         self._reports.publish_state()
 
     def _sent_by_others(self, arm: str) -> bool:

@@ -33,11 +33,11 @@ class GateReports:
     """
 
     def __init__(self, node: LifecycleNode, gate: Gate) -> None:
-        """Creates the publishers and tells the emergency stop's state."""
+        """Creates the publishers and publishes the emergency stop's state."""
         self._node, self._gate = node, gate
         self.rate = diagnostics.RateMeter()
-        self._told: tuple[Mode, str] | None = None
-        self._estop_told = ""
+        self._published_state: tuple[Mode, str] | None = None
+        self._published_estop = ""
         self._state = node.create_publisher(GateState, "gate/state", qos.LATCHED)
         self._estop = node.create_publisher(EstopState, "gate/estop_state", qos.LATCHED)
         self._diagnostics = node.create_publisher(DiagnosticArray, "/diagnostics", qos.REPORT)
@@ -51,26 +51,26 @@ class GateReports:
         for publisher in publishers:
             self._node.destroy_publisher(publisher)
 
-    def tell_news(self) -> None:
+    def publish_changes(self) -> None:
         """Logs what has happened, and publishes what has changed."""
         gate = self._gate
         while gate.events:
             event = gate.events.popleft()
             _LOG[event.level](self._node.get_logger(), event.text)
-        if (gate.mode, gate.reason) != self._told:
+        if (gate.mode, gate.reason) != self._published_state:
             self.publish_state()
-        if gate.estop.text != self._estop_told:
+        if gate.estop.text != self._published_estop:
             self._publish_estop()
 
     def publish_state(self) -> None:
         """Publishes mode, reason and counters, changed or not."""
         gate = self._gate
-        self._told = (gate.mode, gate.reason)
+        self._published_state = (gate.mode, gate.reason)
         self._state.publish(messages.state_message(gate, self._now_s()))
 
     def _publish_estop(self) -> None:
         estop = self._gate.estop
-        self._estop_told = estop.text
+        self._published_estop = estop.text
         self._estop.publish(messages.estop_message(estop, self._now_s()))
 
     def _publish_diagnostics(self) -> None:

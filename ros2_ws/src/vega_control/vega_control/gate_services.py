@@ -10,7 +10,7 @@ from std_srvs.srv import Trigger
 from vega_msgs.srv import EmergencyStop
 
 from vega_control.estop import Level
-from vega_control.gate import Gate
+from vega_control.gate import Gate, Now
 
 # What the driver of an arm offers beyond ending its commands.
 _DRIVER_SERVICE = {Level.DAMPED: "stop", Level.POWER: "disable"}
@@ -24,7 +24,7 @@ class GateServices:
         node: LifecycleNode,
         gate: Gate,
         arms: Sequence[str],
-        clocks: Callable[[], tuple[float, float]],
+        now: Callable[[], Now],
         changed: Callable[[], None],
     ) -> None:
         """Creates the services.
@@ -33,20 +33,20 @@ class GateServices:
             node: The gate node.
             gate: What is asked.
             arms: Whose drivers are stopped, too.
-            clocks: Present time, and that of the joint states.
+            now: Present time.
             changed: Called after each answer.
         """
-        self._node, self._gate, self._clocks, self._changed = node, gate, clocks, changed
+        self._node, self._gate, self._changed = node, gate, changed
         self._drivers = {
             level: {arm: node.create_client(Trigger, f"{arm}/follower/{name}") for arm in arms}
             for level, name in _DRIVER_SERVICE.items()
         }
         asks: dict[str, Callable[[], str | None]] = {
             "hold": gate.pause,
-            "home": lambda: gate.home(*clocks()),
-            "follow_leader": lambda: gate.follow_leader(*clocks()),
+            "home": lambda: gate.home(now()),
+            "follow_leader": lambda: gate.follow_leader(now()),
             "follow_policy": gate.follow_policy,
-            "estop_reset": lambda: gate.reset_estop(*clocks()),
+            "estop_reset": lambda: gate.reset_estop(now()),
         }
         self._services: list[Service] = [
             node.create_service(Trigger, f"gate/{name}", self._answering(ask))

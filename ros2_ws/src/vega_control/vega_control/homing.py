@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from vega_control.bodies import JOINTS
 from vega_control.config import GateConfig
-from vega_control.reference import Reference
+from vega_control.schedule import Reference
 from vega_control.workspace import Workspace
 
 Array = NDArray[np.float64]
@@ -65,10 +65,9 @@ def plan(config: GateConfig, workspace: Workspace | None, start: Array, now_s: f
     arms = np.ones(len(start), bool)
     arms[[place.stop - 1 for place in config.arms.values()]] = False
     closed[arms] = home[arms]
-    clear = [] if workspace is None else [workspace]
     problem = ""
     for postures in _ways(config, start, closed):
-        found = next(filter(None, (_in_the_way(space, postures) for space in clear)), "")
+        found = "" if workspace is None else _in_the_way(workspace, postures)
         if not found:
             return Homing(config, [*postures, home], now_s)
         problem = problem or found

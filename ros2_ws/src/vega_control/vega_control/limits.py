@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from vega_control.stop import Array, State, StopPlan, moved
+from vega_control.stop import Array, MotionState, StopPlan, moved
 
 # Gains (1/s) of position and velocity: behind a bend in the path the command lags 25 ms.
 _POSITION_GAIN, _VELOCITY_GAIN = 25.0, 100.0
@@ -28,7 +28,7 @@ _ROUNDING = 1e-9
 class Motion(NamedTuple):
     """A step: the state after it, and the stop from there."""
 
-    state: State
+    state: MotionState
     stop: StopPlan
     limited: bool
 
@@ -53,7 +53,7 @@ class Limiter:
         self._accept_state(self._at_rest(np.array(lower, np.float64)))
 
     @property
-    def state(self) -> State:
+    def state(self) -> MotionState:
         """The state of the newest command."""
         return self._state
 
@@ -80,7 +80,7 @@ class Limiter:
         p, v, a = (field.copy() for field in self._state)
         p[place], v[place], a[place] = position[place], 0.0, 0.0
         self._reset_range(p)
-        self._accept_state(State(p, v, a))
+        self._accept_state(MotionState(p, v, a))
 
     def toward(self, target: Array, rate: Array, interval_s: float) -> Motion:
         """The step of `interval_s` that leads nearest to a target that moves at `rate`.
@@ -115,7 +115,7 @@ class Limiter:
         self._state = self._stop.at(self._stop_age_s)
         self._narrow_range()
 
-    def _steered(self, target: Array, rate: Array, h: float) -> State:
+    def _steered(self, target: Array, rate: Array, h: float) -> MotionState:
         """The state after a step that steers towards the target, jerk and acceleration limited."""
         p, v, a = self._state
         reach = target - (p + h * (v + h * a / 2.0))
@@ -127,7 +127,7 @@ class Limiter:
         jerk = np.minimum(np.maximum((push - a) / h, -self._jerk), self._jerk)
         return moved(self._state, jerk, h)
 
-    def _possible(self, state: State, stop: StopPlan, h: float) -> NDArray[np.bool_]:
+    def _possible(self, state: MotionState, stop: StopPlan, h: float) -> NDArray[np.bool_]:
         """Which joints are within the limits on the way to a state and on the stop from there."""
         a = self._state.acceleration
         # Velocity has a peak inside the step where acceleration changes its sign.
@@ -143,30 +143,32 @@ class Limiter:
             & (stop.highest <= self._highest + _ROUNDING)
         )
 
-    def _nearest_possible(self, wanted: State, possible: NDArray[np.bool_], h: float) -> State:
+    def _nearest_possible(
+        self, wanted: MotionState, possible: NDArray[np.bool_], h: float
+    ) -> MotionState:
         braked = self._stop.at(self._stop_age_s + h)
-        mixed = State(*((1.0 - _SHARES) * w + _SHARES * b for w, b in zip(wanted, braked)))
+        mixed = MotionState(*((1.0 - _SHARES) * w + _SHARES * b for w, b in zip(wanted, braked)))
         plans = StopPlan(mixed, self._acceleration, self._jerk)
         # What peaks inside the step stays in the limits only at the full stop.
         within = self._possible(mixed, plans, h) & self._possible(wanted, plans, h)
         first = np.argmax(within, axis=0)
         any_mixed = within.any(axis=0)
         columns = np.arange(len(first))
-        return State(
+        return MotionState(
             *(
                 np.where(possible, w, np.where(any_mixed, m[first, columns], b))
                 for w, m, b in zip(wanted, mixed, braked)
             )
         )
 
-    def _accept_state(self, state: State) -> None:
+    def _accept_state(self, state: MotionState) -> None:
         self._state = state
         self._stop = StopPlan(state, self._acceleration, self._jerk)
         self._stop_age_s = 0.0
 
     @staticmethod
-    def _at_rest(position: Array) -> State:
-        return State(position, np.zeros_like(position), np.zeros_like(position))
+    def _at_rest(position: Array) -> MotionState:
+        return MotionState(position, np.zeros_like(position), np.zeros_like(position))
 
     def _reset_range(self, position: Array) -> None:
         self._lowest = np.minimum(self._lower, position)
@@ -175,7 +177,7 @@ class Limiter:
     def _narrow_range(self) -> None:
         # Rounding must not add up to a command that is out of range by one bit.
         p = np.minimum(np.maximum(self._state.position, self._lowest), self._highest)
-        self._state = State(p, self._state.velocity, self._state.acceleration)
+        self._state = MotionState(p, self._state.velocity, self._state.acceleration)
         self._lowest = np.minimum(self._lower, np.maximum(self._lowest, p))
         self._highest = np.maximum(self._upper, np.minimum(self._highest, p))
 

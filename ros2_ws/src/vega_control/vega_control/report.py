@@ -1,4 +1,4 @@
-"""What the gate tells: its mode, its counters, and what an operator should read."""
+"""What the gate reports: its mode, its counters, and events for the operator."""
 
 from __future__ import annotations
 
@@ -40,21 +40,21 @@ class Counters:
 
 
 class Log:
-    """Events for the operator; what repeats itself is told once."""
+    """Events for the operator; what repeats itself is logged once."""
 
     def __init__(self) -> None:
         self.events: deque[Event] = deque(maxlen=100)
         self._refusing: str | None = None
 
-    def tell(self, level: str, text: str) -> None:
+    def add(self, level: str, text: str) -> None:
         """Notes an event."""
         self.events.append(Event(level, text))
 
-    def refusal(self, word: str | None, text: str = "") -> None:
+    def refusal(self, reason: str | None, text: str = "") -> None:
         """Notes a refusal, or with None that something was accepted.
 
         A sender that repeats its mistake 3 times a second is reported once.
         """
-        if word is not None and word != self._refusing and text:
-            self.tell("warn", text)
-        self._refusing = word
+        if reason is not None and reason != self._refusing and text:
+            self.add("warn", text)
+        self._refusing = reason

@@ -1,14 +1,33 @@
-"""The timeline of the chunk being executed."""
+"""The plan in time: what is wanted when, the chunk in force, and the control steps of it."""
 
 from __future__ import annotations
+
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vega_control.chunk import Chunk
-from vega_control.reference import Reference
+from vega_control.config import GateConfig
 
+Array = NDArray[np.float64]
+
+TIME_TOLERANCE_S = 1e-6
 _ROUNDING_S = 1e-6
+
+
+class Reference(NamedTuple):
+    """Wanted positions [n] and how fast they change [n]: rad and rad/s, grippers m and m/s."""
+
+    positions: Array
+    rates: Array
+
+
+class Source(Protocol):
+    """Wants the arms somewhere."""
+
+    def at(self, now_s: float) -> Reference | None:
+        """What it wants at a time; None once there is nothing more."""
 
 
 class Schedule:
@@ -40,7 +59,7 @@ class Schedule:
         """Forgets the chunk."""
         self._chunk = None
 
-    def splice(self, chunk: Chunk, now_s: float, commanded: NDArray[np.float64]) -> None:
+    def splice(self, chunk: Chunk, now_s: float, commanded: Array) -> None:
         """Puts a chunk in force.
 
         Args:
@@ -89,3 +108,61 @@ class Schedule:
     def _rows_passed(chunk: Chunk, now_s: float) -> float:
         """0 when row 0 is due, 1 when row 1 is due."""
         return (now_s - chunk.observed_s) / chunk.dt_s - 1.0
+
+
+class Target(NamedTuple):
+    """The plan at one control step, within the position limits."""
+
+    time_s: float
+    chunk_sequence: int
+    step: int
+    positions: Array
+
+
+class Command(NamedTuple):
+    """What to send now.
+
+    Attributes:
+        positions: Of all joints: rad, grippers m.
+        target: The control step, if a new one began.
+        advance_s: Time that the command moved on since the last one.
+        anew: Joints whose command begins anew where they are, at rest.
+    """
+
+    positions: Array
+    target: Target | None
+    advance_s: float
+    anew: NDArray[np.bool_]
+
+
+class ControlSteps:
+    """The grid of control steps, from when the policy began to lead; chunks do not shift it."""
+
+    def __init__(self, config: GateConfig) -> None:
+        self._period_s = config.control_period_s
+        self._lower = np.array(config.lower, np.float64)
+        self._upper = np.array(config.upper, np.float64)
+        self._next_s: float | None = None
+
+    def begin(self, now_s: float) -> None:
+        """The first step is now."""
+        self._next_s = now_s
+
+    def end(self) -> None:
+        """There are no more steps."""
+        self._next_s = None
+
+    def due(self, schedule: Schedule, now_s: float) -> Target | None:
+        """The step that has begun since the last call; of several, the newest."""
+        if self._next_s is None:
+            return None
+        late_s = now_s - self._next_s
+        if late_s < -TIME_TOLERANCE_S:
+            return None
+        time_s = self._next_s + max(0.0, late_s // self._period_s) * self._period_s
+        self._next_s = time_s + self._period_s
+        planned, chunk = schedule.at(time_s), schedule.chunk
+        if planned is None or chunk is None:
+            return None
+        within = np.minimum(np.maximum(planned.positions, self._lower), self._upper)
+        return Target(time_s, chunk.sequence, schedule.step(time_s), within)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 
 
-class State(NamedTuple):
+class MotionState(NamedTuple):
     """Where joints are and how they move; arrays of one shape, rad or m and s."""
 
     position: Array
@@ -18,11 +18,11 @@ class State(NamedTuple):
     acceleration: Array
 
 
-def moved(state: State, jerk: Array, time_s: Array | float) -> State:
+def moved(state: MotionState, jerk: Array, time_s: Array | float) -> MotionState:
     """The state after `time_s` at a constant jerk."""
     p, v, a = state
     t = time_s
-    return State(
+    return MotionState(
         p + t * (v + t * (a / 2.0 + t * jerk / 6.0)), v + t * (a + t * jerk / 2.0), a + t * jerk
     )
 
@@ -40,7 +40,7 @@ class StopPlan:
         top_speed: Greatest absolute velocity on the way.
     """
 
-    def __init__(self, start: State, acceleration: Array, jerk: Array) -> None:
+    def __init__(self, start: MotionState, acceleration: Array, jerk: Array) -> None:
         """Takes the state and limits that broadcast to its shape."""
         p, v, a = start
         # The velocity that is left once the acceleration has been taken back.
@@ -63,17 +63,17 @@ class StopPlan:
         self.lowest = np.minimum(np.minimum(p, self._end), turn)
         self.highest = np.maximum(np.maximum(p, self._end), turn)
 
-    def at(self, time_s: Array | float) -> State:
+    def at(self, time_s: Array | float) -> MotionState:
         """The state `time_s` after the start; it rests at the end, exactly."""
         state = self._run(time_s)
         over = time_s >= self.duration_s
-        return State(
+        return MotionState(
             np.where(over, self._end, state.position),
             np.where(over, 0.0, state.velocity),
             np.where(over, 0.0, state.acceleration),
         )
 
-    def _run(self, time_s: Array | float) -> State:
+    def _run(self, time_s: Array | float) -> MotionState:
         first, second, third = self._times
         state = moved(self._start, self._jerk, np.minimum(time_s, first))
         state = moved(state, _NO_JERK, np.minimum(np.maximum(time_s - first, 0.0), second))

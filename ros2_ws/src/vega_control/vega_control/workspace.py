@@ -6,8 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import hw_config
-from vega_control import distances
-from vega_control.bodies import MOVING, PARTS, RADII, Bodies
+from vega_control.bodies import MOVING, PARTS, RADII, Bodies, between_segments
 
 Array = NDArray[np.float64]
 
@@ -88,7 +87,7 @@ class Workspace:
         if not len(row):
             return clearance
         left, right = i[pair], j[pair]
-        exact = distances.between_segments(
+        exact = between_segments(
             p[row, 0, left], q[row, 0, left], p[row, 1, right], q[row, 1, right]
         )
         clearance = clearance.copy()
@@ -118,7 +117,7 @@ class Workspace:
 
     def _too_near(self, p: Array, q: Array) -> list[tuple[float, str]]:
         i, j = self._first, self._second
-        apart = distances.between_segments(p[0, 0, i], q[0, 0, i], p[0, 1, j], q[0, 1, j])
+        apart = between_segments(p[0, 0, i], q[0, 0, i], p[0, 1, j], q[0, 1, j])
         free = apart - self._pair_radii
         found = []
         for k in np.flatnonzero(free < 0.0):

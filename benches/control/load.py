@@ -7,7 +7,7 @@ import signal
 import subprocess
 import threading
 
-from vega_control.bench_cell import BenchError
+from benches.control.gate_under_test import BenchError
 
 
 class Load:

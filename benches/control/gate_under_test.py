@@ -19,14 +19,14 @@ from numpy.typing import NDArray
 from rclpy.client import Client
 from sensor_msgs.msg import JointState
 from std_srvs.srv import Trigger
+from vega_control import messages
+from vega_control.estop import Level
 from vega_msgs.msg import ActionChunk, ArmCommand, GateState
 from vega_msgs.srv import EmergencyStop
 from vega_runtime import qos
 from vega_runtime.node import light_executor
 
 import hw_config
-from vega_control import messages
-from vega_control.estop import Level
 
 Array = NDArray[np.float64]
 

@@ -1,6 +1,6 @@
 """Measures the command gate: its rate, its latencies, and what it makes of impossible policies.
 
-    python -m vega_control.bench --json gate.json --check
+    python -m benches.control --json gate.json --check
 
 The gate node runs in a process of its own, in real time; this process is arms and policy. First
 alone: periods between commands; a chunk to the first command that it moves; the emergency stop to
@@ -29,9 +29,9 @@ import rclpy
 from vega_msgs.msg import GateState
 
 import hw_config
-from vega_control.bench_cell import BenchError, Cell
-from vega_control.bench_load import Load
-from vega_control.bench_policies import tape_of, torture
+from benches.control.gate_under_test import BenchError, Cell
+from benches.control.load import Load
+from benches.control.random_policies import tape_of, torture
 
 _REPETITIONS = 40
 _SETTLE_S = 0.3
@@ -199,7 +199,7 @@ def measure_policies(chunks: int) -> dict[str, Any]:
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command line; returns the exit code."""
     parser = argparse.ArgumentParser(
-        prog="python -m vega_control.bench",
+        prog="python -m benches.control",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

@@ -1,4 +1,4 @@
-"""Moves the command: towards what is wanted, within the limits, inside the workspace."""
+"""Trajectory limiter: towards the reference, within the limits, inside the workspace."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from vega_control.collision_guard import CollisionGuard
 from vega_control.config import GateConfig
-from vega_control.guard import Guard
 from vega_control.limits import Limiter
-from vega_control.reference import Reference
+from vega_control.schedule import Reference
 
 Array = NDArray[np.float64]
 
@@ -40,11 +40,11 @@ class Step(NamedTuple):
     blocked: bool
 
 
-class Mover:
+class TrajectoryLimiter:
     """The one place where commands come from."""
 
-    def __init__(self, config: GateConfig, guard: Guard | None) -> None:
-        """Takes the limits, and the guard of the workspace if it is known."""
+    def __init__(self, config: GateConfig, guard: CollisionGuard | None) -> None:
+        """Takes the limits, and the collision guard if the workspace is known."""
         self._limiter = Limiter(
             config.lower, config.upper, config.velocity, config.acceleration, config.jerk
         )
@@ -76,7 +76,7 @@ class Mover:
         self._limiter.start(positions, place)
         self._anew[place] = True
         if self._guard is not None:
-            self._guard.forget()
+            self._guard.reset()
 
     def step(self, wanted: Reference | None, now_s: float) -> Step:
         """The next command: towards `wanted`, or with None towards rest."""

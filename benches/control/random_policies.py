@@ -1,4 +1,4 @@
-"""Feeds the gate what no policy should send, and lets an independent audit judge its commands."""
+"""Feeds the gate what no policy should send, and lets an independent check judge its commands."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-
-import hw_config
-from vega_control.audit import Audit
 from vega_control.chunk import Chunk
 from vega_control.config import GateConfig
-from vega_control.gate import Gate
+from vega_control.gate import Gate, Now
 from vega_control.workspace import Workspace
+
+import hw_config
+from benches.control.limit_check import LimitCheck
 
 Array = NDArray[np.float64]
 
@@ -126,7 +126,7 @@ def torture(chunks: int, seed: int, tape: Array, *, checked: bool = True) -> Ver
     workspace = Workspace(hardware)
     gate = Gate(config, workspace, check_chunks=checked)
     rng = np.random.default_rng(seed)
-    run = _Run(config, gate, Audit(config, workspace), rng)
+    run = _Run(config, gate, LimitCheck(config, workspace), rng)
     policies = Policies(config, rng, tape)
     sent: Counter[str] = Counter()
     accepted: Counter[str] = Counter()
@@ -151,7 +151,7 @@ def torture(chunks: int, seed: int, tape: Array, *, checked: bool = True) -> Ver
 
 class _Run:
     def __init__(
-        self, config: GateConfig, gate: Gate, audit: Audit, rng: np.random.Generator
+        self, config: GateConfig, gate: Gate, audit: LimitCheck, rng: np.random.Generator
     ) -> None:
         self._config, self._gate, self.audit, self._rng = config, gate, audit, rng
         self.positions = np.array(config.home)
@@ -161,13 +161,17 @@ class _Run:
         gate.activate()
         self.ticks(2)
 
+    @property
+    def _now(self) -> Now:
+        return Now.simulated(self._now_s)
+
     def change_sides(self, number: int) -> None:
         """Now and then the arms go home, or random leaders lead for a while."""
         gate = self._gate
         if number % _HOME_EVERY == 0:
             gate.pause()
             self.ticks(100)
-            gate.home(self._now_s)
+            gate.home(self._now)
             self.ticks(600)
             gate.follow_policy()
         elif number % _LEADERS_EVERY == 0:
@@ -175,7 +179,7 @@ class _Run:
             self.ticks(100)
             self._leaders = self.positions.copy()
             self.ticks(1)
-            if gate.follow_leader(self._now_s) is None:
+            if gate.follow_leader(self._now) is None:
                 self._lead()
             gate.follow_policy()
 
@@ -190,7 +194,7 @@ class _Run:
         observed_s = now_s - float(self._rng.uniform(0.0, 0.3))
         dt_s = self._config.control_period_s
         chunk = Chunk(number + 1, observed_s, now_s + 1.0, dt_s, names, len(rows), rows.ravel())
-        return self._gate.accept(chunk, now_s)
+        return self._gate.accept(chunk, self._now)
 
     def ticks(self, count: int) -> None:
         """Periods, with the jitter of a busy computer."""
@@ -200,7 +204,7 @@ class _Run:
             for arm, place in self._config.arms.items():
                 self._gate.feedback.observe(arm, self.positions[place], self._now_s)
                 self._gate.leaders.feedback.observe(arm, self._leaders[place], self._now_s)
-            command = self._gate.update(self._now_s)
+            command = self._gate.update(self._now)
             if command is not None:
                 self.audit.add(command)
                 self.positions = command.positions

@@ -1,4 +1,4 @@
-"""Keeps what the arms are about to do, and the stop after it, inside the workspace."""
+"""Collision guard: keeps the next step, and the stop after it, inside the workspace."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vega_control.bodies import LEVERS
-from vega_control.stop import State, StopPlan
+from vega_control.stop import MotionState, StopPlan
 from vega_control.workspace import Workspace
 
 Array = NDArray[np.float64]
 
-# A stop is looked at often enough that the arms move less than this (m) between two looks.
-_LOOK_M = 0.004
-_MOST_LOOKS = 40
+# A stop is sampled often enough that the arms move less than this (m) between two samples.
+_SAMPLE_M = 0.004
+_MOST_SAMPLES = 40
 _NOT_DEEPER_M = 1e-6
 
 
-class Guard:
+class CollisionGuard:
     """Says whether a step may be taken: from the state after it, the arms must be able to stop.
 
     Forward kinematics is evaluated only where it has to be: as long as the joints cannot have
@@ -27,9 +27,9 @@ class Guard:
     def __init__(self, workspace: Workspace) -> None:
         self._workspace = workspace
         self._levers = np.tile(LEVERS, 2)
-        self.forget()
+        self.reset()
 
-    def forget(self) -> None:
+    def reset(self) -> None:
         """Drops what is known: the arms have been moved by something else."""
         self._posture: Array | None = None
         self._clearance = 0.0
@@ -40,30 +40,32 @@ class Guard:
         text = "" if self._refused is None else self._workspace.explain(self._refused)
         return text or "the arms could not be stopped inside the workspace from there"
 
-    def permits(self, present: State, state: State, stop: StopPlan) -> bool:
+    def permits(self, present: MotionState, state: MotionState, stop: StopPlan) -> bool:
         """Whether the way from `present` to `state` and its `stop` [14] keeps to the workspace.
 
         Arms that are outside it already may only move so that they are not further outside.
         """
         if self._posture is None:
-            self._look(present.position)
+            self._measure(present.position)
         assert self._posture is not None
         lowest = np.minimum(stop.lowest, present.position)
         highest = np.maximum(stop.highest, present.position)
         furthest = np.maximum(highest - self._posture, self._posture - lowest)
         if self._levers @ furthest < self._clearance:
             return True
-        return self._permits_by_looking(present, state, stop)
+        return self._permits_by_sampling(present, state, stop)
 
-    def _permits_by_looking(self, present: State, state: State, stop: StopPlan) -> bool:
+    def _permits_by_sampling(
+        self, present: MotionState, state: MotionState, stop: StopPlan
+    ) -> bool:
         duration_s = float(stop.duration_s.max())
         speed = float(self._levers @ stop.top_speed)
-        looks = 2 + min(int(speed * duration_s / (2.0 * _LOOK_M)), _MOST_LOOKS)
-        times = np.linspace(0.0, duration_s, looks)[:, None]
+        samples = 2 + min(int(speed * duration_s / (2.0 * _SAMPLE_M)), _MOST_SAMPLES)
+        times = np.linspace(0.0, duration_s, samples)[:, None]
         way = np.vstack([present.position, stop.at(times).position])
         clearances = self._workspace.clearance(way)
         here, ahead = float(clearances[0]), clearances[1:]
-        between = speed * duration_s / (2.0 * (looks - 1))
+        between = speed * duration_s / (2.0 * (samples - 1))
         least = here - _NOT_DEEPER_M if here < 0.0 else between
         if not (ahead >= least).all():
             self._refused = way[1 + int(np.argmin(ahead))]
@@ -73,6 +75,6 @@ class Guard:
         self._posture, self._clearance = state.position, float(ahead[0])
         return True
 
-    def _look(self, posture: Array) -> None:
+    def _measure(self, posture: Array) -> None:
         self._posture = posture
         self._clearance = float(self._workspace.clearance(posture[None])[0])

@@ -1,4 +1,4 @@
-"""Which chunks are let in: what each must be like, and in which order they must come."""
+"""Chunk validation: what each chunk must be like, and in which order they must come."""
 
 from __future__ import annotations
 
@@ -13,29 +13,29 @@ from vega_control.workspace import Workspace
 
 
 class Refusal(NamedTuple):
-    """Why a chunk is not taken: one word to count it by, and the sentence to tell."""
+    """Why a chunk is not taken: the reason to count it by, and the sentence to log."""
 
-    word: str
+    reason: str
     text: str
 
 
-class Admission:
-    """Looks at chunks one by one, and remembers the last that was let in."""
+class ChunkValidator:
+    """Checks chunks one by one, and remembers the last that was accepted."""
 
     def __init__(self, config: GateConfig, workspace: Workspace | None) -> None:
-        """Takes what is enforced; without a workspace nothing is looked at there."""
+        """Takes what is enforced; without a workspace nothing is checked there."""
         self._config = config
         self._workspace = workspace
         self._lower = np.array(config.lower, np.float64)
         self._upper = np.array(config.upper, np.float64)
-        self.forget()
+        self.reset()
 
-    def forget(self) -> None:
+    def reset(self) -> None:
         """From now on any chunk may be the first."""
         self._last_sequence = -1
         self._last_end_s = float("-inf")
 
-    def let_in(self, chunk: Chunk) -> None:
+    def note_accepted(self, chunk: Chunk) -> None:
         """Notes that a chunk is in force: only later ones may follow it."""
         self._last_sequence, self._last_end_s = chunk.sequence, chunk.end_s
 
@@ -43,7 +43,7 @@ class Admission:
         """What is wrong with the chunk itself, wherever the arms are."""
         config = self._config
         # In this order: each check relies on the ones before it.
-        for word, check in (
+        for reason, check in (
             ("wrong_shape", lambda: checks.wrong_shape(chunk, config.joint_names)),
             ("stale", lambda: checks.stale(chunk, now_s, config.max_chunk_age_s)),
             ("out_of_order", lambda: self._out_of_order(chunk, now_s)),
@@ -52,7 +52,7 @@ class Admission:
         ):
             text = check()
             if text is not None:
-                return Refusal(word, text)
+                return Refusal(reason, text)
         return None
 
     def out_of_workspace(self, chunk: Chunk) -> Refusal | None:

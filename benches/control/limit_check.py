@@ -12,7 +12,6 @@ from math import factorial
 
 import numpy as np
 from numpy.typing import NDArray
-
 from vega_control.config import GateConfig
 from vega_control.gate import Command
 from vega_control.workspace import Workspace
@@ -25,7 +24,7 @@ _TOLERANCE = 1e-5
 _POSITION_TOLERANCE = 1e-9
 
 
-class Audit:
+class LimitCheck:
     """Counts commands that exceed a limit and keeps the greatest share of each that was used."""
 
     def __init__(self, config: GateConfig, workspace: Workspace | None = None) -> None:
