@@ -1,15 +1,26 @@
 # Two commands: `make run` (TASK=close_laptop) and `make test`. Each does the set-up it needs.
+# Tests by tier: `make unit` (no process, no ROS node), `make test` (all); ARGS go to pytest.
+# `make stability`: all tests several times, also on a busy machine; see tests/stability.py.
 SHELL := /bin/bash
 TASK ?= close_laptop
 ARGS ?=
+# Half of the tests' time is waiting: twice as many workers as cores, and not fewer than four.
+WORKERS ?= $(shell n=$$(nproc 2>/dev/null || echo 2); echo $$((n < 2 ? 4 : n > 4 ? 8 : 2 * n)))
+PYTEST := python -m pytest -n $(WORKERS) --dist loadgroup --no-loadscope-reorder
 
-.PHONY: run test setup check clean
+.PHONY: run test unit stability setup check clean
 
 run: setup
 	@source ./env.sh && ros2 launch vega_bringup policy.launch.py task:=$(TASK) $(ARGS)
 
 test: setup
-	@source ./env.sh && $(MAKE) --no-print-directory check && python -m pytest
+	@source ./env.sh && $(MAKE) --no-print-directory check && $(PYTEST) $(ARGS)
+
+unit: setup
+	@source ./env.sh && $(PYTEST) -m unit $(ARGS)
+
+stability: setup
+	@source ./env.sh && python -m tests.stability $(ARGS)
 
 check:
 	@echo "ruff" && ruff check . && ruff format --check --quiet .

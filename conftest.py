@@ -1,4 +1,4 @@
-"""Every test run has a ROS domain of its own and stays on this machine."""
+"""Every test run has a ROS domain of its own and stays on this machine; tests have tiers."""
 
 import os
 import sys
@@ -9,16 +9,41 @@ import pytest
 ROOT = Path(__file__).resolve().parent
 sys.path.insert(0, str(ROOT / "tests"))
 
+# Before torch or NumPy are imported. Threads that spin while they wait for one another cost a
+# factor of 20 to 100 on a busy machine; processes that tests start inherit it.
+for library in ("OMP", "MKL", "OPENBLAS", "NUMEXPR"):
+    os.environ[f"{library}_NUM_THREADS"] = "1"
+
+import tiers  # noqa: E402
 from domains import leased_domain  # noqa: E402
 
 PROFILE = ROOT / "ros2_ws" / "src" / "vega_runtime" / "config" / "fastdds_loopback.xml"
+# A launched system that a busy machine slows down; the tests themselves wait for less.
+LAUNCHED_TIMEOUT_S = 900
 
 
 @pytest.fixture(scope="session", autouse=True)
 def own_ros_domain():
-    """Sets what rclpy and child processes read; a launched system leases a further domain."""
+    """Sets what rclpy and child processes read; a launched system leases a further domain.
+
+    Each worker of pytest-xdist is a session, and so has a domain of its own.
+    """
     with leased_domain() as domain:
         os.environ["ROS_DOMAIN_ID"] = str(domain)
         os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
         os.environ["FASTRTPS_DEFAULT_PROFILES_FILE"] = str(PROFILE)
         yield
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config, items):
+    """Marks each test with its tier, and has workers share the tests out."""
+    for item in items:
+        tier = tiers.tier(item)
+        item.add_marker(tier)
+        if tier == tiers.LAUNCHED and item.get_closest_marker("timeout") is None:
+            item.add_marker(pytest.mark.timeout(LAUNCHED_TIMEOUT_S))
+    if hasattr(config, "workerinput"):
+        items.sort(key=tiers.order)
+        for item in items:
+            item.add_marker(pytest.mark.xdist_group(tiers.group(item)))

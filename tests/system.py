@@ -23,12 +23,14 @@ from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 from rclpy.qos import QoSProfile
+from rclpy.task import Future
 from vega_msgs.msg import GateState
 from vega_msgs.srv import InjectFault
 from vega_runtime import qos
 
 T = TypeVar("T")
 PATIENCE_S = 90.0
+_ASK_AGAIN_S = 20.0
 _MARK = "VEGA_TEST_RUN"
 
 
@@ -121,6 +123,17 @@ class Launched:
                     alive[int(folder.name)] = command.decode(errors="replace")
         return alive
 
+    def wait_for_file(self, pattern: str, folder: Path, size: int, timeout_s: float) -> Path:
+        """The first file below a folder that matches a glob and has so many bytes."""
+        end = time.monotonic() + timeout_s
+        while time.monotonic() < end:
+            for file in folder.glob(pattern):
+                with contextlib.suppress(OSError):  # renamed meanwhile
+                    if file.stat().st_size >= size:
+                        return file
+            time.sleep(0.05)
+        raise AssertionError(f"no {pattern} of {size} bytes in {folder}:\n{self.text}")
+
     def kill(self, executable: str, node: str = "") -> None:
         """Kills the process of one executable, or of one of its nodes, without any warning."""
         (pid,) = [
@@ -166,14 +179,27 @@ class Probe:
             GateState, "gate/state", partial(setattr, self, "gate"), qos.LATCHED
         )
 
-    def until(self, get: Callable[[], T | None], what: str, timeout_s: float = PATIENCE_S) -> T:
-        """What `get` returns, once it is neither None nor False."""
+    def until(
+        self,
+        get: Callable[[], T | None],
+        what: str | Callable[[], str],
+        timeout_s: float = PATIENCE_S,
+    ) -> T:
+        """What `get` returns, once it is neither None nor False.
+
+        Args:
+            get: What is asked again and again.
+            what: What is waited for; called when it did not come, to say what was there instead.
+            timeout_s: The longest that is waited.
+        """
         end = time.monotonic() + timeout_s
         while True:
             value = get()
             if value:
                 return value
-            assert time.monotonic() < end, f"waited {timeout_s:g} s for {what}"
+            if time.monotonic() > end:
+                told = what if isinstance(what, str) else what()
+                raise AssertionError(f"waited {timeout_s:g} s for {told}")
             self._executor.spin_once(timeout_sec=0.05)
 
     def listen(self, kind: type, topic: str, profile: QoSProfile) -> list[Any]:
@@ -192,13 +218,23 @@ class Probe:
         return self.until(state, f"the gate to {names[mode]}")
 
     def call(self, kind: Any, name: str, /, **fields: object) -> Any:
-        """Calls a service and returns its answer."""
+        """Calls a service that may safely be asked twice, and returns its answer."""
         client = self._node.create_client(kind, name)
         self.until(client.service_is_ready, f"the service {name}")
-        future = client.call_async(kind.Request(**fields))
-        self.until(future.done, f"an answer of {name}")
+        asked: list[Future] = []
+        again_s = 0.0
+
+        def answered() -> Future | None:
+            # A server drops an answer when it has not discovered the client in time.
+            nonlocal again_s
+            if time.monotonic() > again_s:
+                asked.append(client.call_async(kind.Request(**fields)))
+                again_s = time.monotonic() + _ASK_AGAIN_S
+            return next((future for future in asked if future.done()), None)
+
+        answer = self.until(answered, f"an answer of {name}").result()
         self._node.destroy_client(client)
-        return future.result()
+        return answer
 
     def inject(self, kind: str, target: str = "", part: str = "sim") -> None:
         """Makes the twin, or another part, fail, or with "none" be well again."""
@@ -244,15 +280,16 @@ class Terminal:
             self.text += os.read(self._own, 65536).decode(errors="replace")
         return self.text
 
-    def shows(self, words: str) -> Callable[[], bool]:
+    def shows(self, words: str | re.Pattern[str]) -> Callable[[], bool]:
         """Whether it shows these words now; what comes before them is forgotten then."""
+        wanted = re.compile(re.escape(words)) if isinstance(words, str) else words
 
         def shown() -> bool:
             assert self._process.poll() is None, f"the command ended: {self.text}"
-            _, found, after = self.read().partition(words)
+            found = wanted.search(self.read())
             if found:
-                self.text = after
-            return bool(found)
+                self.text = self.text[found.end() :]
+            return found is not None
 
         return shown
 

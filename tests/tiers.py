@@ -1,0 +1,64 @@
+"""The tier of each test, and how the workers of pytest-xdist share the tests out."""
+
+from __future__ import annotations
+
+import functools
+import re
+from pathlib import Path
+
+import pytest
+
+UNIT, LAUNCHED, SLOW = "unit", "launched", "slow"
+_ROOT = Path(__file__).resolve().parents[1]
+_SYSTEMS = _ROOT / "tests"
+# What a module imports tells whether it starts nodes or whole systems.
+_STARTS = re.compile(
+    r"^(?:import|from) (?:rclpy|system|domains|vega_runtime.launched_system)\b", re.M
+)
+_NAMES = ("_node", "_processes", "test_start", "test_shutdown")
+# The fixture by which tests of the front end start `ros2 launch`.
+_FIXTURES = frozenset({"launch"})
+# At most so many launched systems run at once, whatever the number of workers: each keeps a core
+# busy. Files of a lane run one after another, the longest first.
+_LANES = (("test_eval_launch", "test_episode", "test_emulated"), ("test_teleop_launch", ""))
+
+
+@functools.cache
+def _starts_something(path: Path) -> bool:
+    if _SYSTEMS in path.parents or path.stem.endswith(_NAMES):
+        return True
+    return bool(_STARTS.search(path.read_text(encoding="utf-8")))
+
+
+def tier(item: pytest.Item) -> str:
+    """`launched` by location, name and what is imported or asked for; else slow or unit."""
+    if _starts_something(item.path) or _FIXTURES & set(getattr(item, "fixturenames", ())):
+        return LAUNCHED
+    return SLOW if item.get_closest_marker(SLOW) or item.path.stem in _SLOW else UNIT
+
+
+def group(item: pytest.Item) -> str:
+    """The tests that one worker runs one after another, module fixtures set up once."""
+    lane = _lane(item)
+    return str(item.path.relative_to(_ROOT)) if lane is None else f"launched-systems-{lane}"
+
+
+def order(item: pytest.Item) -> tuple[int, int]:
+    """Sorts what takes longest to the front, so that the workers end at the same time."""
+    lane = _lane(item)
+    if lane is not None:
+        names = _LANES[lane]
+        place = names.index(item.path.stem) if item.path.stem in names else len(names)
+        return lane, place
+    return {LAUNCHED: 3, SLOW: 2, UNIT: 4}[tier(item)], 0
+
+
+def _lane(item: pytest.Item) -> int | None:
+    if _SYSTEMS not in item.path.parents:
+        return None
+    return next(i for i, names in enumerate(_LANES) if item.path.stem in names or "" in names)
+
+
+# Modules that start nothing and whose tests take longer than a few seconds; keep it in step with
+# `make test ARGS=--durations=50`.
+_SLOW: frozenset[str] = frozenset()
