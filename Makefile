@@ -20,7 +20,7 @@ unit: setup
 	@source ./env.sh && $(PYTEST) -m unit $(ARGS)
 
 stability: setup
-	@source ./env.sh && python -m tests.stability $(ARGS)
+	@source ./env.sh && python tests/stability.py --workers $(WORKERS) $(ARGS)
 
 check:
 	@echo "ruff" && ruff check . && ruff format --check --quiet .
