@@ -22,6 +22,8 @@ from vega_eval.episode.summary import Ending, result_line, summarise, write_json
 
 _WATCH_PERIOD_S = 0.1
 _SHUTDOWN_PATIENCE_S = 4.0
+# A server drops its answer when it has not discovered the client in time: it is asked again.
+_ANSWER_S = 10.0
 
 
 class EpisodeNode(Node):
@@ -43,6 +45,7 @@ class EpisodeNode(Node):
         self._said_s = -1
         self._wall_s = self._gives_up_wall_s = 0.0
         self._resetting: Future | None = None
+        self._reset_again_s = 0.0
         self._written = False
         self._reset = self.create_client(ResetScene, "sim/reset")
         self._shutdown = self.create_client(Trigger, "manager/shutdown")
@@ -81,10 +84,13 @@ class EpisodeNode(Node):
             scene = self._course.scene
             request = ResetScene.Request(task=scene.task, variant=scene.variant, seed=scene.seed)
             self._resetting = self._reset.call_async(request)
+            self._reset_again_s = time.monotonic() + _ANSWER_S
         elif self._resetting.done():
             answer = self._resetting.result()
             if not answer.success:
                 self._course.abort(f"the scene cannot be laid: {answer.message}")
+            self._resetting = None
+        elif time.monotonic() > self._reset_again_s:
             self._resetting = None
 
     def _end(self) -> None:
