@@ -1,5 +1,6 @@
 """Every test run has a ROS domain of its own and stays on this machine; tests have tiers."""
 
+import functools
 import os
 import sys
 from pathlib import Path
@@ -43,7 +44,18 @@ def pytest_collection_modifyitems(config, items):
         item.add_marker(tier)
         if tier == tiers.LAUNCHED and item.get_closest_marker("timeout") is None:
             item.add_marker(pytest.mark.timeout(LAUNCHED_TIMEOUT_S))
-    if hasattr(config, "workerinput"):
+    if hasattr(config, "workerinput"):  # a worker of pytest-xdist
         items.sort(key=tiers.order)
         for item in items:
             item.add_marker(pytest.mark.xdist_group(tiers.group(item)))
+
+
+def pytest_runtest_setup(item):
+    """Workers that are done with nodes and systems stand back for those of other workers."""
+    if hasattr(item.config, "workerinput") and tiers.tier(item) != tiers.LAUNCHED:
+        _stand_back()
+
+
+@functools.cache
+def _stand_back():
+    os.nice(10)

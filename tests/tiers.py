@@ -50,7 +50,7 @@ def order(item: pytest.Item) -> tuple[int, int]:
         names = _LANES[lane]
         place = names.index(item.path.stem) if item.path.stem in names else len(names)
         return lane, place
-    return {LAUNCHED: 3, SLOW: 2, UNIT: 4}[tier(item)], 0
+    return {LAUNCHED: 2, SLOW: 3, UNIT: 4}[tier(item)], 0
 
 
 def _lane(item: pytest.Item) -> int | None:
