@@ -32,7 +32,7 @@ def unchanged(action, phases):
 
 
 def fail(twin, meddle=unchanged, seconds=None, prepare=lambda: None):
-    """Plays the operator with commands that `meddle` changes; the failure's type and the signs."""
+    """Plays the operator, commands changed by `meddle`; the failure's type and the signals."""
     twin.reset(0)
     prepare()
     operator = operators.make(twin.task.config.name)
@@ -41,9 +41,9 @@ def fail(twin, meddle=unchanged, seconds=None, prepare=lambda: None):
         action = operator.act(twin)
         meddle(action, operator.phases)
         twin.advance(action)
-        signs = twin.look()
+        signals = twin.update_signals()
     assert not twin.success(), "this was meant to fail"
-    return failure_type(signs), signs
+    return failure_type(signals), signals
 
 
 class OpensJaws:
@@ -68,9 +68,9 @@ def test_hands_that_go_beside_what_they_should_take_mislocalised_it(twins, task)
         for arm in WORKING[task]:
             action[ARMS[arm]][0] += 0.30
 
-    kind, signs = fail(twins[task], aside)
+    kind, signals = fail(twins[task], aside)
     assert kind is FailureType.LOCALISATION
-    assert not signs.ever_held
+    assert not signals.ever_held
 
 
 def test_a_hand_on_the_screen_side_of_the_laptop_mislocalised_it(twins):
@@ -89,8 +89,8 @@ def test_a_hand_on_the_screen_side_of_the_laptop_mislocalised_it(twins):
     twin.reset(0)
     angle = twin.world.angle("laptop_hinge")
     before_the_screen = twin.world.pose("laptop_lid")[:3, 3] + (-0.10, 0.0, 0.12)
-    kind, signs = fail(twin, from_the_front)
-    assert signs.touched
+    kind, signals = fail(twin, from_the_front)
+    assert signals.touched
     assert twin.world.angle("laptop_hinge") > angle
     assert kind is FailureType.LOCALISATION
 
@@ -101,9 +101,9 @@ def test_a_laptop_that_is_pushed_away_was_mislocalised(twins):
     def push_away():
         twin.world.place("laptop", twin.world.pose("laptop")[:3, 3] + (0.12, 0.0, 0.0))
 
-    kind, signs = fail(twin, prepare=push_away)
+    kind, signals = fail(twin, prepare=push_away)
     assert "pushed away" in twin.progress()
-    assert signs.touched
+    assert signals.touched
     assert kind is FailureType.LOCALISATION
 
 
@@ -112,9 +112,9 @@ def test_a_laptop_that_is_pushed_away_was_mislocalised(twins):
     [("handover_cucumber", "right"), ("carrots_to_bowls", "left"), ("flowers_to_vase", "right")],
 )
 def test_jaws_that_open_on_the_way_drop_what_they_hold(twins, task, arm):
-    kind, signs = fail(twins[task], OpensJaws(arm, lambda phases: phases[arm] in ON_THE_WAY))
+    kind, signals = fail(twins[task], OpensJaws(arm, lambda phases: phases[arm] in ON_THE_WAY))
     assert kind is FailureType.DROP
-    assert not signs.held
+    assert not signals.held
 
 
 @pytest.mark.parametrize(
@@ -131,10 +131,10 @@ def test_what_is_let_go_beside_its_place_is_a_placement_failure(twins, task, arm
     def beside(phases):
         return phases[arm] in ("carry", "lower", "over") and way_to_go(twin, body) < aside_m
 
-    kind, signs = fail(twin, OpensJaws(arm, beside))
+    kind, signals = fail(twin, OpensJaws(arm, beside))
     assert kind is FailureType.PLACEMENT
-    assert signs.released_at_target
-    assert not signs.lost
+    assert signals.released_at_target
+    assert not signals.lost
 
 
 def test_what_is_held_and_goes_nowhere_is_a_placement_failure(twins):
@@ -144,9 +144,9 @@ def test_what_is_held_and_goes_nowhere_is_a_placement_failure(twins):
         if phases["right"] == "carry":
             action[:] = frozen.setdefault("there", action.copy())
 
-    kind, signs = fail(twins["handover_cucumber"], freeze)
+    kind, signals = fail(twins["handover_cucumber"], freeze)
     assert kind is FailureType.PLACEMENT
-    assert signs.held
+    assert signals.held
 
 
 @pytest.mark.parametrize("task", WORKING)
@@ -159,9 +159,9 @@ def test_arms_that_press_on_the_table_collided_with_the_boundary(twins, task):
         arm = action[ARMS["right"]]
         arm[:6] = -0.9, min(0.2 + 0.02 * steps, 2.6), -0.7, 0.0, 0.3, 0.0
 
-    kind, signs = fail(twins[task], press, seconds=8.0)
+    kind, signals = fail(twins[task], press, seconds=8.0)
     assert kind is FailureType.WORKSPACE
-    assert signs.table_force_n > 50.0
+    assert signals.table_force_n > 50.0
 
 
 @pytest.mark.parametrize(
@@ -174,6 +174,6 @@ def test_arms_that_press_on_the_table_collided_with_the_boundary(twins, task):
     ],
 )
 def test_arms_that_were_getting_on_when_time_ran_out_were_too_slow(twins, task, seconds):
-    kind, signs = fail(twins[task], seconds=seconds)
+    kind, signals = fail(twins[task], seconds=seconds)
     assert kind is FailureType.TIMEOUT
-    assert signs.stalled_s < 2.0
+    assert signals.stalled_s < 2.0

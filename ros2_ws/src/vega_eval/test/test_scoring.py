@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 from vega_eval.scoring import FailureType, Rules, failure_type
-from vega_sim.signs import Signs
+from vega_sim.failure_signals import FailureSignals
 
-NOT_REACHED = Signs(closest_m=0.08, stalled_s=9.0)
+NOT_REACHED = FailureSignals(closest_m=0.08, stalled_s=9.0)
 TOUCHED = replace(NOT_REACHED, closest_m=0.0, touched=True)
 TAKEN = replace(TOUCHED, ever_held=True)
 MISPLACED = replace(TAKEN, released_at_target=True)
@@ -16,7 +16,7 @@ BUSY = 0.4  # s since the last progress
 
 
 @pytest.mark.parametrize(
-    ("what", "signs", "wanted"),
+    ("what", "signals", "wanted"),
     [
         ("the gripper comes to the screen side of the laptop and stays there", TOUCHED, "I"),
         ("the hand closes beside the cucumber", NOT_REACHED, "I"),
@@ -30,8 +30,8 @@ BUSY = 0.4  # s since the last progress
         ("a carrot is on its way", replace(TAKEN, held=True, stalled_s=BUSY), "timeout"),
     ],
 )
-def test_a_failure_has_the_type_that_a_person_would_give_it(what, signs, wanted):
-    assert failure_type(signs).value == wanted, what
+def test_a_failure_has_the_type_that_a_person_would_give_it(what, signals, wanted):
+    assert failure_type(signals).value == wanted, what
 
 
 def test_what_stops_a_trial_from_outside_counts_before_anything_else():

@@ -5,7 +5,7 @@ Demonstrations of this project are recorded with seeds from 1000 up; trials are 
 
 from __future__ import annotations
 
-from vega_sim.placements import laid, seed_for
+from vega_sim.placements import placement_record, seed_for
 
 from hw_config import TaskConfig
 from teleop.placements import Cell, Grid
@@ -22,7 +22,7 @@ def consecutive(task: TaskConfig, variant: str, count: int, first: int) -> list[
         hw_config.ConfigError: The task has no such variant.
     """
     seeds = range(first, first + count)
-    return [Placement.of(laid(task, variant, seed)) for seed in seeds]
+    return [Placement.of(placement_record(task, variant, seed)) for seed in seeds]
 
 
 def spread(task: TaskConfig, variant: str, count: int, seed: int) -> list[Placement]:
@@ -46,5 +46,5 @@ def spread(task: TaskConfig, variant: str, count: int, seed: int) -> list[Placem
         cell = grid.next_cell(covered, seed)
         covered[cell] += 1
         newest[cell] = seed_for(task.name, variant, cell, newest[cell])
-        placements.append(Placement.of(laid(task, variant, newest[cell])))
+        placements.append(Placement.of(placement_record(task, variant, newest[cell])))
     return placements

@@ -1,4 +1,4 @@
-"""The type of a failed trial, by rules, from the signs that the twin gathered.
+"""The type of a failed trial, by rules, from the failure signals that the twin gathered.
 
 Types I to III are those of the paper; the other four name what a session also has to tell apart.
 `failure_type` asks for one after the other, in the order in which a person would rule them out:
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from vega_sim.signs import Signs
+from vega_sim.failure_signals import FailureSignals
 
 from vega_eval.trials.record import FailureType
 
@@ -34,7 +34,7 @@ class Rules:
 
 
 def failure_type(
-    signs: Signs,
+    signals: FailureSignals,
     *,
     estopped: bool = False,
     comms_lost: bool = False,
@@ -44,7 +44,7 @@ def failure_type(
     """The type of a trial that ended without success.
 
     Args:
-        signs: what had happened when it ended.
+        signals: what had happened when it ended.
         estopped: somebody, or something, pressed the emergency stop.
         comms_lost: it ended because data of a camera, an arm or the policy did not come.
         blocked_by_workspace: commands that the gate braked because they led out of the workspace.
@@ -55,15 +55,15 @@ def failure_type(
     if comms_lost:
         return FailureType.COMMS
     if (
-        signs.table_contact_s > rules.table_contact_s
+        signals.table_contact_s > rules.table_contact_s
         or blocked_by_workspace > rules.blocked_commands
     ):
         return FailureType.WORKSPACE
-    if signs.lost:
+    if signals.lost:
         return FailureType.DROP
-    if signs.released_at_target:
+    if signals.released_at_target:
         return FailureType.PLACEMENT
-    if signs.stalled_s < rules.stalled_s:
+    if signals.stalled_s < rules.stalled_s:
         return FailureType.TIMEOUT
     # What was taken and is not lost is held and goes nowhere, or lies so that it does not count.
-    return FailureType.PLACEMENT if signs.ever_held else FailureType.LOCALISATION
+    return FailureType.PLACEMENT if signals.ever_held else FailureType.LOCALISATION

@@ -1,9 +1,10 @@
 import argparse
 
 import pytest
-from vega_sim import bench, command_line, demos, play
+from vega_sim import command_line, demos, play
 
 import hw_config
+from benches import twin as bench
 
 
 @pytest.mark.parametrize(

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from vega_sim.commands import Command, CommandInbox
 from vega_sim.cosimulation import Cosimulation, CosimulationError
+from vega_sim.failure_signals import FailureSignals
 from vega_sim.pacing import Pacer
-from vega_sim.signs import Signs
 
 MS = 1_000_000
 NAMES = {
@@ -11,7 +11,7 @@ NAMES = {
 }
 
 
-class Scene:
+class FakeScene:
     """Arms that are at once where they are sent; success once the left gripper is open."""
 
     timestep = 0.0025
@@ -42,8 +42,8 @@ class Scene:
     def milestones(self):
         return {"opened": self.success()}
 
-    def look(self):
-        return Signs(closest_m=float(abs(self.q[0])))
+    def update_signals(self):
+        return FailureSignals(closest_m=float(abs(self.q[0])))
 
     def progress(self):
         return "open" if self.success() else "closed"
@@ -63,7 +63,7 @@ class Outputs:
     def wants(self, camera):
         return camera not in self.deaf
 
-    def picture(self, camera, stamp_ns, pixels):
+    def image(self, camera, stamp_ns, pixels):
         self.sent.append(("picture", camera, stamp_ns))
 
     def episode(self, stamp_ns, state):
@@ -97,7 +97,7 @@ class Rig:
         self.inbox.wait = lambda newer_than_ns, timeout_s: self.wall.sleep(timeout_s)
         self.pacer = Pacer(self.inbox, factor, self.warnings.append, self.wall, self.wall.sleep)
         self.outputs = Outputs()
-        self.scene = Scene()
+        self.scene = FakeScene()
         self.simulation = Cosimulation(
             self.scene, {"head": fps}, 200, 25, self.outputs, self.inbox, self.pacer, 0, self.wall
         )
@@ -206,12 +206,12 @@ def test_success_is_latched_and_told_at_once(rig):
 
 def test_signs_are_gathered_once_a_control_step_and_told_with_the_state(rig):
     looks = []
-    look = rig.scene.look
-    rig.scene.look = lambda: (looks.append(rig.simulation.stamp_ns), look())[1]
+    look = rig.scene.update_signals
+    rig.scene.update_signals = lambda: (looks.append(rig.simulation.stamp_ns), look())[1]
     rig.send(value=0.03)
     rig.run(0.2)
     assert looks == [40 * MS, 80 * MS, 120 * MS, 160 * MS, 200 * MS]
-    assert rig.outputs.states()[-1].signs == Signs(closest_m=0.03)
+    assert rig.outputs.states()[-1].signals == FailureSignals(closest_m=0.03)
 
 
 def test_a_reset_starts_an_episode_but_not_the_clock(rig):
@@ -260,4 +260,4 @@ def test_a_camera_that_nobody_listens_to_is_not_rendered(rig):
 
 def test_a_state_rate_that_physics_cannot_keep_is_refused(rig):
     with pytest.raises(CosimulationError, match="whole number of physics steps"):
-        Cosimulation(Scene(), {}, 150, 25, rig.outputs, rig.inbox, rig.pacer)
+        Cosimulation(FakeScene(), {}, 150, 25, rig.outputs, rig.inbox, rig.pacer)

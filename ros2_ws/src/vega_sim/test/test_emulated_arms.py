@@ -10,7 +10,7 @@ from vega_arms import buses
 from vega_arms.config import DriverConfig
 from vega_arms.driver import ArmDriver
 from vega_sim.emulated_arms import EmulatedArms
-from vega_sim.live import LiveTwin
+from vega_sim.realtime_twin import RealtimeTwin
 from vega_sim.twin import Twin
 
 import hw_config
@@ -52,7 +52,7 @@ class Cell:
     def __init__(self):
         self.hardware = EmulatedArms(HARDWARE)
         twin = Twin("close_laptop", "easy", HARDWARE)
-        self.live = LiveTwin(twin, self.hardware.arms, 25.0, lambda state: None, lambda text: None)
+        self.live = RealtimeTwin(twin, self.hardware.arms, self)
         self.states, self.reports = [], []
         self.driver = ArmDriver(
             DriverConfig.from_hardware(HARDWARE, "left"),
@@ -63,6 +63,12 @@ class Cell:
         )
         self.hardware.wait()
         self.driver.open()
+
+    def episode_state(self, state):
+        pass
+
+    def too_slow(self, text):
+        pass
 
     def lead(self, positions):
         """Commands the arm until it is there."""

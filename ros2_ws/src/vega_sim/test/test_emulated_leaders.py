@@ -12,7 +12,7 @@ from vega_arms.driver import ArmDriver
 from vega_arms.enabling import NotEnabled
 from vega_sim.emulated_arms import EmulatedArms
 from vega_sim.leaders import KEYBOARD, Leaders
-from vega_sim.live import STATE_HZ, LiveTwin, NotAtHome
+from vega_sim.realtime_twin import STATE_HZ, NotAtHome, RealtimeTwin
 from vega_sim.twin import Twin
 
 import hw_config
@@ -36,15 +36,8 @@ class Cell:
         self.hardware = EmulatedArms(hardware, with_leaders=True)
         twin = Twin("close_laptop", "easy", hardware)
         self.leaders = Leaders(twin, KEYBOARD, STATE_HZ)
-        self.live = LiveTwin(
-            twin,
-            self.hardware.arms,
-            25.0,
-            lambda state: None,
-            lambda text: None,
-            leaders=self.leaders,
-            lead=self.hardware.lead,
-        )
+        self.leader_moved = self.hardware.lead
+        self.live = RealtimeTwin(twin, self.hardware.arms, self, leaders=self.leaders)
         self.arm_states, self.leader_states = [], []
         roles = ["follower", LEADER] if hardware.arms["left"].leader_can else ["follower"]
         self.drivers = {
@@ -68,6 +61,12 @@ class Cell:
     def _run(self):
         while not self._ended.is_set():
             self.live.tick()
+
+    def episode_state(self, state):
+        pass
+
+    def too_slow(self, text):
+        pass
 
     def push(self):
         """A key that moves the left leader to its left."""

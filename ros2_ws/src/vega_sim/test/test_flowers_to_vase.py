@@ -4,11 +4,11 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from vega_sim import operators
-from vega_sim.bench import run_seed
 from vega_sim.tasks.flowers_to_vase import SIDES, VASE_HEIGHT
 from vega_sim.twin import Twin
 
 import hw_config
+from benches.twin import run_seed
 
 TASK = "flowers_to_vase"
 HW = hw_config.load()

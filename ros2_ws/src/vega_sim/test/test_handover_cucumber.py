@@ -1,11 +1,11 @@
 import numpy as np
 import pytest
 from vega_sim import operators
-from vega_sim.bench import run_seed
 from vega_sim.tasks.handover_cucumber import PLATE_RADIUS
 from vega_sim.twin import Twin
 
 import hw_config
+from benches.twin import run_seed
 
 HW = hw_config.load()
 TASK = "handover_cucumber"

@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 from vega_control.gate import Mode
-from vega_sim import bench
-from vega_sim.bench_leaders import LedTwin
 from vega_sim.leaders import KEYBOARD, Leaders, OperatorError
 from vega_sim.twin import Twin
 
 import hw_config
+from benches import twin as bench
+from benches.twin_leaders import LedTwin
 
 HOME = np.array(hw_config.load().home)
 RIGHT = slice(7, 14)
@@ -120,7 +120,7 @@ def test_a_new_scene_around_the_arms_leaves_the_leaders_where_they_are(watched):
     watched.leaders.act(True)
     watched.run(1.0)
     before = watched.leaders.positions
-    watched.leaders.lay(watched.twin)
+    watched.leaders.follow_reset(watched.twin)
     np.testing.assert_array_equal(watched.leaders.positions, before)
     assert watched.run(10.0, lambda: np.abs(watched.twin.positions() - HOME).max() < 0.005)
 

@@ -6,13 +6,13 @@ import pytest
 import vega_sim  # noqa: F401  registers the environments
 from gymnasium.utils.env_checker import check_env
 from vega_sim import demos, operators
-from vega_sim.bench import run_seed
 from vega_sim.play import main as play_main
 from vega_sim.render import RenderError
 from vega_sim.tasks import built_tasks
 from vega_sim.twin import CommandError, Twin
 
 import hw_config
+from benches.twin import run_seed
 
 HW = hw_config.load()
 

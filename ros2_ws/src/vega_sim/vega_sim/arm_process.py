@@ -82,7 +82,7 @@ class TwinArm:
         self._setpoint = np.where(follows, ahead, now)
         self.asked = Asked(self._setpoint, powered, powered & ~follows)
 
-    def saw(self, q: Array, dq: Array, effort: Array) -> None:
+    def observe(self, q: Array, dq: Array, effort: Array) -> None:
         """The physics' period: what its sensors say, [7] each."""
         self._newest = _measured(q, dq, effort)
 
@@ -121,7 +121,7 @@ def serve(link: socket.socket, arm: TwinArm, hand: OperatorsHand, emulator: Emul
         if data.startswith(LEAD):
             hand.pose = np.frombuffer(data.removeprefix(LEAD)).tolist()
             continue
-        arm.saw(*np.frombuffer(data).reshape(3, JOINTS + 1))
+        arm.observe(*np.frombuffer(data).reshape(3, JOINTS + 1))
         if arm.asked is not None:
             link.sendall(arm.asked.pack())
 

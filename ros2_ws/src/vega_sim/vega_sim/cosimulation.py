@@ -1,7 +1,7 @@
 """Steps the twin on the ROS side's behalf: what is due when, at exact simulated capture times.
 
 A tick is one period of the joint state (5 ms, two physics steps). After it the outputs that are
-due go to an `Outputs`: joint states, the clock, then the pictures, so that whoever reads the clock
+due go to an `Outputs`: joint states, the clock, then the images, so that whoever reads the clock
 already has the state of that time. Nothing here knows ROS.
 """
 
@@ -16,9 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vega_sim.commands import ARMS, CommandInbox
+from vega_sim.failure_signals import FailureSignals
 from vega_sim.pacing import Pacer
 from vega_sim.progress import Judged, Progress
-from vega_sim.signs import Signs
 
 Array = NDArray[np.float64]
 NS = 1_000_000_000
@@ -31,7 +31,7 @@ class CosimulationError(ValueError):
     """A fault or a rate that does not exist; the text says which do."""
 
 
-class Scene(Judged, Protocol):
+class SimulatedScene(Judged, Protocol):
     """The part of `vega_sim.twin.Twin` that is used here."""
 
     def reset(self, seed: int) -> None: ...
@@ -53,7 +53,7 @@ class Outputs(Protocol):
     def leader_state(self, arm: str, stamp_ns: int, q: Array, dq: Array) -> None: ...
     def clock(self, stamp_ns: int) -> None: ...
     def wants(self, camera: str) -> bool: ...
-    def picture(self, camera: str, stamp_ns: int, pixels: NDArray[np.uint8]) -> None: ...
+    def image(self, camera: str, stamp_ns: int, pixels: NDArray[np.uint8]) -> None: ...
     def episode(self, stamp_ns: int, state: EpisodeState) -> None: ...
 
 
@@ -78,7 +78,7 @@ class EpisodeState:
     success: bool
     progress: str
     milestones: dict[str, bool]
-    signs: Signs
+    signals: FailureSignals
     real_time_factor: float
     frames: dict[str, int]
 
@@ -93,7 +93,7 @@ class Cosimulation:
         scene: the twin; `reset` is called by `reset`.
         cameras: frames a second of each camera; none of them is rendered while nobody listens.
         state_hz: ticks a second; a whole number of physics steps must fit in one.
-        control_hz: how often success is looked at, as in the Gymnasium environments.
+        control_hz: how often success is checked, as in the Gymnasium environments.
         outputs: receives what is measured.
         inbox: holds the newest command of each arm.
         pacer: keeps the simulation to real time and to the sender of commands.
@@ -104,7 +104,7 @@ class Cosimulation:
 
     def __init__(
         self,
-        scene: Scene,
+        scene: SimulatedScene,
         cameras: Mapping[str, float],
         state_hz: float,
         control_hz: float,
@@ -142,7 +142,7 @@ class Cosimulation:
         """Present ROS time, ns."""
         return round(self._tick * NS / self._state_hz)
 
-    def reset(self, seed: int, scene: Scene | None = None) -> None:
+    def reset(self, seed: int, scene: SimulatedScene | None = None) -> None:
         """Starts the next episode, in another scene if one is given."""
         if scene is not None:
             self._scene = scene
@@ -215,7 +215,7 @@ class Cosimulation:
             success=self._progress.success,
             progress=self._scene.progress(),
             milestones=dict(self._progress.milestones),
-            signs=self._progress.signs,
+            signals=self._progress.signals,
             real_time_factor=time_s / self._wall_s if self._wall_s > 0 else 0.0,
             frames=dict(self._frames),
         )
@@ -244,7 +244,7 @@ class Cosimulation:
         outputs.clock(stamp_ns)
         self._capture(stamp_ns)
         since_reset = self._tick - self._first_tick
-        succeeded = since_reset % self._success_every == 0 and self._progress.look()
+        succeeded = since_reset % self._success_every == 0 and self._progress.update()
         if succeeded or since_reset % round(self._state_hz / _TASK_STATE_HZ) == 0:
             outputs.episode(stamp_ns, self.state())
 
@@ -258,4 +258,4 @@ class Cosimulation:
             if camera in self._faults["camera_silent"] or not self._outputs.wants(camera):
                 continue
             self._frames[camera] += 1
-            self._outputs.picture(camera, stamp_ns, self._scene.render(camera))
+            self._outputs.image(camera, stamp_ns, self._scene.render(camera))

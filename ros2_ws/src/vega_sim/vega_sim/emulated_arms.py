@@ -72,10 +72,10 @@ class EmulatedArm:
             raise ConnectionError("the process of an emulated arm ended")
         return self._asked
 
-    def saw(
+    def observe(
         self, q: NDArray[np.float64], dq: NDArray[np.float64], effort: NDArray[np.float64]
     ) -> None:
-        """Tells what its sensors say, [7] each."""
+        """Passes on what its sensors measured, [7] each."""
         with contextlib.suppress(BlockingIOError):
             self._link.send(np.concatenate((q, dq, effort)).tobytes())
 

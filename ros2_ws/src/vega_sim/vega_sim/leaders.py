@@ -14,7 +14,7 @@ import numpy as np
 from vega_description.transforms import Array
 
 from vega_sim import operators
-from vega_sim.homeward import Homeward
+from vega_sim.homing import HomingMotion
 from vega_sim.jogging import JogHand
 from vega_sim.twin import Twin
 
@@ -51,7 +51,7 @@ def checked(operator: str) -> str:
 
 
 class Leaders:
-    """Both leader arms. They begin at home, where the arms are when a scene is laid.
+    """Both leader arms. They begin at home, where the arms are after a reset.
 
     Args:
         twin: the scene that the operator sees.
@@ -76,7 +76,7 @@ class Leaders:
         self.start(twin)
 
     def start(self, twin: Twin) -> None:
-        """A scene was laid and the arms put at home: so are the leaders, at rest."""
+        """The scene was reset and the arms put at home: so are the leaders, at rest."""
         self._twin = twin
         self.positions = np.clip(twin.hw.home, self._lower, self._upper)
         self.velocities = np.zeros_like(self.positions)
@@ -86,8 +86,8 @@ class Leaders:
         self._tick = 0
         self._wishes: dict[str, Array] = {}
 
-    def lay(self, twin: Twin) -> None:
-        """A scene was laid around the arms: the leaders go home from where they are."""
+    def follow_reset(self, twin: Twin) -> None:
+        """The scene was reset around the arms: the leaders go home from where they are."""
         self._twin = twin
         self.go_home()
 
@@ -113,7 +113,7 @@ class Leaders:
         """Leads the arms home, smoothly."""
         # What the jaws hold they go on holding, with the same force.
         begins = np.where(self._are_jaws, self.positions, self._twin.positions())
-        self._take(Homeward(self._twin, begins), begins)
+        self._take(HomingMotion(self._twin, begins), begins)
 
     def jog(
         self, arm: str, linear: Sequence[float], angular: Sequence[float], gripper: float
@@ -154,7 +154,7 @@ class Leaders:
     @property
     def phase(self) -> str:
         """What the operator is doing, for people."""
-        if isinstance(self._hand, (operators.Operator, Homeward)):
+        if isinstance(self._hand, (operators.Operator, HomingMotion)):
             return ", ".join(f"{side} {phase}" for side, phase in self._hand.phases.items())
         return "at rest" if self._hand is None else "driven from the keyboard"
 

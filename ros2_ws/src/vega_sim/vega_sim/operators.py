@@ -33,7 +33,7 @@ GRIPPER_SPEED = 0.14  # m/s of jaw opening
 ACCELERATION = 0.6  # m/s^2 of the tool
 ANGULAR_ACCELERATION = 3.0  # rad/s^2 of a joint, when moving to a posture
 METRES_PER_RADIAN = 0.25  # a radian of tool rotation takes as long as so many metres
-LEASH_RAD = 0.20  # the command stays this near to the measured posture
+MAX_TRACKING_ERROR_RAD = 0.20  # the command stays this near to the measured posture
 
 
 @dataclass(frozen=True)
@@ -132,10 +132,14 @@ class ArmScript:
     """Runs one arm's phases."""
 
     def __init__(
-        self, world: World, side: str, phases: list[Phase], leash_rad: float = LEASH_RAD
+        self,
+        world: World,
+        side: str,
+        phases: list[Phase],
+        max_tracking_error_rad: float = MAX_TRACKING_ERROR_RAD,
     ) -> None:
         self.side = side
-        self._leash_rad = leash_rad
+        self._max_tracking_error_rad = max_tracking_error_rad
         self._world = world
         self._phases = phases
         self._kinematics = world.arms[side]
@@ -164,7 +168,7 @@ class ArmScript:
         measured = self._world.arm_positions(self.side)
         self._switch_phases(measured)
         aim = self._aim()
-        self._leash(measured)
+        self._limit_tracking_error(measured)
         if aim.pose is not None:
             self._move_tool(aim.pose, self._phases[self._index].speed)
         elif aim.joints is not None:
@@ -209,11 +213,11 @@ class ArmScript:
     def _number(self, name: str) -> int:
         return [phase.name for phase in self._phases].index(name)
 
-    def _leash(self, measured: Array) -> None:
+    def _limit_tracking_error(self, measured: Array) -> None:
         gap = self._reference.joints - measured[:6]
         largest = float(np.abs(gap).max())
-        if largest > self._leash_rad:
-            self._reference.joints = measured[:6] + gap * (self._leash_rad / largest)
+        if largest > self._max_tracking_error_rad:
+            self._reference.joints = measured[:6] + gap * (self._max_tracking_error_rad / largest)
 
     def _move_tool(self, wanted: Array, speed: float) -> None:
         reference = self._reference

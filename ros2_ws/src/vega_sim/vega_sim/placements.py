@@ -1,4 +1,4 @@
-"""Seeds by placement: which episode of the twin lays the task's main object into a given cell.
+"""Seeds by placement: which episode of the twin places the task's main object in a given cell.
 
 An episode is a function of its seed, so a wanted placement is found by drawing the placements of
 one seed after the other; nothing is stepped or rendered for it.
@@ -28,7 +28,7 @@ def seed_for(task: str, variant: str, cell: Cell, after: int) -> int:
 
     Raises:
         hw_config.ConfigError: The task or the variant is unknown, or has no grid.
-        ValueError: The grid has no such cell, or the twin lays nothing there.
+        ValueError: The grid has no such cell, or the twin places nothing there.
     """
     with _drawing:
         draws = _draws(task, variant)
@@ -43,7 +43,7 @@ def seed_for(task: str, variant: str, cell: Cell, after: int) -> int:
 
 
 def placement_of(task: str, variant: str, seed: int) -> Spot:
-    """Where the episode of a seed lays the task's main object.
+    """Where the episode of a seed places the task's main object.
 
     Raises:
         hw_config.ConfigError: The task or the variant is unknown, or has no grid.
@@ -52,8 +52,8 @@ def placement_of(task: str, variant: str, seed: int) -> Spot:
         return _draws(task, variant).spot(seed)
 
 
-def laid(task: hw_config.TaskConfig, variant: str, seed: int) -> dict[str, object]:
-    """What the episode of a seed lays, as an episode's or a trial's file keeps it.
+def placement_record(task: hw_config.TaskConfig, variant: str, seed: int) -> dict[str, object]:
+    """The placement of a seed's episode, as an episode's or a trial's file keeps it.
 
     A task without a grid has a seed and no more.
     """

@@ -1,10 +1,10 @@
-"""How an episode has come along: success and milestones, latched, and its signs."""
+"""How an episode has come along: success and milestones, latched, and its failure signals."""
 
 from __future__ import annotations
 
 from typing import Protocol
 
-from vega_sim.signs import Signs
+from vega_sim.failure_signals import FailureSignals
 
 
 class Judged(Protocol):
@@ -12,7 +12,7 @@ class Judged(Protocol):
 
     def success(self) -> bool: ...
     def milestones(self) -> dict[str, bool]: ...
-    def look(self) -> Signs: ...
+    def update_signals(self) -> FailureSignals: ...
 
 
 class Progress:
@@ -21,18 +21,18 @@ class Progress:
     Attributes:
         success: the task was done once.
         milestones: which of the task's milestones were reached once.
-        signs: what has happened up to the last look.
+        signals: what has happened up to the last update.
     """
 
     def __init__(self, scene: Judged) -> None:
         self._scene = scene
         self.success = False
         self.milestones = dict.fromkeys(scene.milestones(), False)
-        self.signs = scene.look()
+        self.signals = scene.update_signals()
 
-    def look(self) -> bool:
-        """Looks at the scene, once a control step; True when the task has just been done."""
-        self.signs = self._scene.look()
+    def update(self) -> bool:
+        """Reads the scene, once a control step; True when the task has just been done."""
+        self.signals = self._scene.update_signals()
         for name, reached in self._scene.milestones().items():
             self.milestones[name] |= bool(reached)
         if self.success or not self._scene.success():

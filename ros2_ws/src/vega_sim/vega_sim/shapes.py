@@ -29,7 +29,7 @@ class Surface:
     Attributes:
         vertices: [N,3] m.
         faces: int [M,3], counter-clockwise seen from outside.
-        uv: [N,2] place in a picture: column, then row, 0..1.
+        uv: [N,2] place in a texture: column, then row, 0..1.
     """
 
     vertices: Array
@@ -84,16 +84,16 @@ def drawn(
     )
 
 
-def picture(spec: mujoco.MjSpec, name: str, pixels: NDArray[np.uint8]) -> str:
-    """Adds a picture [H,W,3] as a material of that name, and returns the name.
+def texture(spec: mujoco.MjSpec, name: str, pixels: NDArray[np.uint8]) -> str:
+    """Adds an image [H,W,3] as a material of that name, and returns the name.
 
     On the flat of a box, columns run along the geom's x axis and rows against its y axis.
     """
     height, width, _ = pixels.shape
-    texture = spec.add_texture(
+    added = spec.add_texture(
         name=name, type=mujoco.mjtTexture.mjTEXTURE_2D, width=width, height=height, nchannel=3
     )
-    texture.data = np.ascontiguousarray(pixels).tobytes()
+    added.data = np.ascontiguousarray(pixels).tobytes()
     material = spec.add_material(name=name)
     material.textures[mujoco.mjtTextureRole.mjTEXROLE_RGB] = name
     return name
@@ -102,7 +102,7 @@ def picture(spec: mujoco.MjSpec, name: str, pixels: NDArray[np.uint8]) -> str:
 def revolved(profile: Sequence[tuple[float, float]], segments: int = 32) -> Surface:
     """What a profile sweeps out when it is turned about z: plates, bowls, vases.
 
-    In a picture on it, columns run round the axis and rows along the profile.
+    In a texture on it, columns run round the axis and rows along the profile.
 
     Args:
         profile: (radius, z) in m: from the middle of the bottom, up the outside, and over the

@@ -84,7 +84,7 @@ class SimNode(LifecycleNode):
         self.create_timer(_REPORT_PERIOD_S, self._report)
 
     def configure(self) -> None:
-        """Builds the scene and renders one picture, so that a missing OpenGL is found now."""
+        """Builds the scene and renders one image, so that a missing OpenGL is found now."""
         unknown = sorted(set(self._given.cameras) - set(self._hw.cameras))
         if unknown:
             raise hw_config.ConfigError(

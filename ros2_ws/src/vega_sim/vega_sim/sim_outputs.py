@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import array
 import math
+from dataclasses import asdict, fields
 
 import numpy as np
 from builtin_interfaces.msg import Time
@@ -12,14 +13,14 @@ from rclpy.node import Node
 from rclpy.publisher import Publisher
 from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import CameraInfo, Image, JointState
-from vega_msgs.msg import TaskState
+from vega_msgs.msg import EpisodeSigns, TaskState
 from vega_runtime import images
 from vega_runtime.qos import LATCHED, SENSOR
 
 import hw_config
 from hw_config import CameraConfig, HardwareConfig
-from vega_sim import sign_messages
 from vega_sim.cosimulation import NS, EpisodeState
+from vega_sim.failure_signals import FailureSignals
 
 Array = NDArray[np.float64]
 
@@ -50,7 +51,7 @@ class TaskStates:
             progress=state.progress,
             milestones=list(state.milestones),
             milestones_reached=list(state.milestones.values()),
-            signs=sign_messages.to_message(state.signs),
+            signs=signals_to_message(state.signals),
             real_time_factor=state.real_time_factor,
             frames_published=[state.frames.get(camera, 0) for camera in self._cameras],
         )
@@ -64,7 +65,7 @@ class TaskStates:
 
 
 class SimOutputs:
-    """Publishes joint states, clock, pictures and the episode's state."""
+    """Publishes joint states, clock, images and the episode's state."""
 
     def __init__(
         self, node: Node, hw: HardwareConfig, task_states: TaskStates, with_leaders: bool = False
@@ -99,11 +100,11 @@ class SimOutputs:
         self._clock.publish(Clock(clock=to_time(stamp_ns)))
 
     def wants(self, camera: str) -> bool:
-        """Whether somebody listens to this camera's pictures."""
+        """Whether somebody listens to this camera's images."""
         return self._cameras[camera].image.get_subscription_count() > 0
 
-    def picture(self, camera: str, stamp_ns: int, pixels: NDArray[np.uint8]) -> None:
-        """A picture, uint8 [H, W, 3], with its camera_info."""
+    def image(self, camera: str, stamp_ns: int, pixels: NDArray[np.uint8]) -> None:
+        """An image, uint8 [H, W, 3], with its camera_info."""
         self._cameras[camera].publish(to_time(stamp_ns), pixels)
 
     def episode(self, stamp_ns: int, state: EpisodeState) -> None:
@@ -149,3 +150,15 @@ class _Camera:
 def to_time(stamp_ns: int) -> Time:
     """Nanoseconds as a message."""
     return Time(sec=stamp_ns // NS, nanosec=stamp_ns % NS)
+
+
+def signals_to_message(signals: FailureSignals) -> EpisodeSigns:
+    """The failure signals as a ROS message."""
+    return EpisodeSigns(**asdict(signals))
+
+
+def signals_from_message(message: EpisodeSigns) -> FailureSignals:
+    """The inverse of `signals_to_message`."""
+    return FailureSignals(
+        **{field.name: getattr(message, field.name) for field in fields(FailureSignals)}
+    )

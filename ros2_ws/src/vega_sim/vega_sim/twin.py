@@ -13,9 +13,10 @@ from vega_description.cell import build_cell
 from vega_description.transforms import Array, pose_from
 
 import hw_config
+from vega_sim.contact_monitor import ContactMonitor
+from vega_sim.failure_signals import FailureSignals
 from vega_sim.motors import Motors
 from vega_sim.render import Renderer
-from vega_sim.signs import Signs, SignsWatch
 from vega_sim.tasks import make_task
 from vega_sim.variation import Variation
 from vega_sim.world import World
@@ -65,7 +66,7 @@ class Twin:
         self._renderer: Renderer | None = None
         places = {str(arm): self.world.arm_slice(arm) for arm in self.hw.arms}
         self._motors = Motors(self.world.model, places)
-        self._signs = SignsWatch(self.task, self.world)
+        self._contacts = ContactMonitor(self.task, self.world)
         self._still: mujoco.MjData | None = None
         self._lower = np.array(self.hw.limits.lower)
         self._upper = np.array(self.hw.limits.upper)
@@ -76,26 +77,26 @@ class Twin:
     def reset(self, seed: int) -> None:
         """Starts the episode of a seed: arms at home, objects placed and settled, time 0."""
         world = self.world
-        rng = self._lay(seed)
+        rng = self._place_objects(seed)
         self._variation.place_clutter(world, self.task.keep_out(world), rng)
         mujoco.mj_forward(world.model, world.data)
         self.step(_SETTLE_STEPS)
         world.data.time = 0.0
-        self._signs.reset()
+        self._contacts.reset()
 
     def placement(self, seed: int) -> tuple[float, float, float]:
-        """Where the episode of a seed lays the task's main object: x, y (m) and yaw (rad).
+        """Where the episode of a seed places the task's main object: x, y (m) and yaw (rad).
 
         The scene is left unfinished: `reset` before anything else.
         """
-        self._lay(seed)
+        self._place_objects(seed)
         mujoco.mj_kinematics(self.world.model, self.world.data)
         pose = self.world.pose(self.task.main)
         yaw = np.arctan2(pose[1, 0], pose[0, 0]) - self.task.main_yaw
         return float(pose[0, 3]), float(pose[1, 3]), float(np.arctan2(np.sin(yaw), np.cos(yaw)))
 
-    def _lay(self, seed: int) -> np.random.Generator:
-        """Lays the task's objects for a seed; returns the generator, to draw the rest from."""
+    def _place_objects(self, seed: int) -> np.random.Generator:
+        """Places the task's objects for a seed; returns the generator, to draw the rest from."""
         rng = np.random.default_rng(seed)
         self.world.restore()
         self.move_arms_to(np.array(self.hw.home))
@@ -187,18 +188,28 @@ class Twin:
         """One short line for people."""
         return self.task.progress(self.world)
 
-    def look(self) -> Signs:
+    def update_signals(self) -> FailureSignals:
         """What has happened since the reset; call once a control step, it misses what is between.
 
         Physics is not touched by it.
         """
-        return self._signs.look()
+        return self._contacts.update()
 
     def render(
-        self, camera: str, height: int = 480, width: int = 640, data: mujoco.MjData | None = None
+        self,
+        camera: str,
+        height: int | None = None,
+        width: int | None = None,
+        data: mujoco.MjData | None = None,
     ) -> NDArray[np.uint8]:
-        """Colour image [height, width, 3] of a camera, now or of what `still` returned."""
-        return self._lazy_renderer().colour(data or self.world.data, camera, height, width)
+        """Colour image [height, width, 3] of a camera, now or of what `still` returned.
+
+        Without a size it is the camera's own.
+        """
+        own = self.hw.cameras[camera]
+        return self._lazy_renderer().colour(
+            data or self.world.data, camera, height or own.height, width or own.width
+        )
 
     def still(self) -> mujoco.MjData:
         """The present state, to be rendered while physics moves on; valid until the next call."""

@@ -10,8 +10,8 @@ import mujoco
 import numpy as np
 
 from vega_sim import shapes
-from vega_sim.pictures import check, speckle, wood
 from vega_sim.task import Circle
+from vega_sim.textures import check, speckle, wood
 from vega_sim.world import World
 
 _TABLE_HEIGHT_RANGE_M = (-0.03, 0.015)
@@ -31,15 +31,15 @@ class Variation:
 
     def build(self, spec: mujoco.MjSpec) -> None:
         """Adds the materials and, for the hard variant, the clutter."""
-        shapes.picture(spec, "table_oak", wood((206, 170, 126), seed=1))
+        shapes.texture(spec, "table_oak", wood((206, 170, 126), seed=1))
         spec.geom("table_top").material = "table_oak"
         if not self._hard:
             return
-        shapes.picture(spec, "table_walnut", wood((120, 84, 58), seed=2))
-        shapes.picture(spec, "table_birch", wood((222, 204, 170), seed=3))
-        shapes.picture(spec, "table_check", check((214, 214, 206), (176, 190, 196)))
-        shapes.picture(spec, "table_marble", speckle((216, 216, 220), 14, seed=4))
-        shapes.picture(spec, "table_slate", speckle((92, 100, 108), 12, seed=5))
+        shapes.texture(spec, "table_walnut", wood((120, 84, 58), seed=2))
+        shapes.texture(spec, "table_birch", wood((222, 204, 170), seed=3))
+        shapes.texture(spec, "table_check", check((214, 214, 206), (176, 190, 196)))
+        shapes.texture(spec, "table_marble", speckle((216, 216, 220), 14, seed=4))
+        shapes.texture(spec, "table_slate", speckle((92, 100, 108), 12, seed=5))
         self._clutter = _add_clutter(spec)
 
     def apply(self, world: World, rng: np.random.Generator) -> None:

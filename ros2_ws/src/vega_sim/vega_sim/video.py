@@ -37,8 +37,8 @@ class VideoWriter:
         if not self._started:
             self._stream.height, self._stream.width = frame.shape[:2]
             self._started = True
-        picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(frame), format="rgb24")
-        self._container.mux(self._stream.encode(picture))
+        image = av.VideoFrame.from_ndarray(np.ascontiguousarray(frame), format="rgb24")
+        self._container.mux(self._stream.encode(image))
 
     def close(self) -> None:
         """Writes what is left and closes the file."""

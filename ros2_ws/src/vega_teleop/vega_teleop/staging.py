@@ -38,9 +38,9 @@ def by_hand(task: TaskConfig, variant: str) -> Plan:
 def in_twin(task: TaskConfig, variant: str, seed: int) -> Placement:
     """What the twin has laid for a seed."""
     # Here, not above: only the twin needs MuJoCo.
-    from vega_sim.placements import laid
+    from vega_sim.placements import placement_record
 
-    return laid(task, variant, seed)
+    return placement_record(task, variant, seed)
 
 
 class _Scene(NamedTuple):

@@ -260,7 +260,7 @@ class RosStack:
         if task is None:
             return None
         # Here, not above: only the twin needs MuJoCo.
-        from vega_sim.sign_messages import from_message
+        from vega_sim.sim_outputs import signals_from_message
 
         from vega_eval.scoring import failure_type
 
@@ -268,7 +268,7 @@ class RosStack:
         # A refused chunk stands for the commands until the next one.
         chunks = increase(record.out_of_workspace)
         blocked = increase(record.blocked) + round(chunks * rates.gate_hz * _CHUNK_S)
-        return failure_type(from_message(task.signs), blocked_by_workspace=blocked)
+        return failure_type(signals_from_message(task.signs), blocked_by_workspace=blocked)
 
     def seal(self, record: TrialRecord) -> None:
         if self.recorder is None:

@@ -110,14 +110,14 @@ class _Episode:
         now: NDArray[np.float64] = self.twin.positions()
         self.moved_rad += float(np.abs(now - self.last)[self.joints].sum())
         self.last = now
-        self.progress.look()
+        self.progress.update()
 
     def verdict(self) -> Verdict:
         reached = self.progress.milestones
         if self.progress.success:
             return Verdict.succeeded(reached)
         reason = f"not done within {self.twin.task.config.time_limit_s:g} s"
-        return Verdict.failed(reached, failure_type(self.progress.signs), reason)
+        return Verdict.failed(reached, failure_type(self.progress.signals), reason)
 
     def figures(self) -> Figures:
         p50, p95 = np.percentile(self.inference_ms, [50, 95])

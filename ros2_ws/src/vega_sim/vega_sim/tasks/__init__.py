@@ -1,8 +1,8 @@
-"""The tasks of the twin: one module each, named as in hw_config, with a class `Scene`.
+"""The tasks of the twin: one module each, named as in hw_config, with its scene.
 
-To add a task, write `vega_sim/tasks/<name>.py` with a `vega_sim.task.Task` subclass named `Scene`
-and `hw_config/tasks/<name>.yaml`; the environment, the player, the recorder and the bench find it
-by its name.
+To add a task `close_drawer`, write `vega_sim/tasks/close_drawer.py` with a `vega_sim.task.Task`
+subclass `CloseDrawerScene`, and `hw_config/tasks/close_drawer.yaml`; the environment, the player,
+the recorder and the bench find it by its name. Modules that begin with `_` are parts of a task.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 def built_tasks() -> list[str]:
     """Names of the tasks that the twin has, sorted."""
-    return sorted(module.name for module in pkgutil.iter_modules(__path__))
+    names = (module.name for module in pkgutil.iter_modules(__path__))
+    return sorted(name for name in names if not name.startswith("_"))
 
 
 def make_task(name: str, variant: str) -> Task:
@@ -38,4 +39,6 @@ def make_task(name: str, variant: str) -> Task:
         raise hw_config.ConfigError(
             f"task {name!r} has no variant {variant!r}; use one of: {', '.join(config.variants)}"
         )
-    return importlib.import_module(f"{__name__}.{name}").Scene(config, variant)
+    module = importlib.import_module(f"{__name__}.{name}")
+    scene: type[Task] = getattr(module, f"{name.title().replace('_', '')}Scene")
+    return scene(config, variant)

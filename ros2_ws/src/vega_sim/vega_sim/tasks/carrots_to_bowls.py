@@ -13,8 +13,8 @@ from vega_description.transforms import Array, quaternion, rpy_matrix
 from vega_sim import shapes
 from vega_sim.grasping import across, pick, put_down
 from vega_sim.operators import Aim, ArmScript, Phase
-from vega_sim.pictures import Picture
 from vega_sim.task import Circle, Handled, Task
+from vega_sim.textures import Texture
 from vega_sim.world import World
 
 Spot = tuple[float, float]
@@ -94,7 +94,7 @@ _BOWL_PROFILE = (
 )
 
 
-class Scene(Task):
+class CarrotsToBowlsScene(Task):
     """A carrot and a bowl on either side.
 
     Easy: each within 4 cm of its place, carrots turned by at most 25 degrees, a blue bowl on the
@@ -114,7 +114,7 @@ class Scene(Task):
         shapes.mesh(spec, "carrot", shapes.revolved(_CARROT_PROFILE, segments=16))
         shapes.mesh(spec, "bowl", shapes.revolved(_BOWL_PROFILE, segments=28))
         shapes.mesh(spec, "bowl_rim", shapes.revolved(_RIM_PROFILE, segments=28))
-        shapes.picture(spec, "glaze", _glaze())
+        shapes.texture(spec, "glaze", _glaze())
         for side in SIDES:
             _build_carrot(spec, f"carrot_{side}")
             _build_bowl(spec, f"bowl_{side}", _GLAZES[side])
@@ -310,7 +310,7 @@ def _build_bowl(spec: mujoco.MjSpec, name: str, rgb: tuple[float, float, float])
     shapes.drawn(body, shapes.MESH, (), _RIM, meshname="bowl_rim")
 
 
-def _glaze(height: int = 64, width: int = 8) -> Picture:
+def _glaze(height: int = 64, width: int = 8) -> Texture:
     """Shades of a bowl, rows along its profile: its inside is darker to the bottom."""
     rim = height // 2
     shades = np.full(height, 225.0)
@@ -319,7 +319,9 @@ def _glaze(height: int = 64, width: int = 8) -> Picture:
 
 
 def _nearest_bowl(spots: dict[str, Spot], carrot: str) -> str:
-    distance = {bowl: math.dist(spots[bowl], spots[carrot]) for bowl in Scene.parts["bowl"]}
+    distance = {
+        bowl: math.dist(spots[bowl], spots[carrot]) for bowl in CarrotsToBowlsScene.parts["bowl"]
+    }
     return min(distance, key=distance.__getitem__)
 
 

@@ -10,8 +10,8 @@ from vega_description.transforms import Array
 
 from vega_sim import shapes
 from vega_sim.operators import Aim, ArmScript, Phase, reach_pose
-from vega_sim.pictures import Picture
 from vega_sim.task import Circle, Handled, Task
+from vega_sim.textures import Texture
 from vega_sim.world import World
 
 ARM = "right"
@@ -29,7 +29,7 @@ _SHELL = (0.72, 0.74, 0.77)
 _SHELL_GEOMS = ("laptop_shell", "laptop_lid_shell")
 
 
-class Scene(Task):
+class CloseLaptopScene(Task):
     """A laptop with a hinged screen that stays where it is put.
 
     Easy: placement within 5 cm, turned by at most 12 degrees, screen opened 85 to 115 degrees.
@@ -52,7 +52,7 @@ class Scene(Task):
             shapes.BOX,
             (DEPTH / 2 - 0.004, WIDTH / 2 - 0.004, 0.001),
             pos=(0, 0, BASE_HEIGHT),
-            material=shapes.picture(spec, "laptop_keys", np.rot90(_keyboard(), -1)),
+            material=shapes.texture(spec, "laptop_keys", np.rot90(_keyboard(), -1)),
         )
         for y in (-0.09, 0.09):
             shapes.drawn(
@@ -99,7 +99,7 @@ class Scene(Task):
             shapes.BOX,
             (DEPTH / 2 - 0.010, WIDTH / 2 - 0.010, 0.0005),
             pos=(-DEPTH / 2 - 0.002, 0, -0.0007),
-            material=shapes.picture(spec, "laptop_screen", _desktop().transpose(1, 0, 2)),
+            material=shapes.texture(spec, "laptop_screen", _desktop().transpose(1, 0, 2)),
         )
         shapes.drawn(
             lid,
@@ -257,36 +257,36 @@ def _distance(first: Array, second: Array) -> float:
     return float(np.linalg.norm(first - second))
 
 
-def _keyboard(height: int = 168, width: int = 240) -> Picture:
+def _keyboard(height: int = 168, width: int = 240) -> Texture:
     """The base from above; rows run from the hinge (first) to the user."""
-    picture = np.full((height, width, 3), (188, 192, 200), np.uint8)
+    texture = np.full((height, width, 3), (188, 192, 200), np.uint8)
     top, bottom, left, right = 18, 100, 16, width - 16
-    picture[top:bottom, left:right] = (42, 44, 50)
+    texture[top:bottom, left:right] = (42, 44, 50)
     for row in range(5):
         keys = 13 - row % 2
         y = top + 3 + row * 16
         for key in range(keys):
             x = left + 3 + (right - left - 6) * key // keys
             wide = (right - left - 6) // keys - 3
-            picture[y : y + 12, x : x + wide] = (96, 100, 110) if (row, key) != (2, 12) else 200
-    picture[112:158, width // 2 - 38 : width // 2 + 38] = (160, 165, 174)
-    return picture
+            texture[y : y + 12, x : x + wide] = (96, 100, 110) if (row, key) != (2, 12) else 200
+    texture[112:158, width // 2 - 38 : width // 2 + 38] = (160, 165, 174)
+    return texture
 
 
-def _desktop(height: int = 168, width: int = 240) -> Picture:
+def _desktop(height: int = 168, width: int = 240) -> Texture:
     """A blue desktop with two windows and a row of icons."""
     fade = np.linspace(0, 1, height)[:, None, None]
     sky = ((1 - fade) * (24, 52, 128) + fade * (36, 132, 196)) * np.ones((1, width, 1))
-    picture = sky.astype(np.uint8)
-    picture[16:112, 20:128] = (244, 246, 250)
-    picture[16:28, 20:128] = (250, 150, 50)
+    texture = sky.astype(np.uint8)
+    texture[16:112, 20:128] = (244, 246, 250)
+    texture[16:28, 20:128] = (250, 150, 50)
     for row in range(5):
-        picture[38 + 14 * row : 44 + 14 * row, 30 : 118 - 12 * (row % 3)] = (120, 130, 150)
-    picture[44:134, 140:222] = (30, 36, 48)
-    picture[44:56, 140:222] = (60, 190, 120)
+        texture[38 + 14 * row : 44 + 14 * row, 30 : 118 - 12 * (row % 3)] = (120, 130, 150)
+    texture[44:134, 140:222] = (30, 36, 48)
+    texture[44:56, 140:222] = (60, 190, 120)
     for row in range(5):
-        picture[66 + 12 * row : 70 + 12 * row, 148 : 206 - 10 * (row % 2)] = (110, 230, 160)
+        texture[66 + 12 * row : 70 + 12 * row, 148 : 206 - 10 * (row % 2)] = (110, 230, 160)
     for icon, rgb in enumerate(((240, 80, 80), (250, 200, 60), (90, 200, 120), (180, 120, 240))):
         x = 66 + 30 * icon
-        picture[146:160, x : x + 18] = rgb
-    return picture
+        texture[146:160, x : x + 18] = rgb
+    return texture

@@ -7,27 +7,28 @@ from dataclasses import replace
 
 import mujoco
 import numpy as np
-from vega_description.transforms import (
-    Array,
-    pose_from,
-    quaternion,
-    rpy_matrix,
-)
+from vega_description.transforms import Array, pose_from
 
-from vega_sim import shapes
 from vega_sim.grasping import kept, pick
 from vega_sim.operators import Aim, ArmScript, Phase, reach_pose
-from vega_sim.pictures import Picture
 from vega_sim.task import Circle, Handled, Task
+from vega_sim.tasks._flowers_model import (
+    LEAN,
+    MOUTH_RADIUS,
+    PETALS,
+    SHADES,
+    STAND_FLOOR,
+    STAND_PARTS,
+    VASE_HEIGHT,
+    build_flower,
+    build_stand,
+    build_vase,
+)
 from vega_sim.world import World
 
 SIDES = {"left": 1.0, "right": -1.0}  # and the direction of y there
-STEM_LENGTH, STEM_RADIUS = 0.24, 0.004  # m; a flower's origin is its cut end, z runs up the stem
-VASE_HEIGHT, MOUTH_RADIUS, WALL = 0.115, 0.022, 0.008  # radius inside, m
 VASE_XY = (0.62, 0.0)
 STAND_XY = (0.45, 0.23)  # of the left one
-LEAN = math.radians(40.0)  # of a stem in its stand, from level
-FORK, STAND_FLOOR = 0.18, 0.012  # where a stand holds the stem, from its end; height of that end
 
 INSIDE_M = 0.03
 _NEAR_M = 0.10
@@ -48,13 +49,7 @@ _OUTWARDS = math.radians(8.0)
 _OFF_MIDDLE = 0.005  # of the mouth, to its arm's side, so that both find room
 _AT_NECK = ("over", "lower", "open", "away")
 
-_GREEN, _LEAF, _HEART = (0.20, 0.48, 0.16), (0.30, 0.62, 0.22), (0.42, 0.24, 0.08)
 _BLOSSOMS = {"left": (0.88, 0.10, 0.22), "right": (0.99, 0.74, 0.06)}
-_WOOD = (0.50, 0.33, 0.20)
-_TOP = STEM_LENGTH + 0.006
-_PETALS = 6
-_SHADES = (1.0, 0.88)  # of petals in turn
-_STAND_PARTS = ("floor", "stop", "bar", "post_left", "post_right")
 _HUES = (
     (0.88, 0.10, 0.22),
     (0.99, 0.74, 0.06),
@@ -66,7 +61,7 @@ _HUES = (
 )
 
 
-class Scene(Task):
+class FlowersToVaseScene(Task):
     """A vase in the middle, and on either side a flower that leans in a stand.
 
     Easy: vase and stands within 3 cm of their places, stands turned by at most 8 degrees, a red
@@ -83,10 +78,10 @@ class Scene(Task):
 
     def build(self, spec: mujoco.MjSpec) -> None:
         """Adds the bodies `vase`, `flower_left`, `flower_right`, `stand_left`, `stand_right`."""
-        _build_vase(spec)
+        build_vase(spec)
         for side in SIDES:
-            _build_stand(spec, f"stand_{side}")
-            _build_flower(spec, f"flower_{side}", _BLOSSOMS[side])
+            build_stand(spec, f"stand_{side}")
+            build_flower(spec, f"flower_{side}", _BLOSSOMS[side])
 
     def reset(self, world: World, rng: np.random.Generator) -> None:
         """Places the vase and the stands, with the flowers in them."""
@@ -110,12 +105,12 @@ class Scene(Task):
         world.paint("vase_glaze", rng.uniform(0.35, 1.0, 3))
         wood = rng.uniform(0.2, 0.8) + rng.uniform(-0.15, 0.15, 3)
         for side in SIDES:
-            for part in _STAND_PARTS:
+            for part in STAND_PARTS:
                 world.paint(f"stand_{side}_{part}", np.clip(wood, 0, 1))
             hue = np.array(_HUES[rng.integers(len(_HUES))])
             blossom = np.clip(hue + rng.uniform(-0.08, 0.08, 3), 0, 1)
-            for petal in range(_PETALS):
-                world.paint(f"flower_{side}_petal{petal}", blossom * _SHADES[petal % 2])
+            for petal in range(PETALS):
+                world.paint(f"flower_{side}_petal{petal}", blossom * SHADES[petal % 2])
 
     def success(self, world: World) -> bool:
         """Both flowers stand in the upright vase and were let go.
@@ -319,122 +314,3 @@ def _stem_aim(world: World, side: str, end: Array, up: Array) -> Aim:
 def _rotation(aim: Aim) -> Array:
     assert aim.pose is not None
     return aim.pose[:3, :3]
-
-
-def _build_vase(spec: mujoco.MjSpec) -> None:
-    vase = shapes.free_body(spec, "vase")
-    profile = [(0, 0), (0.034, 0), (0.041, 0.018), (0.044, 0.036), (0.041, 0.054), (0.033, 0.074)]
-    profile += [(0.0275, 0.090), (0.0265, 0.100), (0.030, VASE_HEIGHT), (0.027, VASE_HEIGHT)]
-    profile += [(MOUTH_RADIUS, 0.105), (MOUTH_RADIUS, 0.01), (0, 0.01)]
-    shapes.drawn(
-        vase,
-        shapes.MESH,
-        (),
-        meshname=shapes.mesh(spec, "vase", shapes.revolved(profile, segments=24)),
-        material=shapes.picture(spec, "vase", _porcelain()),
-        name="vase_glaze",
-    )
-    foot = (0.040, 0.004)
-    shapes.solid(
-        vase, shapes.CYLINDER, foot, _WOOD, mass=0.8, pos=(0, 0, 0.004), group=shapes.UNSEEN
-    ).friction = (1.0, 0.005, 0.0001)
-    shapes.solid_ring(
-        vase,
-        MOUTH_RADIUS + WALL / 2,
-        VASE_HEIGHT - 0.008,
-        z=(VASE_HEIGHT + 0.008) / 2,
-        mass=0.3,
-        thickness=WALL,
-        segments=10,
-    )
-
-
-def _build_stand(spec: mujoco.MjSpec, name: str) -> None:
-    """A floor board with a stop for the stem's end and a fork; x runs with the stem."""
-    stand = shapes.free_body(spec, name)
-    fork_x, fork_z = FORK * math.cos(LEAN), FORK * math.sin(LEAN) + STAND_FLOOR
-    bar_z = fork_z - (STEM_RADIUS + 0.004) / math.cos(LEAN)
-    top = bar_z + 0.022
-    boxes = {
-        "floor": ((fork_x / 2 - 0.006, 0, 0.004), (fork_x / 2 + 0.022, 0.034, 0.004)),
-        "stop": ((-0.012, 0, 0.013), (0.006, 0.014, 0.013)),
-        "post_left": ((fork_x, 0.012, top / 2), (0.005, 0.004, top / 2)),
-        "post_right": ((fork_x, -0.012, top / 2), (0.005, 0.004, top / 2)),
-    }
-    for part, (pos, size) in boxes.items():
-        shapes.solid(
-            stand,
-            shapes.BOX,
-            size,
-            _WOOD,
-            mass=1.0 if part == "floor" else 0.03,
-            pos=pos,
-            name=f"{name}_{part}",
-        ).friction = (1.0, 0.005, 0.0001)
-    shapes.solid(
-        stand,
-        shapes.CAPSULE,
-        (0.004,),
-        _WOOD,
-        mass=0.02,
-        fromto=(fork_x, -0.012, bar_z, fork_x, 0.012, bar_z),
-        name=f"{name}_bar",
-    )
-
-
-def _build_flower(spec: mujoco.MjSpec, name: str, rgb: tuple[float, float, float]) -> None:
-    """Stem, two leaves, a blossom of six petals; arms pass through petals, which would yield."""
-    flower = shapes.free_body(spec, name)
-    shapes.solid(
-        flower,
-        shapes.CAPSULE,
-        (STEM_RADIUS,),
-        _GREEN,
-        mass=0.024,
-        fromto=(0, 0, 0, 0, 0, STEM_LENGTH),
-        name=f"{name}_stem",
-        priority=2,
-        condim=4,
-        friction=(1.3, 0.02, 0.0001),
-        solref=(0.006, 1.0),
-        solimp=(0.95, 0.99, 0.001, 0.5, 2.0),
-    )
-    for side in (1, -1):
-        tilt = side * 0.6
-        shapes.drawn(
-            flower,
-            shapes.ELLIPSOID,
-            (0.004, 0.010, 0.026),
-            _LEAF,
-            pos=(0, side * 0.018, 0.185 + side * 0.008),
-            quat=quaternion(rpy_matrix((-tilt, 0, 0))),
-        )
-    heart = shapes.solid(
-        flower, shapes.ELLIPSOID, (0.012, 0.012, 0.008), _HEART, mass=0.006, pos=(0, 0, _TOP)
-    )
-    heart.contype = 0  # meets the table and the vase, not arms and other blossoms
-    for petal in range(_PETALS):
-        turn = rpy_matrix((0, 0, 2 * math.pi * petal / _PETALS))
-        shade = _SHADES[petal % 2]
-        shapes.drawn(
-            flower,
-            shapes.ELLIPSOID,
-            (0.017, 0.012, 0.004),
-            tuple(shade * c for c in rgb),
-            pos=turn @ (0.021, 0, _TOP + 0.004),
-            quat=quaternion(turn @ rpy_matrix((0, -0.45, 0))),
-            name=f"{name}_petal{petal}",
-        )
-
-
-def _porcelain(height: int = 64, width: int = 128) -> Picture:
-    """White with blue bands and dots; rows run from the foot up the outside and down the inside."""
-    picture = np.full((height, width, 3), (240, 242, 246), np.uint8)
-    blue = (44, 92, 176)
-    picture[12:14] = picture[30:32] = blue
-    for dot in range(8):
-        row, column = np.ogrid[:height, :width]
-        middle = (dot + 0.5) * width / 8
-        picture[((row - 22) / 4.0) ** 2 + ((column - middle) / 4.5) ** 2 < 1] = blue
-    picture[46:] = (70, 74, 84)  # the inside is in the dark
-    return picture

@@ -15,8 +15,8 @@ from vega_description.transforms import Array
 from vega_sim import shapes
 from vega_sim.grasping import across, pick, put_down
 from vega_sim.operators import Aim, ArmScript, Phase
-from vega_sim.pictures import Picture
 from vega_sim.task import Circle, Handled, Task
+from vega_sim.textures import Texture
 from vega_sim.world import World
 
 ARM = "right"
@@ -45,7 +45,7 @@ _PACE = 0.75
 _BLUE, _WHITE = (0.30, 0.48, 0.78), (0.97, 0.96, 0.93)
 
 
-class Scene(Task):
+class HandoverCucumberScene(Task):
     """Two plates, and a cucumber on the right-hand one.
 
     Easy: plates within 4 cm of their places, cucumber turned by at most 25 degrees and within
@@ -87,7 +87,7 @@ class Scene(Task):
         plate stands flat on the table (its foot within 1 cm of the table's height, level within
         5 degrees).
         """
-        return self._laid(world) and self._released(world)
+        return self._placed(world) and self._released(world)
 
     def milestones(self, world: World) -> dict[str, bool]:
         """`grasped` by both fingers, `lifted` 3 cm, `over` the target plate, `placed`.
@@ -111,7 +111,7 @@ class Scene(Task):
         """The cucumber; it is near the target plate where the two overlap."""
         to_go_m = self._aside(world)
         near = to_go_m < PLATE_RADIUS + HALF_LENGTH
-        return [Handled(CUCUMBER, to_go_m, near, self._laid(world))]
+        return [Handled(CUCUMBER, to_go_m, near, self._placed(world))]
 
     def keep_out(self, world: World) -> list[Circle]:
         """Both plates, the way between them, and before the arms' bases."""
@@ -131,15 +131,15 @@ class Scene(Task):
         def spot() -> Array:
             return world.pose(TARGET)[:3, 3] + (0.0, 0.0, _WELL_Z + RADIUS + 0.001)
 
-        def laid() -> bool:
-            return self._laid(world) and not world.held(ARM, CUCUMBER)
+        def placed() -> bool:
+            return self._placed(world) and not world.held(ARM, CUCUMBER)
 
         def down() -> bool:
             near = self._height(world) < _WELL_Z + RADIUS + 0.004
             return near and world.touching(CUCUMBER, TARGET)
 
         phases = [
-            *pick(world, ARM, CUCUMBER, grasp, open_m=_OPEN_M, lift_m=_LIFT_M, done=laid),
+            *pick(world, ARM, CUCUMBER, grasp, open_m=_OPEN_M, lift_m=_LIFT_M, done=placed),
             *put_down(
                 world,
                 ARM,
@@ -148,14 +148,14 @@ class Scene(Task):
                 open_m=_LET_GO_M,
                 lift_m=_LIFT_M,
                 down=down,
-                done=laid,
+                done=placed,
             ),
-            Phase("check", None, until=laid, timeout_s=0.5, otherwise="above"),
+            Phase("check", None, until=placed, timeout_s=0.5, otherwise="above"),
             Phase.home(),
         ]
         return [ArmScript(world, ARM, [replace(p, speed=_PACE * p.speed) for p in phases])]
 
-    def _laid(self, world: World) -> bool:
+    def _placed(self, world: World) -> bool:
         """Whether the cucumber lies still on the target plate, in a hand or not."""
         plate = world.pose(TARGET)
         flat = abs(plate[2, 3] - world.table_z) < 0.01 and plate[2, 2] > math.cos(math.radians(5.0))
@@ -208,7 +208,7 @@ def _draw_plates(reach: float, rng: np.random.Generator) -> dict[str, Array]:
 
 
 def _build_plate(
-    spec: mujoco.MjSpec, name: str, glaze: Picture, rgb: tuple[float, float, float]
+    spec: mujoco.MjSpec, name: str, glaze: Texture, rgb: tuple[float, float, float]
 ) -> None:
     plate = shapes.free_body(spec, name)
     rough = (0.8, 0.005, 0.0002)
@@ -239,7 +239,7 @@ def _build_plate(
         rgb,
         meshname="plate",
         name=f"{name}_glaze",
-        material=shapes.picture(spec, name, glaze),
+        material=shapes.texture(spec, name, glaze),
     )
 
 
@@ -264,7 +264,7 @@ def _build_cucumber(spec: mujoco.MjSpec) -> None:
         (),
         meshname=shapes.mesh(spec, "cucumber", _cucumber_surface()),
         name="cucumber_skin",
-        material=shapes.picture(spec, "cucumber", _skin()),
+        material=shapes.texture(spec, "cucumber", _skin()),
     )
 
 
@@ -288,7 +288,7 @@ def _cucumber_surface() -> shapes.Surface:
     return shapes.Surface(vertices, surface.faces, surface.uv)
 
 
-def _skin(height: int = 128, width: int = 128) -> Picture:
+def _skin(height: int = 128, width: int = 128) -> Texture:
     """Dark green with lighter stripes that fade towards the stem, and pale ends."""
     rng = np.random.default_rng(11)
     along, around = np.linspace(0, 1, height)[:, None], np.arange(width) / width
@@ -300,17 +300,17 @@ def _skin(height: int = 128, width: int = 128) -> Picture:
     return np.clip(skin + speckles, 0, 255).astype(np.uint8)
 
 
-def _glaze(ground: tuple[int, int, int], band: tuple[int, int, int]) -> Picture:
+def _glaze(ground: tuple[int, int, int], band: tuple[int, int, int]) -> Texture:
     """A plate's colours along its profile: one ground, a broad band on the rim, a fine line."""
     radius, z = np.array(_PLATE_PROFILE).T
     along = np.cumsum(np.hypot(np.diff(radius, prepend=0.0), np.diff(z, prepend=z[0])))
     rows = np.linspace(0.0, along[-1], 256)
     here = np.interp(rows, along, radius)
     inside = rows > along[5]
-    picture = np.full((256, 4, 3), ground, np.uint8)
-    picture[inside & (here > 0.088) & (here < 0.101)] = band
-    picture[inside & (here > 0.0695) & (here < 0.0715)] = band
-    return picture
+    texture = np.full((256, 4, 3), ground, np.uint8)
+    texture[inside & (here > 0.088) & (here < 0.101)] = band
+    texture[inside & (here > 0.0695) & (here < 0.0715)] = band
+    return texture
 
 
 def _paint(world: World, rng: np.random.Generator) -> None:

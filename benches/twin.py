@@ -1,6 +1,6 @@
 """Measures a task of the twin: the operator's success, cost of a physics step and of an image.
 
-    python -m vega_sim.bench --task close_laptop --seeds 100 --json bench.json --check
+    python -m benches.twin --task close_laptop --seeds 100 --json bench.json --check
 
 `--check` fails when the operator succeeds less often than it must on easy seeds: 95 of 100 for a
 task of one arm, 90 for a task of two.
@@ -15,11 +15,11 @@ import time
 from typing import Any
 
 import numpy as np
-
-import hw_config
 from vega_sim import command_line, operators
 from vega_sim.tasks import built_tasks
 from vega_sim.twin import Twin
+
+import hw_config
 
 _REQUIRED_RATE = {1: 0.95, 2: 0.90}  # by number of arms
 _FRAMES = 20
@@ -78,7 +78,7 @@ def _render_cost(twin: Twin, camera: str) -> float:
 def main(argv: list[str] | None = None) -> int:
     """Command line; returns 0, 1 when `--check` fails, or 2 on an error."""
     parser = argparse.ArgumentParser(
-        prog="python -m vega_sim.bench",
+        prog="python -m benches.twin",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

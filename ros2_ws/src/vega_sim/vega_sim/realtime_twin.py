@@ -1,7 +1,7 @@
-"""The twin in real time: physics at the rate of the arms' feedback, pictures as time allows.
+"""The twin in real time: physics at the rate of the arms' feedback, images as time allows.
 
-For emulated hardware, whose drivers live in the system's time: when the computer is too slow, there
-are fewer pictures, and only then fewer simulated seconds. Nothing here knows ROS.
+For emulated hardware, whose drivers twin in the system's time: when the computer is too slow, there
+are fewer images, and only then fewer simulated seconds. Nothing here knows ROS.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Arm(Protocol):
 
     @property
     def asked(self) -> Asked | None: ...
-    def saw(self, q: Array, dq: Array, effort: Array) -> None: ...
+    def observe(self, q: Array, dq: Array, effort: Array) -> None: ...
 
 
 class Leading(Protocol):
@@ -42,64 +42,76 @@ class Leading(Protocol):
 
     positions: Array
 
-    def lay(self, twin: Twin) -> None: ...
+    def follow_reset(self, twin: Twin) -> None: ...
     def tick(self) -> None: ...
 
 
+class Clock(Protocol):
+    """Where time comes from; the module `time` is one."""
+
+    def monotonic(self) -> float: ...
+    def sleep(self, seconds: float, /) -> None: ...
+
+
+class TwinListener(Protocol):
+    """Hears of the twin, in the thread that calls `tick`."""
+
+    def episode_state(self, state: EpisodeState) -> None:
+        """How the episode stands: 10 times a second, and at once when the task has succeeded."""
+
+    def too_slow(self, text: str) -> None:
+        """The computer is too slow, in a sentence for people; called once."""
+
+    def leader_moved(self, arm: str, q: Array) -> None:
+        """Where the leader of an arm is now, [7]; called each tick."""
+
+
 class NotAtHome(ValueError):
-    """Objects cannot be laid where an arm is; the text says which joint is away."""
+    """Objects cannot be placed where an arm is; the text says which joint is away."""
 
 
-class LiveTwin:
+class RealtimeTwin:
     """Steps the twin as wall time passes, with its arms led by their controllers.
 
     Args:
         twin: the scene; `reset` is called by `reset`.
         arms: what leads each arm.
-        control_hz: how often success is looked at, as in the Gymnasium environments.
-        tell: gets the episode's state 10 times a second, and at once when the task has succeeded.
-        warn: gets a sentence when the computer is too slow.
+        listener: hears how the episode stands.
         seed: of the first episode.
         leaders: the leader arms, if there are any, at home at first.
-        lead: gets an arm's name and where its leader is now, [7].
+        clock: of the wall.
 
     Attributes:
         twin: the present scene.
-        frames: pictures that each camera has sent.
+        frames: images that each camera has sent.
     """
 
     def __init__(
         self,
         twin: Twin,
         arms: Mapping[str, Arm],
-        control_hz: float,
-        tell: Callable[[EpisodeState], None],
-        warn: Callable[[str], None],
+        listener: TwinListener,
         seed: int = 0,
-        clock: Callable[[], float] = time.monotonic,
-        sleep: Callable[[float], None] = time.sleep,
         leaders: Leading | None = None,
-        lead: Callable[[str, Array], object] = lambda arm, q: None,
+        clock: Clock = time,
     ) -> None:
         self.twin = twin
-        self._leaders, self._lead = leaders, lead
+        self._leaders, self._listener, self._clock = leaders, listener, clock
         self.frames = dict.fromkeys(map(str, twin.hw.cameras), 0)
         self._arms = dict(arms)
-        self._tell, self._warn = tell, warn
-        self._clock, self._sleep = clock, sleep
         self._lock = threading.Lock()
         self._period_s = 1.0 / STATE_HZ
         self._steps = round(self._period_s / twin.timestep)
-        self._success_every = max(1, round(STATE_HZ / control_hz))
+        self._success_every = max(1, round(STATE_HZ / twin.hw.rates.control_hz))
         self._episode = 0
         self._warned = False
         self.reset(seed)
 
     def reset(self, seed: int, twin: Twin | None = None) -> None:
-        """Lays objects anew, in another scene if one is given; the arms stay where they are.
+        """Places objects anew, in another scene if one is given; the arms stay where they are.
 
         Raises:
-            NotAtHome: An arm is where objects are laid.
+            NotAtHome: An arm is where objects are placed.
         """
         before = self.twin.positions()
         if self._episode:
@@ -111,7 +123,7 @@ class LiveTwin:
                 self.twin.move_arms_to(before)
             self._progress = Progress(self.twin)
         if self._leaders is not None and self._episode:
-            self._leaders.lay(self.twin)
+            self._leaders.follow_reset(self.twin)
         self._seed = seed
         self._episode += 1
         self._tick = 0
@@ -121,32 +133,32 @@ class LiveTwin:
 
     def resume(self) -> None:
         """Call before ticking on after a pause."""
-        self._begun_s = self._judged_from_s = self._clock()
+        self._begun_s = self._judged_from_s = self._clock.monotonic()
         self._due_s = self._begun_s + self._period_s
         self._begun_tick = self._judged_from_tick = self._tick
 
     def tick(self) -> None:
         """Waits until the next tick is due, 50 ms at most, and makes it."""
-        left_s = self._due_s - self._clock()
+        left_s = self._due_s - self._clock.monotonic()
         if left_s > 0.0:
-            self._sleep(min(left_s, _SLICE_S))
+            self._clock.sleep(min(left_s, _SLICE_S))
             if left_s > _SLICE_S:
                 return
-        self._due_s = max(self._due_s + self._period_s, self._clock() - _CATCH_UP_S)
+        self._due_s = max(self._due_s + self._period_s, self._clock.monotonic() - _CATCH_UP_S)
         self._operate()
         with self._lock:
             self._obey()
             self.twin.step(self._steps)
             self._tick += 1
-            # Within the lock: distances are computed in memory that a picture is copied from.
-            succeeded = self._tick % self._success_every == 0 and self._progress.look()
+            # Within the lock: distances are computed in memory that an image is copied from.
+            succeeded = self._tick % self._success_every == 0 and self._progress.update()
         self._measure()
         if succeeded or self._tick % (STATE_HZ // _TASK_STATE_HZ) == 0:
-            self._tell(self.state())
+            self._listener.episode_state(self.state())
             self._judge()
 
     def take(self, camera: str) -> tuple[Twin, tuple[int, Pixels]]:
-        """What was rendered, its system time in ns and the picture; in one thread, not `tick`'s."""
+        """What was rendered, its system time in ns and the image; in one thread, not `tick`'s."""
         with self._lock:
             twin = self.twin
             data = twin.still()
@@ -156,7 +168,7 @@ class LiveTwin:
 
     def state(self) -> EpisodeState:
         """How the present episode stands."""
-        wall_s = self._clock() - self._begun_s
+        wall_s = self._clock.monotonic() - self._begun_s
         ticks = self._tick - self._begun_tick
         return EpisodeState(
             seed=self._seed,
@@ -165,7 +177,7 @@ class LiveTwin:
             success=self._progress.success,
             progress=self.twin.progress(),
             milestones=dict(self._progress.milestones),
-            signs=self._progress.signs,
+            signals=self._progress.signals,
             real_time_factor=ticks * self._period_s / wall_s if wall_s > 0.0 else 0.0,
             frames={k: n - self._frames_before[k] for k, n in self.frames.items()},
         )
@@ -185,7 +197,9 @@ class LiveTwin:
             return
         self._leaders.tick()
         for name in self._arms:
-            self._lead(name, self._leaders.positions[self.twin.world.arm_slice(name)])
+            self._listener.leader_moved(
+                name, self._leaders.positions[self.twin.world.arm_slice(name)]
+            )
 
     def _obey(self) -> None:
         target = self.twin.positions()
@@ -206,41 +220,40 @@ class LiveTwin:
         q, dq, effort = twin.positions(), twin.velocities(), twin.efforts()
         for name, arm in self._arms.items():
             place = twin.world.arm_slice(name)
-            arm.saw(q[place], dq[place], effort[place])
+            arm.observe(q[place], dq[place], effort[place])
 
     def _judge(self) -> None:
-        wall_s = self._clock() - self._judged_from_s
+        wall_s = self._clock.monotonic() - self._judged_from_s
         if self._warned or wall_s < _JUDGED_AFTER_S:
             return
         factor = (self._tick - self._judged_from_tick) * self._period_s / wall_s
-        self._judged_from_s, self._judged_from_tick = self._clock(), self._tick
+        self._judged_from_s, self._judged_from_tick = self._clock.monotonic(), self._tick
         if factor < _SLOW:
             self._warned = True
-            self._warn(
+            self._listener.too_slow(
                 f"this computer is too slow: the twin's physics runs at {factor:.2f} of real time; "
                 "close other programs"
             )
 
 
 class Shutter:
-    """Takes the cameras' pictures one after the other; those there is no time for are left out.
+    """Takes the cameras' images one after the other; those there is no time for are left out.
 
     Args:
-        live: the twin.
+        twin: the twin.
         cameras: frames a second of each.
-        write: gets a camera's name, its picture and the system time of capture in ns.
+        write: gets a camera's name, its image and the system time of capture in ns.
     """
 
     def __init__(
         self,
-        live: LiveTwin,
+        twin: RealtimeTwin,
         cameras: Mapping[str, float],
         write: Callable[[str, Pixels, int], object],
-        clock: Callable[[], float] = time.monotonic,
-        sleep: Callable[[float], None] = time.sleep,
+        clock: Clock = time,
     ) -> None:
-        self._live = live
-        self._clock, self._sleep = clock, sleep
+        self._twin = twin
+        self._clock = clock
         self._write = write
         self._periods_s = {name: 1.0 / fps for name, fps in cameras.items()}
         self._rendered: Twin | None = None
@@ -249,7 +262,7 @@ class Shutter:
 
     def resume(self) -> None:
         """Call before ticking on after a pause."""
-        now_s = self._clock()
+        now_s = self._clock.monotonic()
         # Cameras run freely, each at its own phase.
         self._due_s = {
             name: now_s + period_s * number / len(self._periods_s)
@@ -257,23 +270,23 @@ class Shutter:
         }
 
     def tick(self) -> None:
-        """Waits until the next picture is due, 50 ms at most, and takes it."""
+        """Waits until the next image is due, 50 ms at most, and takes it."""
         camera = min(self._due_s, key=lambda name: self._due_s[name])
-        left_s = self._due_s[camera] - self._clock()
+        left_s = self._due_s[camera] - self._clock.monotonic()
         if left_s > 0.0:
-            self._sleep(min(left_s, _SLICE_S))
+            self._clock.sleep(min(left_s, _SLICE_S))
             if left_s > _SLICE_S:
                 return
         period_s = self._periods_s[camera]
-        late = max(int((self._clock() - self._due_s[camera]) / period_s), 0)
+        late = max(int((self._clock.monotonic() - self._due_s[camera]) / period_s), 0)
         self._due_s[camera] += (late + 1) * period_s
         self.skipped[camera] += late
         stamp_ns, pixels = self._take(camera)
         self._write(camera, pixels, stamp_ns)
-        self._live.frames[camera] += 1
+        self._twin.frames[camera] += 1
 
     def test(self) -> None:
-        """Renders a picture for nobody.
+        """Renders an image for nobody.
 
         Raises:
             RenderError: No OpenGL library can be used.
@@ -287,7 +300,7 @@ class Shutter:
             self._rendered = None
 
     def _take(self, camera: str) -> tuple[int, Pixels]:
-        twin, taken = self._live.take(camera)
+        twin, taken = self._twin.take(camera)
         if self._rendered is not twin:
             # An OpenGL context is freed by the thread that made it.
             self.close()

@@ -1,10 +1,10 @@
 """Measures demonstrations by the scripted operator at the leader arms, without ROS or pictures.
 
-    python -m vega_sim.bench_leaders --task close_laptop --seeds 20 --topology bus_per_arm --check
+    python -m benches.twin_leaders --task close_laptop --seeds 20 --topology bus_per_arm --check
 
 With shared_bus the followers obey their leaders by themselves; with bus_per_arm the gate, with its
 limits and its workspace, stands in between. The lag is that of the followers behind the leaders.
-`--check` fails when fewer seeds succeed than without leaders (`python -m vega_sim.bench`).
+`--check` fails when fewer seeds succeed than without leaders (`python -m benches.twin`).
 """
 
 from __future__ import annotations
@@ -16,18 +16,19 @@ from typing import Any
 
 import numpy as np
 from vega_control.config import GateConfig
-from vega_control.gate import Gate, Mode
+from vega_control.gate import Gate, Mode, Now
 from vega_control.workspace import Workspace
 from vega_description.transforms import Array
-
-import hw_config
-from vega_sim import bench, command_line
+from vega_sim import command_line
 from vega_sim.commands import Command, CommandInbox
 from vega_sim.cosimulation import NS, Cosimulation, EpisodeState
 from vega_sim.leaders import SCRIPTED, SHARED_BUS, Leaders
 from vega_sim.pacing import Pacer
 from vega_sim.tasks import built_tasks
 from vega_sim.twin import Twin
+
+import hw_config
+from benches import twin
 
 TOPOLOGIES = (SHARED_BUS, "bus_per_arm")
 _STATE_HZ = 200
@@ -75,13 +76,13 @@ class LedTwin:
             ValueError: The gate refuses; the text says why.
         """
         assert self.gate is not None
-        refusal = self.gate.follow_leader(self._simulation.stamp_ns / NS)
+        refusal = self.gate.follow_leader(Now.simulated(self._simulation.stamp_ns / NS))
         if refusal:
             raise ValueError(refusal)
         self.run(1.0)
 
     def reset(self, seed: int) -> None:
-        """Lays the scene of a seed; the arms should be at home."""
+        """Resets the scene to a seed; the arms should be at home."""
         self._simulation.reset(seed)
         self.state = self._simulation.state()
 
@@ -108,7 +109,7 @@ class LedTwin:
 
     def _command(self, gate: Gate) -> None:
         now_ns = self._simulation.stamp_ns
-        command = gate.update(now_ns / NS)
+        command = gate.update(Now.simulated(now_ns / NS))
         if command is None:
             return
         for arm, names in self._names.items():
@@ -137,7 +138,7 @@ class LedTwin:
         """Nobody looks."""
         return False
 
-    def picture(self, camera: str, stamp_ns: int, pixels: object) -> None:
+    def image(self, camera: str, stamp_ns: int, pixels: object) -> None:
         """There are none."""
 
     def episode(self, stamp_ns: int, state: EpisodeState) -> None:
@@ -181,7 +182,7 @@ class Lag:
 def measure(task: str, variant: str, seeds: int, topology: str) -> dict[str, Any]:
     """Figures of a task, by name."""
     plain = Twin(task, variant)
-    without = sum(bench.run_seed(plain, seed) is not None for seed in range(seeds))
+    without = sum(twin.run_seed(plain, seed) is not None for seed in range(seeds))
     plain.close()
     led = LedTwin(task, variant, topology)
     lag = Lag(led.twin)
@@ -218,7 +219,7 @@ def measure(task: str, variant: str, seeds: int, topology: str) -> dict[str, Any
 def main(argv: list[str] | None = None) -> int:
     """Command line; returns 0, 1 when `--check` fails, or 2 on an error."""
     parser = argparse.ArgumentParser(
-        prog="python -m vega_sim.bench_leaders",
+        prog="python -m benches.twin_leaders",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

@@ -4,8 +4,8 @@ from dataclasses import asdict
 
 import numpy as np
 import pytest
-from vega_sim import operators, sign_messages
-from vega_sim.signs import PRESSING_N, Signs
+from vega_sim import operators, sim_outputs
+from vega_sim.failure_signals import PRESSING_N, FailureSignals
 from vega_sim.tasks import built_tasks
 from vega_sim.twin import Twin
 
@@ -23,17 +23,17 @@ def twins():
 
 
 def play(twin, seed, seconds=None, look=True):
-    """The operator's episode, to success or for some seconds; the signs at every step."""
+    """The operator's episode, to success or for some seconds; the signals at every step."""
     twin.reset(seed)
     operator = operators.make(twin.task.config.name)
     operator.reset(twin)
     end = seconds or twin.task.config.time_limit_s
-    signs = [twin.look()] if look else []
+    signals = [twin.update_signals()] if look else []
     while twin.time_s < end - 1e-9 and (seconds or not twin.success()):
         twin.advance(operator.act(twin))
         if look:
-            signs.append(twin.look())
-    return signs
+            signals.append(twin.update_signals())
+    return signals
 
 
 @pytest.mark.parametrize("task", built_tasks())
@@ -41,9 +41,9 @@ def test_nothing_has_happened_after_a_reset_whatever_came_before(twins, task):
     twin = twins[task]
     play(twin, 0, seconds=3.0)
     twin.reset(1)
-    signs = twin.look()
-    assert 0.03 < signs.closest_m < 1.0
-    assert signs == Signs(closest_m=signs.closest_m)
+    signals = twin.update_signals()
+    assert 0.03 < signals.closest_m < 1.0
+    assert signals == FailureSignals(closest_m=signals.closest_m)
 
 
 @pytest.mark.parametrize("task", built_tasks())
@@ -61,21 +61,21 @@ def test_the_operator_takes_everything_loses_nothing_and_keeps_off_the_table(twi
 
 @pytest.mark.parametrize("task", built_tasks())
 def test_the_operator_gets_on_all_the_time(twins, task):
-    signs = play(twins[task], 2)
-    assert 0.0 < max(s.stalled_s for s in signs) < 3.5
+    signals = play(twins[task], 2)
+    assert 0.0 < max(s.stalled_s for s in signals) < 3.5
 
 
 def test_a_hand_comes_closer_touches_takes_lifts_and_lets_go(twins):
-    signs = play(twins["handover_cucumber"], 0)
-    closest = [s.closest_m for s in signs]
+    signals = play(twins["handover_cucumber"], 0)
+    closest = [s.closest_m for s in signals]
     assert closest == sorted(closest, reverse=True)
-    touched = next(i for i, s in enumerate(signs) if s.touched)
-    held = [i for i, s in enumerate(signs) if s.held]
-    assert signs[touched].closest_m == 0.0
+    touched = next(i for i, s in enumerate(signals) if s.touched)
+    held = [i for i, s in enumerate(signals) if s.held]
+    assert signals[touched].closest_m == 0.0
     assert touched < held[0]
     assert held == list(range(held[0], held[-1] + 1))
-    assert all(s.ever_held for s in signs[held[0] :])
-    assert held[-1] < len(signs) - 1
+    assert all(s.ever_held for s in signals[held[0] :])
+    assert held[-1] < len(signals) - 1
 
 
 def test_of_two_things_both_have_to_be_taken(twins):
@@ -86,11 +86,11 @@ def test_of_two_things_both_have_to_be_taken(twins):
     home = np.array(twin.hw.home)
     while twin.time_s < 5.0:
         twin.advance(np.concatenate([operator.act(twin)[:7], home[7:]]))
-        signs = twin.look()
-    assert signs.held or twin.milestones()["left_placed"]
-    assert not signs.touched
-    assert not signs.ever_held
-    assert signs.closest_m > 0.05
+        signals = twin.update_signals()
+    assert signals.held or twin.milestones()["left_placed"]
+    assert not signals.touched
+    assert not signals.ever_held
+    assert signals.closest_m > 0.05
 
 
 def test_what_falls_from_the_hand_is_lost_until_it_is_taken_again(twins):
@@ -98,7 +98,7 @@ def test_what_falls_from_the_hand_is_lost_until_it_is_taken_again(twins):
     twin.reset(0)
     operator = operators.make("handover_cucumber")
     operator.reset(twin)
-    signs, opened_steps = [twin.look()], 0
+    signals, opened_steps = [twin.update_signals()], 0
     while not twin.success():
         action = operator.act(twin)
         if opened_steps or operator.phases["right"] == "carry":
@@ -106,12 +106,12 @@ def test_what_falls_from_the_hand_is_lost_until_it_is_taken_again(twins):
         if 0 < opened_steps <= 15:
             action[13] = 0.07
         twin.advance(action)
-        signs.append(twin.look())
-    lost = [i for i, s in enumerate(signs) if s.lost]
+        signals.append(twin.update_signals())
+    lost = [i for i, s in enumerate(signals) if s.lost]
     assert lost, "the fall was not seen"
-    assert not any(s.held for s in signs[lost[0] : lost[-1] + 1])
-    assert any(s.held for s in signs[lost[-1] + 1 :])
-    assert not signs[-1].lost
+    assert not any(s.held for s in signals[lost[0] : lost[-1] + 1])
+    assert any(s.held for s in signals[lost[-1] + 1 :])
+    assert not signals[-1].lost
 
 
 def test_pressing_on_the_table_is_timed_and_weighed(twins):
@@ -120,7 +120,7 @@ def test_pressing_on_the_table_is_timed_and_weighed(twins):
     down = np.array(twin.hw.home)
     down[8:11] = 1.9, -0.7, 0.0
     twin.move_arms_to(down)
-    before = twin.look()
+    before = twin.update_signals()
     while twin.world.pressing("table", {"right_link6", "right_finger1", "right_finger2"}) == 0.0:
         down[8] += 0.02
         twin.advance(down)
@@ -128,11 +128,11 @@ def test_pressing_on_the_table_is_timed_and_weighed(twins):
     down[8] += 0.1
     while twin.time_s < begun_s + 1.0:
         twin.advance(down)
-        signs = twin.look()
+        signals = twin.update_signals()
     assert before.table_contact_s == 0.0
-    assert signs.table_contact_s == pytest.approx(1.0, abs=0.15)
-    assert signs.table_force_n > PRESSING_N
-    assert type(signs.table_force_n) is float
+    assert signals.table_contact_s == pytest.approx(1.0, abs=0.15)
+    assert signals.table_force_n > PRESSING_N
+    assert type(signals.table_force_n) is float
 
 
 @pytest.mark.parametrize("task", built_tasks())
@@ -145,9 +145,9 @@ def test_looking_changes_nothing(twins, task):
 
 
 def test_signs_survive_the_way_through_a_message(twins):
-    signs = play(twins["handover_cucumber"], 0, seconds=4.0)[-1]
-    assert sign_messages.from_message(sign_messages.to_message(signs)) == signs
-    assert {type(value) for value in asdict(signs).values()} == {bool, float}
+    signals = play(twins["handover_cucumber"], 0, seconds=4.0)[-1]
+    assert sim_outputs.signals_from_message(sim_outputs.signals_to_message(signals)) == signals
+    assert {type(value) for value in asdict(signals).values()} == {bool, float}
 
 
 def test_every_task_handles_a_thing_for_each_arm_that_works(twins):

@@ -10,12 +10,12 @@ from vega_sim.twin import Twin
 from vega_sim.world import World
 
 # Nearer than while working: arms that follow nobody any more can be handed over again there.
-_LEASH_RAD = 0.12
+_MAX_TRACKING_ERROR_RAD = 0.12
 _CLEAR_M = 0.22  # above the table, a tool swings home over what stands there
 _NEAR_RAD = 0.3
 
 
-class Homeward:
+class HomingMotion:
     """Leads both arms home: up first, so that they drag nothing along.
 
     The jaws stay as they are until an arm is nearly there.
@@ -59,6 +59,6 @@ def _script(world: World, side: str, opening_m: float) -> ArmScript:
         Phase("back", lambda: back, until=is_near, timeout_s=np.inf),
         Phase.home(),
     ]
-    script = ArmScript(world, side, phases, _LEASH_RAD)
+    script = ArmScript(world, side, phases, _MAX_TRACKING_ERROR_RAD)
     script.begin_with(opening_m)
     return script

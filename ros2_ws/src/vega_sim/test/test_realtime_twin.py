@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from vega_arms.emulator import Drive
 from vega_sim.arm_process import TwinArm
-from vega_sim.live import LiveTwin, NotAtHome, Shutter
+from vega_sim.realtime_twin import NotAtHome, RealtimeTwin, Shutter
 from vega_sim.twin import Twin
 
 import hw_config
@@ -24,26 +24,20 @@ class Clock:
     def __call__(self):
         return self.now_s
 
-    def pass_(self, seconds):
+    monotonic = __call__
+
+    def sleep(self, seconds):
         self.now_s += seconds
 
 
 class Live:
-    """The live twin with both of its arms and what it says."""
+    """The real-time twin with both of its arms and what it says."""
 
     def __init__(self, twin):
         self.clock, self.told, self.warned = Clock(), [], []
         self.arms = {name: TwinArm(arm.home) for name, arm in HARDWARE.arms.items()}
-        self.twin = LiveTwin(
-            twin,
-            self.arms,
-            HARDWARE.rates.control_hz,
-            self.told.append,
-            self.warned.append,
-            seed=0,
-            clock=self.clock,
-            sleep=self.clock.pass_,
-        )
+        self.twin = RealtimeTwin(twin, self.arms, self, seed=0, clock=self.clock)
+        self.episode_state, self.too_slow = self.told.append, self.warned.append
 
     def drive(self, arm, targets, powered=True, damped=False, gripper=None):
         """What the arm's controller asks in one of its periods."""
@@ -109,17 +103,17 @@ def test_an_arm_that_loses_power_sinks_and_is_held_where_it_is_when_it_has_it_ag
 
 
 def test_no_picture_is_copied_while_the_scene_is_looked_at(live, twin, monkeypatch):
-    copied, takers, look = threading.Event(), [], twin.look
+    copied, takers, update = threading.Event(), [], twin.update_signals
 
-    def look_with_a_photographer():
+    def update_with_a_photographer():
         takers.append(threading.Thread(target=live.twin.take, args=("head",)))
         takers[-1].start()
         assert not copied.wait(0.2)
-        return look()
+        return update()
 
     monkeypatch.setattr(twin, "still", copied.set)
     monkeypatch.setattr(twin, "render", lambda camera, data: None)
-    monkeypatch.setattr(twin, "look", look_with_a_photographer)
+    monkeypatch.setattr(twin, "update_signals", update_with_a_photographer)
     live.run(0.045)
     for taker in takers:
         taker.join(30.0)
@@ -137,10 +131,10 @@ def test_it_keeps_to_real_time_and_tells_its_state_ten_times_a_second(live):
 
 def test_a_short_hold_up_is_made_up_for_and_a_long_one_is_lost_and_told(live):
     live.run(0.5)
-    live.clock.pass_(0.3)
+    live.clock.sleep(0.3)
     live.run(0.5)
     assert live.twin.state().time_s == pytest.approx(1.3, abs=0.006)
-    live.clock.pass_(2.0)
+    live.clock.sleep(2.0)
     live.run(2.5)
     assert live.twin.state().time_s == pytest.approx(4.3, abs=0.02)
     assert len(live.warned) == 1
@@ -170,22 +164,22 @@ def test_objects_are_not_laid_where_an_arm_is(live):
 
 
 class Photographer:
-    """A shutter whose pictures take a known time."""
+    """A shutter whose images take a known time."""
 
     def __init__(self, live, twin, monkeypatch, render_s):
-        self.pictures = []
+        self.images = []
 
         def render(camera, data):
-            live.clock.pass_(render_s)
+            live.clock.sleep(render_s)
             return camera
 
         monkeypatch.setattr(twin, "render", render)
         cameras = dict.fromkeys(HARDWARE.cameras, 30.0)
-        self.shutter = Shutter(live.twin, cameras, self.write, live.clock, live.clock.pass_)
+        self.shutter = Shutter(live.twin, cameras, self.write, live.clock)
         self._clock = live.clock
 
     def write(self, camera, pixels, stamp_ns):
-        self.pictures.append((camera, pixels, stamp_ns))
+        self.images.append((camera, pixels, stamp_ns))
 
     def run(self, seconds):
         end_s = self._clock() + seconds
@@ -197,18 +191,18 @@ def test_every_camera_keeps_its_rate_while_there_is_time(live, twin, monkeypatch
     photographer = Photographer(live, twin, monkeypatch, render_s=0.005)
     photographer.run(2.0)
     for camera in HARDWARE.cameras:
-        taken = [stamp_ns for name, _, stamp_ns in photographer.pictures if name == camera]
+        taken = [stamp_ns for name, _, stamp_ns in photographer.images if name == camera]
         assert len(taken) == pytest.approx(60, abs=2)
         assert (np.diff(taken) > 0).all()
-    assert all(pixels == camera for camera, pixels, _ in photographer.pictures)
+    assert all(pixels == camera for camera, pixels, _ in photographer.images)
     assert set(photographer.shutter.skipped.values()) == {0}
-    assert sum(live.twin.frames.values()) == len(photographer.pictures)
+    assert sum(live.twin.frames.values()) == len(photographer.images)
 
 
 def test_pictures_that_there_is_no_time_for_are_left_out_evenly(live, twin, monkeypatch):
     photographer = Photographer(live, twin, monkeypatch, render_s=0.040)
     photographer.run(4.0)
-    counts = [sum(p[0] == c for p in photographer.pictures) for c in HARDWARE.cameras]
+    counts = [sum(p[0] == c for p in photographer.images) for c in HARDWARE.cameras]
     assert sum(counts) == pytest.approx(100, abs=3)
     assert max(counts) - min(counts) <= 2
     assert min(photographer.shutter.skipped.values()) > 50

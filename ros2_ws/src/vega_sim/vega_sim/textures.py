@@ -1,4 +1,4 @@
-"""Small pictures [H,W,3] uint8 for table tops and the like, drawn from a seed."""
+"""Small images [H,W,3] uint8 for table tops and the like, drawn from a seed."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-Picture = NDArray[np.uint8]
+Texture = NDArray[np.uint8]
 
 
-def wood(rgb: Sequence[int], seed: int, size: int = 256) -> Picture:
+def wood(rgb: Sequence[int], seed: int, size: int = 256) -> Texture:
     """Planks of wood of about the colour `rgb`, grain along the columns."""
     rng = np.random.default_rng(seed)
     across = np.arange(size)
@@ -25,14 +25,14 @@ def wood(rgb: Sequence[int], seed: int, size: int = 256) -> Picture:
     return _bytes(shade[:, :, None] * np.asarray(rgb, dtype=float))
 
 
-def check(first: Sequence[int], second: Sequence[int], cells: int = 12, size: int = 192) -> Picture:
+def check(first: Sequence[int], second: Sequence[int], cells: int = 12, size: int = 192) -> Texture:
     """A chequered cloth of two colours."""
     index = np.arange(size) * cells // size
     odd = (index[:, None] + index[None, :]) % 2
     return _bytes(np.where(odd[:, :, None], first, second))
 
 
-def speckle(rgb: Sequence[int], spread: float, seed: int, size: int = 128) -> Picture:
+def speckle(rgb: Sequence[int], spread: float, seed: int, size: int = 128) -> Texture:
     """Stone: the colour `rgb` with soft speckles of `spread` grey levels."""
     rng = np.random.default_rng(seed)
     fine = rng.normal(0, spread, (size, size))
@@ -40,5 +40,5 @@ def speckle(rgb: Sequence[int], spread: float, seed: int, size: int = 128) -> Pi
     return _bytes(np.asarray(rgb, dtype=float) + (0.4 * fine + 0.5 * coarse)[:, :, None])
 
 
-def _bytes(values: NDArray[np.float64]) -> Picture:
+def _bytes(values: NDArray[np.float64]) -> Texture:
     return np.clip(values, 0, 255).astype(np.uint8)
