@@ -20,27 +20,25 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-import hw_config
-from teleop.convert import cobot_magic, robotwin
+from teleop.convert.formats import FORMATS, ImportOptions
 from teleop.export.__main__ import guarded, positive, report
-from teleop.export.run import Job, Plan, Summary, run
+from teleop.export.formats import Plan
+from teleop.export.run import Job, Summary, run
 from teleop.export.workers import processors
-
-SOURCES = ("cobot_magic", "robotwin")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command line; returns the exit code."""
     parser = _parser()
     arguments = parser.parse_args(argv)
-    if arguments.source == "robotwin":
-        if arguments.gripper_scale is None:
-            parser.error(
-                "robotwin's grippers are 0..1: say with --gripper-scale how far an open one "
-                "opens (0.07 m, 0.1 m; 1 leaves 0..1)"
-            )
-        if arguments.action == "leader":
-            parser.error("robotwin has no leader: leave --action out")
+    name, source = arguments.source, FORMATS.get(arguments.source)
+    if arguments.gripper_scale is None and source.gripper_scale is None:
+        parser.error(
+            f"{name}'s grippers are 0..1: say with --gripper-scale how far an open one "
+            "opens (0.07 m, 0.1 m; 1 leaves 0..1)"
+        )
+    if arguments.action == "leader" and "leader" not in source.actions:
+        parser.error(f"{name} has no leader: leave --action out")
     return guarded(partial(_convert, arguments), arguments.out)
 
 
@@ -50,7 +48,7 @@ def _parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     add("src", type=Path, metavar="SRC", help="folder of HDF5 files")
     add("out", type=Path, metavar="OUT", help="folder to make")
-    add("--from", dest="source", required=True, choices=SOURCES)
+    add("--from", dest="source", required=True, choices=FORMATS.names())
     add("--task", required=True, help="name of the task")
     add("--instruction", help="what the operator was told (default: what the source says)")
     add("--fps", type=positive, help="steps a second of the output (default: every step is kept)")
@@ -68,55 +66,31 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _convert(arguments: argparse.Namespace) -> Summary:
-    if arguments.source == "robotwin":
-        action = "follower"
-        jobs = _robotwin_jobs(arguments)
-    else:
-        action = arguments.action or "leader"
-        jobs = _cobot_magic_jobs(arguments, action)
+    source = FORMATS.get(arguments.source)
+    scale = arguments.gripper_scale
+    options = ImportOptions(
+        task=arguments.task,
+        instruction=arguments.instruction,
+        rate=arguments.source_fps,
+        fps=arguments.fps,
+        action=arguments.action or source.actions[0],
+        gripper_scale=(source.gripper_scale or 1.0) if scale is None else scale,
+        standard_jpeg=arguments.standard_jpeg,
+    )
+    jobs = [
+        Job(str(path), partial(source.prepare, number, path, options))
+        for number, path in source.files(arguments.src)
+    ]
     plan = Plan(
         out=arguments.out,
         format="lerobot",
-        action=action,
-        ahead=1 if action == "follower" else 0,
+        action=options.action,
+        ahead=1 if options.action == "follower" else 0,
         workers=arguments.workers,
         skip_damaged=arguments.skip_damaged,
         origin={"origin": arguments.source, "folder": str(arguments.src.absolute())},
     )
     return run(jobs, plan, report)
-
-
-def _cobot_magic_jobs(arguments: argparse.Namespace, action: str) -> list[Job]:
-    instruction = arguments.instruction
-    if instruction is None and arguments.task in hw_config.task_names():
-        instruction = hw_config.load_task(arguments.task).instruction
-    options = cobot_magic.Options(
-        rate=arguments.source_fps,
-        fps=arguments.fps,
-        action="leader" if action == "leader" else "follower",
-        gripper_scale=1.0 if arguments.gripper_scale is None else arguments.gripper_scale,
-        standard_jpeg=arguments.standard_jpeg,
-        task=arguments.task,
-        instruction=instruction,
-    )
-    return [
-        Job(str(path), partial(cobot_magic.prepare, path, options))
-        for _, path in cobot_magic.files(arguments.src)
-    ]
-
-
-def _robotwin_jobs(arguments: argparse.Namespace) -> list[Job]:
-    options = robotwin.Options(
-        rate=arguments.source_fps or robotwin.FPS,
-        fps=arguments.fps,
-        gripper_scale=arguments.gripper_scale,
-        task=arguments.task,
-        instruction=arguments.instruction,
-    )
-    return [
-        Job(str(path), partial(robotwin.prepare, number, path, options))
-        for number, path in robotwin.files(arguments.src)
-    ]
 
 
 if __name__ == "__main__":

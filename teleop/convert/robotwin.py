@@ -2,7 +2,7 @@
 
 The older: ``joint_action/*`` and ``observation/<camera>/rgb``, the instructions in a JSON file
 beside. The newer (August 2026): ``state/*``, ``vision/<camera>/colors``, instructions within.
-Pictures were made by cv2.imencode of RGB arrays: cv2.imdecode gives RGB, any other decoder
+Images were made by cv2.imencode of RGB arrays: cv2.imdecode gives RGB, any other decoder
 exchanges red and blue. Grippers are 0 (closed) to 1 (open). The action is the next state.
 
 A step is 15 physics steps of 1/250 s, so there are 16.7 a second. The newer files call these 15
@@ -12,7 +12,6 @@ their frequency; it is not.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,19 +19,20 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from teleop.convert.formats import ImportOptions
 from teleop.convert.source import (
     Rates,
     Steps,
     camera_keys,
     check_grippers,
-    check_pictures,
+    check_images,
     numbered_files,
     part,
     prepared,
     reading,
     with_gripper_scale,
 )
-from teleop.export.demonstration import ExportError, Prepared
+from teleop.export.demonstration import ActionSource, ExportError, Prepared
 
 PATTERN = r"episode_?(\d+)\.hdf5"
 FPS = 250.0 / 15.0
@@ -49,53 +49,34 @@ _NEW_PARTS = (
 )
 
 
-@dataclass(frozen=True)
-class Options:
-    """How to read the files.
+class RobotWin:
+    """Files of both layouts."""
 
-    Attributes:
-        rate: Steps a second.
-        fps: Of the output; None: every step is kept.
-        gripper_scale: Opening of an open gripper (m); 1 leaves 0..1.
-        task: Name of the task.
-        instruction: What the operator was told; None: one of each episode's own.
-    """
+    actions: tuple[ActionSource, ...] = ("follower",)
+    gripper_scale: float | None = None
 
-    rate: float
-    fps: int | None
-    gripper_scale: float
-    task: str
-    instruction: str | None
+    def files(self, folder: Path) -> list[tuple[int, Path]]:
+        """Of a folder of files, or of one that has them in ``data/``."""
+        inner = folder / "data"
+        return numbered_files(inner if inner.is_dir() else folder, PATTERN)
 
-
-def files(folder: Path) -> list[tuple[int, Path]]:
-    """Episodes by number: of a folder of files, or of one that has them in ``data/``.
-
-    Raises:
-        ExportError: There are none.
-    """
-    inner = folder / "data"
-    return numbered_files(inner if inner.is_dir() else folder, PATTERN)
+    def prepare(self, number: int, path: Path, options: ImportOptions) -> Prepared:
+        rate = options.rate or FPS
+        with reading(path) as file:
+            try:
+                is_new = "vision" in file
+                steps = _steps(file, is_new, options.gripper_scale)
+                check_images(file, steps)
+                instruction = options.instruction or _instruction(number, path, file, is_new)
+            except ExportError as error:
+                raise ExportError(f"{path}: {error}") from None
+        facts = {"robot": "sim", "layout": "new" if is_new else "old", "source_fps": rate}
+        facts |= {"gripper_scale": options.gripper_scale}
+        rates = Rates(rate, options.fps)
+        return prepared(path, steps, rates, options.action, options.task, instruction, facts)
 
 
-def prepare(number: int, path: Path, options: Options) -> Prepared:
-    """Reads all of a file but its pictures.
-
-    Raises:
-        ExportError: It is damaged or of another layout; the text names it.
-    """
-    with reading(path) as file:
-        try:
-            is_new = "vision" in file
-            steps = _steps(file, is_new, options.gripper_scale)
-            check_pictures(file, steps)
-            instruction = options.instruction or _instruction(number, path, file, is_new)
-        except ExportError as error:
-            raise ExportError(f"{path}: {error}") from None
-    facts = {"robot": "sim", "layout": "new" if is_new else "old", "source_fps": options.rate}
-    facts |= {"gripper_scale": options.gripper_scale}
-    rates = Rates(options.rate, options.fps)
-    return prepared(path, steps, rates, "follower", options.task, instruction, facts)
+FORMAT = RobotWin()
 
 
 def _steps(file: h5py.File, is_new: bool, gripper_scale: float) -> Steps:

@@ -1,4 +1,4 @@
-"""What files of other projects have in common: numbered HDF5 files, steps at one rate, pictures."""
+"""What files of other projects have in common: numbered HDF5 files, steps at one rate, images."""
 
 from __future__ import annotations
 
@@ -15,10 +15,18 @@ from numpy.typing import NDArray
 
 import hw_config
 from teleop import resample
-from teleop.dataset.files import sha256_of
-from teleop.dataset.stamps import NS
-from teleop.export.demonstration import Demonstration, ExportError, Layout, Picture, Prepared
-from teleop.export.pictures import rgb_of_swapped_jpeg, size
+from teleop.export.demonstration import (
+    ActionSource,
+    Demonstration,
+    ExportError,
+    Image,
+    Layout,
+    Prepared,
+    StepImage,
+)
+from teleop.export.images import rgb_of_swapped_jpeg, size
+from vega_core.files import sha256_of
+from vega_core.stamps import NS
 
 Coding = Literal["rgb", "swapped_jpeg", "jpeg"]
 """RGB arrays, JPEG files made of RGB arrays by cv2.imencode, or JPEG files any viewer shows."""
@@ -52,8 +60,8 @@ class Steps:
         state: [N, 14] float32.
         leader: [N, 14] float32, or None.
         leader_ahead: Ticks from the state of a row to the leader's positions in it.
-        cameras: Place of each camera's pictures in the file, by dataset key.
-        coding: Of the pictures.
+        cameras: Place of each camera's images in the file, by dataset key.
+        coding: Of the images.
     """
 
     state: NDArray[np.float32]
@@ -64,22 +72,23 @@ class Steps:
 
 
 @dataclass(frozen=True)
-class FilePictures:
-    """Chosen rows of pictures in an HDF5 file."""
+class FileImages:
+    """Chosen rows of images in an HDF5 file."""
 
     path: Path
     cameras: Mapping[str, str]
     coding: Coding
     rows: NDArray[np.int64]
 
-    def of(self, camera: str) -> Iterator[Picture]:
+    def read(self) -> Iterator[StepImage]:
         with reading(self.path) as file:
-            pictures = file[self.cameras[camera]]
-            for row in self.rows.tolist():
-                yield _picture(pictures[row], self.coding)
+            for camera, place in self.cameras.items():
+                images = file[place]
+                for step, row in enumerate(self.rows.tolist()):
+                    yield StepImage(camera, step, _image(images[row], self.coding))
 
 
-def _picture(stored: Any, coding: Coding) -> Picture:
+def _image(stored: Any, coding: Coding) -> Image:
     if coding == "rgb":
         return np.asarray(stored, dtype=np.uint8)
     data = stored if isinstance(stored, bytes) else np.asarray(stored, np.uint8).tobytes()
@@ -166,7 +175,7 @@ def prepared(
     path: Path,
     steps: Steps,
     rates: Rates,
-    action: Literal["follower", "leader"],
+    action: ActionSource,
     task: str,
     instruction: str,
     facts: Mapping[str, Any],
@@ -183,7 +192,7 @@ def prepared(
         facts: What else the metadata says of it.
 
     Raises:
-        ExportError: It has no leader, too few steps, or pictures are missing.
+        ExportError: It has no leader, too few steps, or images are missing.
     """
     shift = steps.leader_ahead if action == "leader" else 0
     stamps = np.rint(np.arange(len(steps.state)) * (NS / rates.source)).astype(np.int64)[shift:]
@@ -201,9 +210,8 @@ def prepared(
     else:
         # A row's leader was read `shift` ticks after its state: it belongs to that later state.
         acted = steps.leader[kept - shift]
-    pictures = FilePictures(path, steps.cameras, steps.coding, kept)
-    first = next(iter(pictures.of(next(iter(steps.cameras)))))
-    height, width = size(first)
+    images = FileImages(path, steps.cameras, steps.coding, kept)
+    height, width = size(next(images.read()).image)
     zeros = np.zeros_like(steps.state[kept])
     layout = Layout(
         joint_names=hw_config.load().joint_names,
@@ -223,14 +231,14 @@ def prepared(
         action=acted,
         velocity=zeros,
         effort=zeros,
-        pictures=pictures,
+        images=images,
         facts=facts,
     )
     return Prepared(layout, demonstration)
 
 
-def check_pictures(file: h5py.File, steps: Steps) -> None:
-    """Refuses a file whose cameras have fewer pictures than there are steps."""
+def check_images(file: h5py.File, steps: Steps) -> None:
+    """Refuses a file whose cameras have fewer images than there are steps."""
     for key, place in steps.cameras.items():
         count = len(part(file, place))
         if count != len(steps.state):

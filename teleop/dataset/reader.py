@@ -1,4 +1,4 @@
-"""Reads a sealed episode: joints, commands, pictures, events, configuration."""
+"""Reads a sealed episode: joints, commands, images, events, configuration."""
 
 from __future__ import annotations
 
@@ -33,10 +33,12 @@ from teleop.dataset.episode import (
     of_metadata,
     read_info,
 )
-from teleop.dataset.files import sha256_of
 from teleop.errors import EpisodeDamaged
+from vega_core.files import sha256_of
 
 _FOOTER_BYTES = 9 + 20 + len(MCAP0_MAGIC)
+# Images of one moment may lie on both sides of a chunk's end.
+_UNPACKED_CHUNKS = 2
 
 
 class Joints(NamedTuple):
@@ -67,12 +69,18 @@ class Event(NamedTuple):
     text: str
 
 
-class _Picture(NamedTuple):
-    stamp_ns: int
-    received_ns: int
+class ImagePlace(NamedTuple):
+    """Where the message of an image lies: in which chunk, from which byte to which."""
+
     chunk: int
     start: int
     end: int
+
+
+class _StoredImage(NamedTuple):
+    stamp_ns: int
+    received_ns: int
+    place: ImagePlace
 
 
 class Recorded:
@@ -93,8 +101,8 @@ class Recorded:
         self._channels = {channel.topic: channel for channel in summary.channels.values()}
         self._counts = summary.statistics.channel_message_counts if summary.statistics else {}
         self._messages: dict[int, list[tuple[int, bytes]]] | None = None
-        self._pictures: dict[int, list[_Picture]] = {}
-        self._open_chunk: tuple[int, bytes] = (-1, b"")
+        self._images: dict[int, list[_StoredImage]] = {}
+        self._unpacked: dict[int, bytes] = {}
         self.layout = self._read_layout()
 
     def __enter__(self) -> Recorded:
@@ -109,7 +117,7 @@ class Recorded:
 
     @property
     def cameras(self) -> tuple[str, ...]:
-        """Cameras of which there are pictures, in the order of hw_config."""
+        """Cameras of which there are images, in the order of hw_config."""
         topic = self.layout.image_topic
         return tuple(name for name in self.layout.cameras if self._has(topic(name)))
 
@@ -140,31 +148,47 @@ class Recorded:
         return self._series(arm, command_topic(arm))
 
     def image_stamps(self, camera: str) -> NDArray[np.int64]:
-        """Capture stamps of a camera's pictures (ns), rising, int64 [N].
+        """Capture stamps of a camera's images (ns), rising, int64 [N].
 
         Raises:
             EpisodeDamaged: The file cannot be read.
         """
-        return np.array([p.stamp_ns for p in self._pictures_of(camera)], dtype=np.int64)
+        return np.array([image.stamp_ns for image in self._images_of(camera)], dtype=np.int64)
 
     def image_received(self, camera: str) -> NDArray[np.int64]:
-        """When each picture was received (ns), in the order of `image_stamps`, int64 [N].
+        """When each image was received (ns), in the order of `image_stamps`, int64 [N].
 
         Raises:
             EpisodeDamaged: The file cannot be read.
         """
-        return np.array([p.received_ns for p in self._pictures_of(camera)], dtype=np.int64)
+        return np.array([image.received_ns for image in self._images_of(camera)], dtype=np.int64)
 
     def images(self, camera: str) -> Iterator[tuple[int, bytes]]:
-        """Capture stamp (ns) and JPEG of each picture, in the order of `image_stamps`.
+        """Capture stamp (ns) and JPEG of each image, in the order of `image_stamps`.
 
         Raises:
             EpisodeDamaged: The file cannot be read.
         """
-        for picture in self._pictures_of(camera):
-            raw = self._chunk(picture.chunk)
-            _, _, jpeg = read_compressed_image(memoryview(raw)[picture.start : picture.end])
-            yield picture.stamp_ns, jpeg
+        for image in self._images_of(camera):
+            yield image.stamp_ns, self.image_at(image.place)
+
+    def image_places(self, camera: str) -> list[ImagePlace]:
+        """Where each image lies, in the order of `image_stamps`.
+
+        Raises:
+            EpisodeDamaged: The file cannot be read.
+        """
+        return [image.place for image in self._images_of(camera)]
+
+    def image_at(self, place: ImagePlace) -> bytes:
+        """The JPEG of an image. Needs no index, so that another process may ask for it.
+
+        Raises:
+            EpisodeDamaged: The file cannot be read.
+        """
+        raw = self._chunk(place.chunk)
+        _, _, jpeg = read_compressed_image(memoryview(raw)[place.start : place.end])
+        return jpeg
 
     def events(self) -> list[Event]:
         """What happened, in order.
@@ -176,7 +200,7 @@ class Recorded:
         return sorted(rows, key=lambda event: event.stamp_ns)
 
     def messages(self, topic: str) -> list[tuple[int, bytes]]:
-        """Log time (ns) and bytes of every message of a topic without pictures, in order.
+        """Log time (ns) and bytes of every message of a topic without images, in order.
 
         Raises:
             EpisodeDamaged: The file cannot be read.
@@ -258,21 +282,21 @@ class Recorded:
             series.effort[pick],
         )
 
-    def _pictures_of(self, camera: str) -> list[_Picture]:
+    def _images_of(self, camera: str) -> list[_StoredImage]:
         if camera not in self.layout.cameras:
             raise self._damaged(f"has no camera {camera}; it has {', '.join(self.layout.cameras)}")
         self._index()
         channel = self._channels.get(self.layout.image_topic(camera))
-        return self._pictures.get(channel.id, []) if channel else []
+        return self._images.get(channel.id, []) if channel else []
 
     def _index(self) -> dict[int, list[tuple[int, bytes]]]:
-        """One pass over the file: keeps small messages, and where the pictures are."""
+        """One pass over the file: keeps small messages, and where the images are."""
         if self._messages is not None:
             return self._messages
         topics = {self.layout.image_topic(name) for name in self.layout.cameras}
-        pictures = {c.id for t, c in self._channels.items() if t in topics}
+        image_channels = {c.id for t, c in self._channels.items() if t in topics}
         messages: dict[int, list[tuple[int, bytes]]] = {}
-        places: dict[int, list[_Picture]] = {}
+        images: dict[int, list[_StoredImage]] = {}
         for number in range(len(self._chunks)):
             raw = self._chunk(number)
             try:
@@ -280,28 +304,31 @@ class Recorded:
                     if not isinstance(span, MessageSpan):
                         continue
                     data = raw[span.start : span.end]
-                    if span.channel in pictures:
-                        place = _Picture(
-                            header_stamp(data), span.log_ns, number, span.start, span.end
-                        )
-                        places.setdefault(span.channel, []).append(place)
+                    if span.channel in image_channels:
+                        place = ImagePlace(number, span.start, span.end)
+                        stored = _StoredImage(header_stamp(data), span.log_ns, place)
+                        images.setdefault(span.channel, []).append(stored)
                     else:
                         messages.setdefault(span.channel, []).append((span.log_ns, data))
             except EpisodeDamaged as error:
                 raise self._damaged(str(error)) from None
-        for rows in places.values():
-            rows.sort(key=lambda picture: picture.stamp_ns)
-        self._pictures = places
+        for rows in images.values():
+            rows.sort(key=lambda image: image.stamp_ns)
+        self._images = images
         self._messages = messages
         return messages
 
     def _chunk(self, number: int) -> bytes:
-        if self._open_chunk[0] != number:
+        if number not in self._unpacked:
+            if not 0 <= number < len(self._chunks):
+                raise self._damaged(f"has no chunk {number}")
+            while len(self._unpacked) >= _UNPACKED_CHUNKS:
+                del self._unpacked[next(iter(self._unpacked))]
             try:
-                self._open_chunk = (number, read_chunk(self._file, self._chunks[number]))
+                self._unpacked[number] = read_chunk(self._file, self._chunks[number])
             except EpisodeDamaged as error:
                 raise self._damaged(str(error)) from None
-        return self._open_chunk[1]
+        return self._unpacked[number]
 
     def _damaged(self, text: str) -> EpisodeDamaged:
         return EpisodeDamaged(f"{self.folder / self.info.mcap.file}: {text}")

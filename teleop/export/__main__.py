@@ -3,7 +3,7 @@
     python -m teleop.export DIR --format lerobot --fps 25 --out OUT
     python -m teleop.export DIR --format hdf5 --fps 30 --action leader --task close_laptop --out OUT
 
-Every step takes the picture and the joint states captured nearest to it; nothing is interpolated.
+Every step takes the image and the joint states captured nearest to it; nothing is interpolated.
 Action follower: where the follower was one step later. Action leader: where the leader was at the
 same time (lerobot) or one step later (hdf5, as Cobot Magic's recorder has it). Left out unless
 asked for: failures, unjudged and repaired episodes, and those with problems. The choice, the
@@ -23,8 +23,10 @@ from pathlib import Path
 from types import FrameType
 
 from teleop.errors import TeleopError
+from teleop.export.demonstration import Refused
+from teleop.export.formats import FORMATS, Plan
 from teleop.export.recording import Choice, prepare
-from teleop.export.run import Job, Plan, Refused, Summary, run
+from teleop.export.run import Job, Summary, run
 from teleop.export.selection import KINDS, select
 from teleop.export.workers import processors
 
@@ -88,7 +90,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     add = parser.add_argument
     add("datasets", type=Path, nargs="+", metavar="DIR", help="recorded datasets")
-    add("--format", required=True, choices=("lerobot", "hdf5"))
+    add("--format", required=True, choices=FORMATS.names())
     add("--out", type=Path, required=True, help="folder to make")
     add("--fps", type=positive, default=25, help="steps a second (default %(default)s)")
     add(
@@ -120,11 +122,10 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _export(arguments: argparse.Namespace) -> Summary:
-    is_hdf5 = arguments.format == "hdf5"
     choice = Choice(
         fps=arguments.fps,
         action=arguments.action,
-        leader_ahead=1 if is_hdf5 else 0,
+        leader_ahead=FORMATS.get(arguments.format).leader_ahead,
         max_missing=arguments.max_missing,
     )
     selection = select(arguments.datasets, arguments.task, arguments.include)
@@ -137,7 +138,7 @@ def _export(arguments: argparse.Namespace) -> Summary:
         action=choice.action,
         ahead=choice.ahead,
         workers=arguments.workers,
-        compress=arguments.compress and is_hdf5,
+        compress=arguments.compress,
         skip_damaged=arguments.skip_damaged,
         origin={
             "origin": "teleop",

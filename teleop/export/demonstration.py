@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from teleop.errors import TeleopError
 
-Picture = bytes | NDArray[np.uint8]
+ActionSource = Literal["follower", "leader"]
+Image = bytes | NDArray[np.uint8]
 """A JPEG file whose colours are those any viewer shows, or RGB [H, W, 3]."""
 
 
@@ -19,11 +20,23 @@ class ExportError(TeleopError):
     """What was recorded cannot be exported as asked, or the output cannot be written."""
 
 
-class Pictures(Protocol):
-    """Where a demonstration's pictures come from; it can be sent to another process."""
+class Refused(ExportError):
+    """The data are damaged, or do not fit together."""
 
-    def of(self, camera: str) -> Iterator[Picture]:
-        """The pictures of a camera (its dataset key), one a step."""
+
+class StepImage(NamedTuple):
+    """An image of a camera (its dataset key) at a step."""
+
+    camera: str
+    step: int
+    image: Image
+
+
+class Images(Protocol):
+    """Where a demonstration's images come from; it can be sent to another process."""
+
+    def read(self) -> Iterator[StepImage]:
+        """One image a step of every camera; the steps of a camera rise."""
 
 
 @dataclass(frozen=True)
@@ -33,8 +46,8 @@ class Layout:
     Attributes:
         joint_names: Order of state and action.
         cameras: Dataset keys, in order.
-        height: Of the pictures.
-        width: Of the pictures.
+        height: Of the images.
+        width: Of the images.
         fps: Steps a second.
         robot_type: As LeRobot names it.
     """
@@ -61,7 +74,7 @@ class Demonstration:
         action: [T, D] float32.
         velocity: [T, D] float32 (rad/s, m/s), zeros where the source has none.
         effort: [T, D] float32, zeros where the source has none.
-        pictures: T of each camera.
+        images: T of each camera.
         facts: What else the metadata says of it; JSON values.
     """
 
@@ -74,7 +87,7 @@ class Demonstration:
     action: NDArray[np.float32]
     velocity: NDArray[np.float32]
     effort: NDArray[np.float32]
-    pictures: Pictures
+    images: Images
     facts: Mapping[str, Any] = field(default_factory=dict)
 
     @property

@@ -10,20 +10,25 @@
     /compress_len             (cameras, T) float32, when compressed
     /stamps_ns                (T,) int64, capture time of each step; our own
 
-Public readers decode compressed pictures with cv2.imdecode and take what comes for RGB, so the JPEG
+Public readers decode compressed images with cv2.imdecode and take what comes for RGB, so the JPEG
 files have red and blue exchanged, as those recorders write them.
 """
 
 from __future__ import annotations
 
-from functools import partial
+import itertools
+from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
 
+import cv2
 import h5py
 import numpy as np
+from numpy.typing import NDArray
 
 from teleop.export.demonstration import Demonstration, ExportError, Layout
-from teleop.export.pictures import converted, rgb, swapped_jpeg
+from teleop.export.formats import Exported, Plan, naming
+from teleop.export.images import converted, rgb, swapped_jpeg
+from teleop.export.workers import Workers
 
 JPEG_QUALITY = 95
 BASE_DIMENSION = 2
@@ -34,35 +39,79 @@ def file_name(episode: int) -> str:
     return f"episode_{episode}.hdf5"
 
 
-def write(
-    path: Path,
-    layout: Layout,
-    demonstration: Demonstration,
-    ahead: int,
-    action: str,
-    compress: bool,
-) -> None:
-    """Writes a file.
+class Hdf5Format:
+    """One file a demonstration."""
 
-    Args:
-        path: A new file.
-        layout: What all demonstrations share.
-        demonstration: What to write.
-        ahead: Steps from an observation to its action.
-        action: Where the action comes from.
-        compress: Whether pictures are stored as JPEG.
+    title = "HDF5"
+    provenance = "provenance.json"
+    leader_ahead = 1  # as Cobot Magic's recorder has it
+    many_tasks = False
+
+    def colour(self, plan: Plan) -> str:
+        if plan.compress:
+            return "JPEG with red and blue exchanged: cv2.imdecode gives RGB"
+        return "RGB"
+
+    def bytes_needed(self, layout: Layout, steps: int, plan: Plan) -> int:
+        return (
+            0 if plan.compress else layout.height * layout.width * 3 * len(layout.cameras) * steps
+        )
+
+    def write(
+        self,
+        folder: Path,
+        layout: Layout,
+        demonstrations: Sequence[Demonstration],
+        plan: Plan,
+        workers: Workers,
+    ) -> Generator[None]:
+        tasks = [
+            (folder / file_name(number), layout, each, plan)
+            for number, each in enumerate(demonstrations)
+        ]
+        for _ in workers.each(_write_named, tasks):
+            yield
+
+    def read_back(self, out: Path, cameras: Sequence[str]) -> Iterator[Exported]:
+        for number in itertools.takewhile(
+            lambda number: (out / file_name(number)).exists(), itertools.count()
+        ):
+            with h5py.File(out / file_name(number)) as file:
+                images = file["observations/images"]
+                compressed = bool(file.attrs["compress"])
+                shown = {camera: _rows(images[camera], compressed) for camera in cameras}
+                yield Exported(file["observations/qpos"][()], file["action"][()], shown)
+
+
+FORMAT = Hdf5Format()
+
+
+def _rows(images: h5py.Dataset, compressed: bool) -> Iterator[tuple[int, NDArray[np.uint8]]]:
+    for step, row in enumerate(images):
+        # Public readers take what OpenCV makes of a JPEG file for RGB.
+        pixels = cv2.imdecode(row, cv2.IMREAD_COLOR) if compressed else row
+        yield step, np.asarray(pixels, dtype=np.uint8)
+
+
+def _write_named(task: tuple[Path, Layout, Demonstration, Plan]) -> None:
+    with naming(task[2]):
+        write_file(*task)
+
+
+def write_file(path: Path, layout: Layout, demonstration: Demonstration, plan: Plan) -> None:
+    """Writes a new file.
 
     Raises:
-        ExportError: A picture is damaged or of another size; it says which.
+        ExportError: An image is damaged or of another size; it says which.
         OSError: It cannot be written.
     """
     with h5py.File(path, "w", rdcc_nbytes=2 << 20) as file:
         file.attrs["sim"] = demonstration.facts.get("robot", "real") != "real"
-        file.attrs["compress"] = compress
+        file.attrs["compress"] = plan.compress
         file.attrs["fps"] = layout.fps
         file.attrs["joint_names"] = list(layout.joint_names)
-        file.attrs["action_source"] = action
-        file.attrs["action_steps_ahead"] = ahead
+        file.attrs["action_source"] = plan.action
+        file.attrs["action_steps_ahead"] = plan.ahead
         file.attrs["task"] = demonstration.task
         file.attrs["instruction"] = demonstration.instruction
         file.attrs["source"] = demonstration.name
@@ -74,35 +123,38 @@ def write(
         file["base_action"] = np.zeros((demonstration.steps, BASE_DIMENSION), np.float32)
         file["stamps_ns"] = demonstration.stamps_ns
         images = file.create_group("observations/images")
-        if compress:
+        if plan.compress:
             _write_compressed(file, images, layout, demonstration)
         else:
-            for camera in layout.cameras:
-                _write_raw(images, camera, layout, demonstration)
+            _write_raw(images, layout, demonstration)
 
 
-def _write_raw(
-    images: h5py.Group, camera: str, layout: Layout, demonstration: Demonstration
-) -> None:
+def _write_raw(images: h5py.Group, layout: Layout, demonstration: Demonstration) -> None:
     shape = (layout.height, layout.width, 3)
-    pixels = images.create_dataset(
-        camera, (demonstration.steps, *shape), dtype=np.uint8, chunks=(1, *shape)
-    )
-    for step, array in enumerate(converted(demonstration, camera, rgb)):
+    pixels = {
+        camera: images.create_dataset(
+            camera, (demonstration.steps, *shape), dtype=np.uint8, chunks=(1, *shape)
+        )
+        for camera in layout.cameras
+    }
+    for camera, step, array in converted(demonstration, lambda each: rgb(each.image)):
         if array.shape != shape:
             raise ExportError(
                 f"{camera}, picture {step}: has {array.shape[1]}x{array.shape[0]} pixels, "
                 f"expected {layout.width}x{layout.height}"
             )
-        pixels.id.write_direct_chunk((step, 0, 0, 0), np.ascontiguousarray(array).data)
+        pixels[camera].id.write_direct_chunk((step, 0, 0, 0), np.ascontiguousarray(array).data)
 
 
 def _write_compressed(
     file: h5py.File, images: h5py.Group, layout: Layout, demonstration: Demonstration
 ) -> None:
-    """All pictures take as many bytes as the largest: zeros follow the others."""
-    swapped = partial(swapped_jpeg, quality=JPEG_QUALITY)
-    files = {camera: list(converted(demonstration, camera, swapped)) for camera in layout.cameras}
+    """All images take as many bytes as the largest: zeros follow the others."""
+    files: dict[str, list[bytes]] = {camera: [] for camera in layout.cameras}
+    for camera, _, data in converted(
+        demonstration, lambda each: swapped_jpeg(each.image, JPEG_QUALITY)
+    ):
+        files[camera].append(data)
     longest = max(len(data) for each in files.values() for data in each)
     for camera, each in files.items():
         rows = images.create_dataset(

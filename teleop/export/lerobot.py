@@ -5,7 +5,7 @@
     meta/tasks.parquet        instructions
     meta/episodes/...         one row an episode: its rows, its part of each video, its statistics
     data/chunk-000/...        one row a step: observation.state, action, timestamp, indices
-    videos/<key>/chunk-000/.. pictures of many episodes, one after another
+    videos/<key>/chunk-000/.. images of many episodes, one after another
     meta/provenance.json      what the format has no place for (written by the caller)
 
 Written from the documented layout with pyarrow and PyAV; the public library is not needed.
@@ -14,10 +14,12 @@ Written from the documented layout with pyarrow and PyAV; the public library is 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+import av
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -25,8 +27,10 @@ from numpy.typing import NDArray
 
 from teleop.export import video
 from teleop.export.demonstration import Demonstration, ExportError, Layout
-from teleop.export.statistics import ColourCounts, Statistics, flat, of_values, together
+from teleop.export.formats import Exported, Plan, naming
+from teleop.export.statistics import ColourCounts, Statistics, flat, merged, of_values
 from teleop.export.video import JoinedVideo
+from teleop.export.workers import Workers
 
 VERSION = "v3.0"
 FILES_PER_CHUNK = 1000
@@ -43,6 +47,90 @@ _INDICES = ("frame_index", "episode_index", "index", "task_index")
 def video_key(camera: str) -> str:
     """Name of a camera's feature."""
     return f"observation.images.{camera}"
+
+
+class LeRobotFormat:
+    """A dataset of the format's version 3.0."""
+
+    title = "LeRobot"
+    provenance = "meta/provenance.json"
+    leader_ahead = 0
+    many_tasks = True
+
+    def colour(self, plan: Plan) -> str:
+        return "H.264, yuv420p, BT.601 matrix, limited range, marked as such; decoders give RGB"
+
+    def bytes_needed(self, layout: Layout, steps: int, plan: Plan) -> int:
+        return 0
+
+    def write(
+        self,
+        folder: Path,
+        layout: Layout,
+        demonstrations: Sequence[Demonstration],
+        plan: Plan,
+        workers: Workers,
+    ) -> Generator[None]:
+        parts = folder / "parts"
+        parts.mkdir()
+        tasks = [_Encoding(n, each, layout, parts) for n, each in enumerate(demonstrations)]
+        writer = LeRobotWriter(folder, layout)
+        try:
+            for task, colours in zip(tasks, workers.each(_encode, tasks)):
+                writer.add(task.demonstration, task.paths, colours)
+                for path in task.paths.values():
+                    path.unlink()
+                yield
+            writer.finish()
+        finally:
+            writer.close()
+        parts.rmdir()
+
+    def read_back(self, out: Path, cameras: Sequence[str]) -> Iterator[Exported]:
+        fps = json.loads((out / "meta/info.json").read_text(encoding="utf-8"))["fps"]
+        for row in pq.read_table(out / _EPISODES_PATH).to_pylist():
+            place = {"chunk_index": row["data/chunk_index"], "file_index": row["data/file_index"]}
+            wanted = [("episode_index", "=", row["episode_index"])]
+            table = pq.read_table(out / DATA_PATH.format(**place), filters=wanted)
+            yield Exported(
+                np.stack(table["observation.state"].to_numpy()),
+                np.stack(table["action"].to_numpy()),
+                {camera: _frames(out, row, video_key(camera), fps) for camera in cameras},
+            )
+
+
+FORMAT = LeRobotFormat()
+
+
+class _Encoding(NamedTuple):
+    """The videos to make of one demonstration."""
+
+    number: int
+    demonstration: Demonstration
+    layout: Layout
+    folder: Path
+
+    @property
+    def paths(self) -> dict[str, Path]:
+        return {c: self.folder / f"{self.number}-{c}.mp4" for c in self.layout.cameras}
+
+
+def _encode(task: _Encoding) -> dict[str, ColourCounts]:
+    with naming(task.demonstration):
+        return video.encode(task.paths, task.layout, task.demonstration)
+
+
+def _frames(
+    out: Path, row: dict[str, Any], key: str, fps: int
+) -> Iterator[tuple[int, NDArray[np.uint8]]]:
+    """Images of an episode, with their steps."""
+    of = f"videos/{key}"
+    place = {"chunk_index": row[f"{of}/chunk_index"], "file_index": row[f"{of}/file_index"]}
+    begin = round(row[f"{of}/from_timestamp"] * fps)
+    with av.open(str(out / VIDEO_PATH.format(video_key=key, **place))) as container:
+        frames = container.decode(container.streams.video[0])
+        for step, frame in enumerate(islice(frames, begin, begin + row["length"])):
+            yield step, np.asarray(frame.to_ndarray(format="rgb24"), dtype=np.uint8)
 
 
 class LeRobotWriter:
@@ -70,7 +158,7 @@ class LeRobotWriter:
         videos: Mapping[str, Path],
         colours: Mapping[str, ColourCounts],
     ) -> None:
-        """Appends a demonstration, its pictures already encoded, one video a camera."""
+        """Appends a demonstration, its images already encoded, one video a camera."""
         steps = demonstration.steps
         episode = len(self._rows)
         task = self._tasks.setdefault(demonstration.instruction, len(self._tasks))
@@ -109,12 +197,12 @@ class LeRobotWriter:
         pq.write_table(_tasks_table(self._tasks), meta / "tasks.parquet")
         whole = {name: of_values(np.concatenate(parts)) for name, parts in self._values.items()}
         for camera, parts in self._colours.items():
-            whole[video_key(camera)] = together(parts).statistics()
+            whole[video_key(camera)] = merged(parts).statistics()
         _write_json(meta / "stats.json", whole)
         _write_json(meta / "info.json", self._info())
 
     def close(self) -> None:
-        """Closes the files of steps and pictures."""
+        """Closes the files of steps and images."""
         self._data.close()
         for files in self._videos.values():
             files.close()
@@ -123,14 +211,14 @@ class LeRobotWriter:
         layout = self._layout
         names = list(layout.joint_names)
         vector = {"dtype": "float32", "shape": [len(names)], "names": names}
-        picture = {
+        image = {
             "dtype": "video",
             "shape": [layout.height, layout.width, 3],
             "names": ["height", "width", "channels"],
             "info": video.description(layout),
         }
         features: dict[str, Any] = {"observation.state": vector, "action": dict(vector)}
-        features |= {video_key(camera): dict(picture) for camera in layout.cameras}
+        features |= {video_key(camera): dict(image) for camera in layout.cameras}
         scalar = {"shape": [1], "names": None}
         features["timestamp"] = {"dtype": "float32", **scalar}
         features |= {name: {"dtype": "int64", **scalar} for name in _INDICES}
@@ -232,7 +320,7 @@ class _VideoFiles:
         self._video: JoinedVideo | None = None
 
     def append(self, path: Path, steps: int) -> dict[str, Any]:
-        """Moves a video's pictures to the end; returns columns that say where they are."""
+        """Moves a video's frames to the end; returns columns that say where they are."""
         current = self._video
         full = current is not None and (
             current.bytes + path.stat().st_size > VIDEO_FILE_MB * _MB or not current.takes(path)
@@ -245,18 +333,18 @@ class _VideoFiles:
             )
             target.parent.mkdir(parents=True, exist_ok=True)
             current = self._video = JoinedVideo(target, self._fps)
-        first = current.pictures
+        first = current.images
         current.append(path)
-        if current.pictures - first != steps:
+        if current.images - first != steps:
             raise ExportError(
-                f"{self._key}: {current.pictures - first} pictures were encoded for {steps} steps"
+                f"{self._key}: {current.images - first} pictures were encoded for {steps} steps"
             )
         prefix = f"videos/{self._key}"
         return {
             f"{prefix}/chunk_index": self._number.chunk,
             f"{prefix}/file_index": self._number.file,
             f"{prefix}/from_timestamp": first / self._fps,
-            f"{prefix}/to_timestamp": current.pictures / self._fps,
+            f"{prefix}/to_timestamp": current.images / self._fps,
         }
 
     def close(self) -> None:

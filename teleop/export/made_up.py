@@ -12,8 +12,8 @@ import hw_config
 from teleop.dataset import cdr
 from teleop.dataset.episode import DatasetLayout, TakeEnd, TakeStart, joint_topic
 from teleop.dataset.mcap_writer import Schema
-from teleop.dataset.stamps import NS
 from teleop.dataset.store import Store
+from vega_core.stamps import NS
 
 _START_NS = 1_790_000_000 * NS
 _STATE_HZ = 200

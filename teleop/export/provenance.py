@@ -7,27 +7,19 @@ import platform
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import av
 import h5py
 import numpy as np
 import pyarrow as pa
 
-from teleop.dataset.stamps import iso_utc
 from teleop.export.demonstration import Demonstration, Layout
-from teleop.recording.provenance import git_state
+from teleop.export.formats import FORMATS, Plan
+from vega_core.provenance import git_state
+from vega_core.stamps import iso_utc
 
-if TYPE_CHECKING:
-    from teleop.export.run import Plan
-
-FILE = "provenance.json"
 FORMAT = 1
-_COLOUR = {
-    "lerobot": "H.264, yuv420p, BT.601 matrix, limited range, marked as such; decoders give RGB",
-    "hdf5": "RGB",
-    "hdf5 compressed": "JPEG with red and blue exchanged: cv2.imdecode gives RGB",
-}
 
 
 def write(
@@ -37,8 +29,8 @@ def write(
     plan: Plan,
     skipped: Sequence[str],
 ) -> None:
-    """Writes provenance.json: in ``meta/`` of a LeRobot dataset, beside the files of HDF5."""
-    colour = "hdf5 compressed" if plan.format == "hdf5" and plan.compress else plan.format
+    """Writes provenance.json where the format has it."""
+    form = FORMATS.get(plan.format)
     content: dict[str, Any] = {
         "format": FORMAT,
         "created": iso_utc(time.time_ns()),
@@ -62,7 +54,7 @@ def write(
             "meaning": _meaning(plan.action, plan.ahead),
         },
         "samples": "nearest by capture stamp, not interpolated",
-        "colour": _COLOUR[colour],
+        "colour": form.colour(plan),
         "episodes": [
             {
                 "episode_index": number,
@@ -76,8 +68,8 @@ def write(
         ],
         "skipped": list(skipped),
     }
-    path = folder / "meta" / FILE if plan.format == "lerobot" else folder / FILE
-    path.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    text = json.dumps(content, indent=1, ensure_ascii=False) + "\n"
+    (folder / form.provenance).write_text(text, encoding="utf-8")
 
 
 def _meaning(source: str, ahead: int) -> str:

@@ -1,36 +1,29 @@
 """Reads an export back and holds it against the recording, with public readers alone.
 
-Joint values are compared bit by bit, stamps with the samples nearest to them, and pictures with the
+Joint values are compared bit by bit, stamps with the samples nearest to them, and images with the
 recorded JPEG files as any viewer shows them, by the mean colour of squares: what red and blue
-exchanged, another range or another picture would change, and noise does not.
+exchanged, another range or another image would change, and noise does not.
 """
 
 from __future__ import annotations
 
 import io
 import json
-from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import av
-import cv2
-import h5py
 import numpy as np
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 from PIL import Image
 
 from teleop.dataset.reader import Joints, Recorded, open_episode
-from teleop.dataset.stamps import NS
-from teleop.export.hdf5 import file_name
-from teleop.export.lerobot import DATA_PATH, VIDEO_PATH, video_key
-from teleop.export.run import Format
+from teleop.export.formats import FORMATS, Exported
+from vega_core.stamps import NS
 
 EPISODES = 4
 """So many are read back at most."""
-_EVERY = 5  # of the pictures one is compared
+_EVERY = 5  # of the images one is compared
 _SQUARE = 40  # pixels; what compression does to a single one averages out
 
 Pixels = NDArray[np.uint8]
@@ -50,20 +43,11 @@ class Fidelity(NamedTuple):
     colour_error: float
 
 
-class _Exported(NamedTuple):
-    """An episode as an export has it; state and action float32 [T, D]."""
-
-    state: NDArray[np.float32]
-    action: NDArray[np.float32]
-    pictures: dict[str, Iterator[tuple[int, Pixels]]]
-
-
-def compare(out: Path, form: Format) -> Fidelity:
+def compare(out: Path, form: str) -> Fidelity:
     """Holds the first episodes of an export against the recordings that it names."""
-    path = out / "meta" if form == "lerobot" else out
-    told = json.loads((path / "provenance.json").read_text(encoding="utf-8"))
-    cameras = told["cameras"]
-    read = _lerobot(out, cameras) if form == "lerobot" else _hdf5(out, cameras)
+    format_ = FORMATS.get(form)
+    told = json.loads((out / format_.provenance).read_text(encoding="utf-8"))
+    read = format_.read_back(out, told["cameras"])
     found = []
     for source, exported in islice(zip(told["episodes"], read), EPISODES):
         with open_episode(Path(source["source"])) as recorded:
@@ -72,7 +56,7 @@ def compare(out: Path, form: Format) -> Fidelity:
 
 
 def _compare(
-    recorded: Recorded, first_ns: int, told: dict[str, Any], exported: _Exported
+    recorded: Recorded, first_ns: int, told: dict[str, Any], exported: Exported
 ) -> Fidelity:
     fps, ahead = told["fps"], told["action"]["steps_ahead"]
     steps = len(exported.state)
@@ -86,10 +70,12 @@ def _compare(
         near = _nearest(stamps, at[:steps])
         stamp_errors.append(_periods(stamps, near, at[:steps]))
         jpegs = _numbered(recorded, name, set(near[::_EVERY].tolist()))
-        for step, shown in exported.pictures[key]:
+        for step, shown in exported.images[key]:
             if step % _EVERY == 0:
-                picture = np.asarray(Image.open(io.BytesIO(jpegs[int(near[step])])).convert("RGB"))
-                colour_errors.append(_worst(_squares(picture), _squares(shown)))
+                recorded_rgb = np.asarray(
+                    Image.open(io.BytesIO(jpegs[int(near[step])])).convert("RGB")
+                )
+                colour_errors.append(_worst(_squares(recorded_rgb), _squares(shown)))
     return Fidelity(joint_error, max(stamp_errors), max(colour_errors))
 
 
@@ -116,59 +102,16 @@ def _periods(stamps: NDArray[np.int64], near: NDArray[np.int64], at: NDArray[np.
 
 
 def _numbered(recorded: Recorded, camera: str, numbers: set[int]) -> dict[int, bytes]:
-    pictures = enumerate(recorded.images(camera))
-    return {number: data for number, (_, data) in pictures if number in numbers}
+    images = enumerate(recorded.images(camera))
+    return {number: data for number, (_, data) in images if number in numbers}
 
 
-def _squares(picture: Pixels) -> NDArray[np.float64]:
+def _squares(image: Pixels) -> NDArray[np.float64]:
     """Mean colours."""
-    height, width = (side // _SQUARE for side in picture.shape[:2])
-    whole = picture[: height * _SQUARE, : width * _SQUARE]
+    height, width = (side // _SQUARE for side in image.shape[:2])
+    whole = image[: height * _SQUARE, : width * _SQUARE]
     return whole.reshape(height, _SQUARE, width, _SQUARE, 3).mean(axis=(1, 3))
 
 
 def _worst(one: NDArray[Any], other: NDArray[Any]) -> float:
     return float(np.abs(one.astype(np.float64) - other).max())
-
-
-def _hdf5(out: Path, cameras: list[str]) -> Iterator[_Exported]:
-    number = 0
-    while (out / file_name(number)).exists():
-        with h5py.File(out / file_name(number)) as file:
-            images = file["observations/images"]
-            compressed = bool(file.attrs["compress"])
-            pictures = {camera: _rows(images[camera], compressed) for camera in cameras}
-            yield _Exported(file["observations/qpos"][()], file["action"][()], pictures)
-        number += 1
-
-
-def _rows(pictures: h5py.Dataset, compressed: bool) -> Iterator[tuple[int, Pixels]]:
-    for step, row in enumerate(pictures):
-        # Public readers take what OpenCV makes of a JPEG file for RGB.
-        rgb = cv2.imdecode(row, cv2.IMREAD_COLOR) if compressed else row
-        yield step, np.asarray(rgb, dtype=np.uint8)
-
-
-def _lerobot(out: Path, cameras: list[str]) -> Iterator[_Exported]:
-    rows = pq.read_table(out / "meta/episodes/chunk-000/file-000.parquet").to_pylist()
-    fps = json.loads((out / "meta/info.json").read_text(encoding="utf-8"))["fps"]
-    for row in rows:
-        place = {"chunk_index": row["data/chunk_index"], "file_index": row["data/file_index"]}
-        wanted = [("episode_index", "=", row["episode_index"])]
-        table = pq.read_table(out / DATA_PATH.format(**place), filters=wanted)
-        yield _Exported(
-            np.stack(table["observation.state"].to_numpy()),
-            np.stack(table["action"].to_numpy()),
-            {camera: _frames(out, row, video_key(camera), fps) for camera in cameras},
-        )
-
-
-def _frames(out: Path, row: dict[str, Any], key: str, fps: int) -> Iterator[tuple[int, Pixels]]:
-    """Pictures of an episode, with their steps."""
-    of = f"videos/{key}"
-    place = {"chunk_index": row[f"{of}/chunk_index"], "file_index": row[f"{of}/file_index"]}
-    begin = round(row[f"{of}/from_timestamp"] * fps)
-    with av.open(str(out / VIDEO_PATH.format(video_key=key, **place))) as container:
-        frames = container.decode(container.streams.video[0])
-        for step, frame in enumerate(islice(frames, begin, begin + row["length"])):
-            yield step, np.asarray(frame.to_ndarray(format="rgb24"), dtype=np.uint8)

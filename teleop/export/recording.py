@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from teleop import resample
-from teleop.dataset.reader import Joints, Recorded, open_episode
-from teleop.dataset.stamps import NS
+from teleop.dataset.reader import ImagePlace, Joints, Recorded, open_episode
 from teleop.errors import EpisodeDamaged
-from teleop.export.demonstration import Demonstration, ExportError, Layout, Prepared
-from teleop.export.pictures import size
+from teleop.export.demonstration import (
+    ActionSource,
+    Demonstration,
+    ExportError,
+    Layout,
+    Prepared,
+    StepImage,
+)
+from teleop.export.images import size
 from teleop.resample import Match, Stamps
-
-ActionSource = Literal["follower", "leader"]
+from vega_core.stamps import NS
 
 LONGEST_CUT_S = 0.5
 """How much of a take may lack a stream at either end, beyond which the take is not whole."""
@@ -48,21 +53,21 @@ class Choice:
 
 
 @dataclass(frozen=True)
-class RecordedPictures:
-    """Pictures of an episode, chosen by their position among all of a camera."""
+class RecordedImages:
+    """The images of an episode that were chosen: of each step, by dataset key.
+
+    Where they lie is known from the one pass that prepared the demonstration; reading them takes
+    one more over the file, of all cameras at once.
+    """
 
     folder: Path
-    names: Mapping[str, str]
-    index: Mapping[str, NDArray[np.int64]]
+    places: Mapping[str, Sequence[ImagePlace]]
 
-    def of(self, camera: str) -> Iterator[bytes]:
-        pictures = iter(open_episode(self.folder).images(self.names[camera]))
-        position, data = -1, b""
-        for wanted in self.index[camera].tolist():
-            while position < wanted:
-                _, data = next(pictures)
-                position += 1
-            yield data
+    def read(self) -> Iterator[StepImage]:
+        with open_episode(self.folder) as recorded:
+            for step, places in enumerate(zip(*self.places.values(), strict=True)):
+                for camera, place in zip(self.places, places):
+                    yield StepImage(camera, step, recorded.image_at(place))
 
 
 def prepare(folder: Path, choice: Choice) -> Prepared:
@@ -73,9 +78,9 @@ def prepare(folder: Path, choice: Choice) -> Prepared:
         ExportError: It lacks something that is needed; the text names the episode.
         ResampleError: A stream is too short or has holes; the text names the episode.
     """
-    recorded = open_episode(folder, verify=True)
     try:
-        return _prepared(folder, recorded, choice)
+        with open_episode(folder, verify=True) as recorded:
+            return _prepared(folder, recorded, choice)
     except (ExportError, resample.ResampleError) as error:
         raise type(error)(f"{folder}: {error}") from None
 
@@ -107,8 +112,12 @@ def _prepared(folder: Path, recorded: Recorded, choice: Choice) -> Prepared:
     followed = positions(follower, "follower")
     acted = followed if choice.action == "follower" else positions(leader, "leader")
     here = {arm: matches[f"{arm} follower"] for arm in follower}
-    first = next(iter(recorded.images(next(iter(layout.cameras)))))[1]
-    height, width = size(first)
+    places = {name: recorded.image_places(name) for name in layout.cameras}
+    chosen = {
+        key: [places[name][n] for n in matches[f"camera {name}"].samples[:steps].tolist()]
+        for name, key in layout.cameras.items()
+    }
+    height, width = size(recorded.image_at(next(iter(places.values()))[0]))
     demonstration = Demonstration(
         name=str(folder),
         digest=info.mcap.sha256,
@@ -119,11 +128,7 @@ def _prepared(folder: Path, recorded: Recorded, choice: Choice) -> Prepared:
         action=acted[choice.ahead : choice.ahead + steps],
         velocity=_rows("velocity", follower, here)[:steps],
         effort=_rows("effort", follower, here)[:steps],
-        pictures=RecordedPictures(
-            folder,
-            {key: name for name, key in layout.cameras.items()},
-            {key: matches[f"camera {n}"].samples[:steps] for n, key in layout.cameras.items()},
-        ),
+        images=RecordedImages(folder, chosen),
         facts=_facts(recorded, errors),
     )
     shared = Layout(

@@ -5,63 +5,32 @@ from __future__ import annotations
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import NamedTuple
 
 import av.error
 
-from teleop.dataset.files import why
 from teleop.errors import TeleopError
-from teleop.export import hdf5, provenance, video
-from teleop.export.demonstration import Demonstration, ExportError, Layout, Prepared
-from teleop.export.lerobot import LeRobotWriter
-from teleop.export.statistics import ColourCounts
+from teleop.export import provenance
+from teleop.export.demonstration import Demonstration, ExportError, Layout, Prepared, Refused
+from teleop.export.formats import FORMATS, ExportFormat, Plan
 from teleop.export.workers import Workers
 from teleop.session.progress import in_words
+from teleop.writing import why
 
-Format = Literal["lerobot", "hdf5"]
 Report = Callable[[str], None]
 _REPORT_EVERY_S = 5.0
 
 
-class Refused(ExportError):
-    """The data are damaged, or do not fit together."""
-
-
 @dataclass(frozen=True)
 class Job:
-    """A demonstration to come: `open` reads all but its pictures, in any process."""
+    """A demonstration to come: `open` reads all but its images, in any process."""
 
     name: str
     open: Callable[[], Prepared]
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What is to be written.
-
-    Attributes:
-        out: Folder to make.
-        format: lerobot or hdf5.
-        action: Where actions come from.
-        ahead: Steps from an observation to its action.
-        workers: Processes.
-        compress: Pictures of HDF5 files as JPEG.
-        skip_damaged: Leave damaged ones out instead of refusing all.
-        origin: What else the metadata says of where the data came from.
-    """
-
-    out: Path
-    format: Format
-    action: str
-    ahead: int
-    workers: int
-    compress: bool = False
-    skip_damaged: bool = False
-    origin: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Summary(NamedTuple):
@@ -100,9 +69,11 @@ def run(jobs: Sequence[Job], plan: Plan, report: Report, damaged: Sequence[str] 
 
     Raises:
         Refused: Something is damaged or mixed; the output was not made.
-        ExportError: The output exists, or cannot be written; it was not made.
+        ExportError: The format is unknown, or the output exists or cannot be written; it was not
+            made.
     """
     began = time.monotonic()
+    form = FORMATS.get(plan.format)
     if plan.out.exists():
         raise ExportError(f"{plan.out} exists already: choose another output")
     with Workers(min(plan.workers, len(jobs))) as workers, _beside(plan.out) as folder:
@@ -117,16 +88,18 @@ def run(jobs: Sequence[Job], plan: Plan, report: Report, damaged: Sequence[str] 
             )
         if not prepared:
             raise Refused("no episode can be exported:\n  " + "\n  ".join(wrong))
-        layout = _common(prepared, plan)
+        layout = _common(prepared, form)
         demonstrations = [each.demonstration for each in prepared]
-        _check_space(folder, layout, demonstrations, plan)
-        report(f"writing {sum(each.steps for each in demonstrations)} steps")
+        steps = sum(each.steps for each in demonstrations)
+        _check_space(folder, form, layout, steps, plan)
+        report(f"writing {steps} steps")
         progress = _Progress(demonstrations, layout.fps, report)
-        _write(workers, folder, layout, demonstrations, plan, progress)
+        with closing(form.write(folder, layout, demonstrations, plan, workers)) as written:
+            for _ in written:
+                progress.one_more()
         provenance.write(folder, layout, demonstrations, plan, wrong)
         size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
         os.rename(folder, plan.out)
-    steps = sum(each.steps for each in demonstrations)
     took = time.monotonic() - began
     return Summary(len(demonstrations), steps, steps / layout.fps, took, size, wrong)
 
@@ -162,7 +135,7 @@ def _open(job: Job) -> Prepared | str:
         return str(error)
 
 
-def _common(prepared: Sequence[Prepared], plan: Plan) -> Layout:
+def _common(prepared: Sequence[Prepared], form: ExportFormat) -> Layout:
     """What all share.
 
     Raises:
@@ -174,9 +147,10 @@ def _common(prepared: Sequence[Prepared], plan: Plan) -> Layout:
             _same(name, first, other, *(getattr(each.layout, name) for each in (first, other)))
         robots = [each.demonstration.facts.get("robot") for each in (first, other)]
         _same("robot", first, other, *robots)
-        if plan.format == "hdf5":
+        if not form.many_tasks:
             tasks = [each.demonstration.task for each in (first, other)]
-            _same("task (HDF5 has no place for it: choose one with --task)", first, other, *tasks)
+            what = f"task ({form.title} has no place for it: choose one with --task)"
+            _same(what, first, other, *tasks)
     seen: dict[str, str] = {}
     for each in prepared:
         demonstration = each.demonstration
@@ -194,13 +168,8 @@ def _same(what: str, first: Prepared, other: Prepared, value: object, other_valu
         )
 
 
-def _check_space(
-    folder: Path, layout: Layout, demonstrations: Sequence[Demonstration], plan: Plan
-) -> None:
-    if plan.format != "hdf5" or plan.compress:
-        return
-    picture = layout.height * layout.width * 3 * len(layout.cameras)
-    needed = picture * sum(each.steps for each in demonstrations)
+def _check_space(folder: Path, form: ExportFormat, layout: Layout, steps: int, plan: Plan) -> None:
+    needed = form.bytes_needed(layout, steps, plan)
     free = shutil.disk_usage(folder).free
     if needed > free:
         raise ExportError(
@@ -227,71 +196,3 @@ class _Progress:
         done = self._total - len(self._left)
         left = in_words(sum(self._left) / speed)
         self._report(f"{done}/{self._total} episodes, {speed:.1f}x real time, {left} left")
-
-
-class _Encoding(NamedTuple):
-    """Work on one demonstration."""
-
-    number: int
-    demonstration: Demonstration
-    layout: Layout
-    folder: Path
-    plan: Plan
-
-
-class _Encoded(NamedTuple):
-    videos: dict[str, Path]
-    colours: dict[str, ColourCounts]
-
-
-def _write(
-    workers: Workers,
-    folder: Path,
-    layout: Layout,
-    demonstrations: Sequence[Demonstration],
-    plan: Plan,
-    progress: _Progress,
-) -> None:
-    tasks = [_Encoding(i, each, layout, folder, plan) for i, each in enumerate(demonstrations)]
-    if plan.format == "hdf5":
-        for _ in workers.each(_write_hdf5, tasks):
-            progress.one_more()
-        return
-    parts = folder / "parts"
-    parts.mkdir()
-    writer = LeRobotWriter(folder, layout)
-    try:
-        for task, encoded in zip(tasks, workers.each(_encode, tasks)):
-            writer.add(task.demonstration, encoded.videos, encoded.colours)
-            for path in encoded.videos.values():
-                path.unlink()
-            progress.one_more()
-        writer.finish()
-    finally:
-        writer.close()
-    parts.rmdir()
-
-
-def _encode(task: _Encoding) -> _Encoded:
-    videos, colours = {}, {}
-    with _named(task.demonstration):
-        for camera in task.layout.cameras:
-            path = task.folder / "parts" / f"{task.number}-{camera}.mp4"
-            colours[camera] = video.encode(path, task.layout, task.demonstration, camera)
-            videos[camera] = path
-    return _Encoded(videos, colours)
-
-
-def _write_hdf5(task: _Encoding) -> None:
-    with _named(task.demonstration):
-        plan = task.plan
-        path = task.folder / hdf5.file_name(task.number)
-        hdf5.write(path, task.layout, task.demonstration, plan.ahead, plan.action, plan.compress)
-
-
-@contextmanager
-def _named(demonstration: Demonstration) -> Iterator[None]:
-    try:
-        yield
-    except ExportError as error:
-        raise Refused(f"{demonstration.name}: {error}") from None

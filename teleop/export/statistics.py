@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from teleop.export.demonstration import Picture
-from teleop.export.pictures import rgb
+from teleop.export.demonstration import Image
+from teleop.export.images import rgb
 
 Statistics = dict[str, Any]
 """min, max, mean, std, count, q01, q10, q50, q90, q99, each as a list."""
 
 _QUANTILES = {"q01": 0.01, "q10": 0.1, "q50": 0.5, "q90": 0.9, "q99": 0.99}
-PICTURES_PER_EPISODE = 16
+IMAGES_PER_EPISODE = 16
 _STRIDE = 4
 _LEVELS = 256
 
@@ -33,25 +33,25 @@ def of_values(values: NDArray[Any]) -> Statistics:
     return {name: value.tolist() for name, value in found.items()} | {"count": [len(rows)]}
 
 
-def chosen_pictures(steps: int) -> frozenset[int]:
-    """Steps whose pictures are counted: enough for colour statistics, evenly spread."""
-    count = min(steps, PICTURES_PER_EPISODE)
+def chosen_images(steps: int) -> frozenset[int]:
+    """Steps whose images are counted: enough for colour statistics, evenly spread."""
+    count = min(steps, IMAGES_PER_EPISODE)
     return frozenset(np.linspace(0, steps - 1, count).round().astype(int).tolist())
 
 
 class ColourCounts:
-    """How often each level of each colour occurs in pictures, every fourth pixel each way."""
+    """How often each level of each colour occurs in images, every fourth pixel each way."""
 
     def __init__(self) -> None:
-        self.pictures = 0
+        self.images = 0
         self.levels = np.zeros((3, _LEVELS), np.int64)
 
-    def add(self, picture: Picture) -> None:
-        """Counts a picture."""
-        pixels = rgb(picture)[::_STRIDE, ::_STRIDE].reshape(-1, 3)
+    def add(self, image: Image) -> None:
+        """Counts an image."""
+        pixels = rgb(image)[::_STRIDE, ::_STRIDE].reshape(-1, 3)
         for channel in range(3):
             self.levels[channel] += np.bincount(pixels[:, channel], minlength=_LEVELS)
-        self.pictures += 1
+        self.images += 1
 
     def statistics(self) -> Statistics:
         """Statistics of colours in 0..1, each value [3, 1, 1]."""
@@ -71,14 +71,14 @@ class ColourCounts:
                 float(values[np.searchsorted(row, share * n)]) for row, n in zip(up_to, total)
             ]
         shaped = {name: [[[value]] for value in row] for name, row in found.items()}
-        return shaped | {"count": [self.pictures]}
+        return shaped | {"count": [self.images]}
 
 
-def together(parts: Iterable[ColourCounts]) -> ColourCounts:
+def merged(parts: Iterable[ColourCounts]) -> ColourCounts:
     """The counts of several episodes."""
     whole = ColourCounts()
     for part in parts:
-        whole.pictures += part.pictures
+        whole.images += part.images
         whole.levels += part.levels
     return whole
 

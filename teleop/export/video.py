@@ -1,14 +1,14 @@
-"""Videos of a dataset: H.264 in MP4, one stream a file, every second picture a key picture.
+"""Videos of a dataset: H.264 in MP4, one stream a file, every second frame a key frame.
 
-A reader that wants a single step decodes two pictures at most, which is how the public library
-writes its own. Pictures of several demonstrations follow one another in a file without being
+A reader that wants a single step decodes two frames at most, which is how the public library
+writes its own. Images of several demonstrations follow one another in a file without being
 encoded again.
 """
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, closing
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -16,13 +16,13 @@ from typing import Any
 import av
 from av.video.reformatter import ColorRange, Colorspace
 
-from teleop.export.demonstration import Demonstration, Layout, Picture
-from teleop.export.pictures import FrameMaker, converted
-from teleop.export.statistics import ColourCounts, chosen_pictures
+from teleop.export.demonstration import Demonstration, Image, Layout, StepImage
+from teleop.export.images import FrameMaker, converted
+from teleop.export.statistics import ColourCounts, chosen_images
 
 CODEC = "libx264"
-# Constant quality 18 keeps flat colours within a few levels. With so many key pictures a slower
-# preset makes smaller files of lower quality. No picture refers to a later one, so that pictures
+# Constant quality 18 keeps flat colours within a few levels. With so many key frames a slower
+# preset makes smaller files of lower quality. No frame refers to a later one, so that frames
 # leave in the order in which they are shown and files can be joined.
 _OPTIONS = {"preset": "ultrafast", "crf": "18", "g": "2", "bf": "0", "tune": "fastdecode"}
 _BT601 = 6  # SMPTE 170M, of colour primaries, transfer and matrix alike
@@ -46,40 +46,72 @@ def description(layout: Layout) -> dict[str, Any]:
     }
 
 
-def encode(path: Path, layout: Layout, demonstration: Demonstration, camera: str) -> ColourCounts:
-    """Writes the video of a camera.
+class _Encoder:
+    """Writes the video of one camera, a frame a step."""
 
-    Returns:
-        The colours of some of its pictures.
-
-    Raises:
-        ExportError: A picture is damaged or of another size; it says which.
-        OSError: It cannot be written.
-    """
-    maker = FrameMaker(layout.height, layout.width)
-    base = Fraction(1, layout.fps)
-    colours = ColourCounts()
-    counted = chosen_pictures(demonstration.steps)
-    step = itertools.count()
-
-    def frame_of(picture: Picture) -> av.VideoFrame:
-        if next(step) in counted:
-            colours.add(picture)
-        return maker.frame(picture)
-
-    with av.open(str(path), "w", format="mp4", options=_container_options(layout.fps)) as container:
-        stream: Any = container.add_stream(CODEC, rate=layout.fps, options=dict(_OPTIONS))
+    def __init__(self, path: Path, layout: Layout) -> None:
+        self._maker = FrameMaker(layout.height, layout.width)
+        self._base = Fraction(1, layout.fps)
+        options = _container_options(layout.fps)
+        self._container = av.open(str(path), "w", format="mp4", options=options)
+        stream: Any = self._container.add_stream(CODEC, rate=layout.fps, options=dict(_OPTIONS))
         stream.width, stream.height, stream.pix_fmt = layout.width, layout.height, "yuv420p"
         context = stream.codec_context
-        context.time_base = base
+        context.time_base = self._base
         context.thread_count = 1
         context.color_range = ColorRange.MPEG
         context.colorspace = Colorspace.ITU601
         context.color_primaries = context.color_trc = _BT601
-        for number, frame in enumerate(converted(demonstration, camera, frame_of)):
-            frame.pts, frame.time_base = number, base
-            container.mux(stream.encode(frame))
-        container.mux(stream.encode(None))
+        self._stream = stream
+
+    def frame(self, image: Image) -> av.VideoFrame:
+        return self._maker.frame(image)
+
+    def write(self, step: int, frame: av.VideoFrame) -> None:
+        frame.pts, frame.time_base = step, self._base
+        self._container.mux(self._stream.encode(frame))
+
+    def finish(self) -> None:
+        self._container.mux(self._stream.encode(None))
+
+    def close(self) -> None:
+        self._container.close()
+
+
+def encode(
+    paths: Mapping[str, Path], layout: Layout, demonstration: Demonstration
+) -> dict[str, ColourCounts]:
+    """Writes the videos of all cameras in one pass over the images.
+
+    Args:
+        paths: A new file for each camera.
+        layout: What all demonstrations share.
+        demonstration: Whose images.
+
+    Returns:
+        The colours of some of each camera's images.
+
+    Raises:
+        ExportError: An image is damaged or of another size; it says which.
+        OSError: It cannot be written.
+    """
+    colours = {camera: ColourCounts() for camera in paths}
+    counted = chosen_images(demonstration.steps)
+    with ExitStack() as stack:
+        encoders = {
+            camera: stack.enter_context(closing(_Encoder(path, layout)))
+            for camera, path in paths.items()
+        }
+
+        def frame_of(each: StepImage) -> av.VideoFrame:
+            if each.step in counted:
+                colours[each.camera].add(each.image)
+            return encoders[each.camera].frame(each.image)
+
+        for camera, step, frame in converted(demonstration, frame_of):
+            encoders[camera].write(step, frame)
+        for encoder in encoders.values():
+            encoder.finish()
     return colours
 
 
@@ -95,7 +127,7 @@ class JoinedVideo:
         self._fps = fps
         self._stream: Any = None
         self._extradata: bytes | None = None
-        self.pictures = 0
+        self.images = 0
         self.bytes = 0
 
     def takes(self, path: Path) -> bool:
@@ -106,7 +138,7 @@ class JoinedVideo:
             return video.streams.video[0].codec_context.extradata == self._extradata
 
     def append(self, path: Path) -> None:
-        """Copies the pictures of a video to the end."""
+        """Copies the frames of a video to the end."""
         with av.open(str(path)) as video:
             source = video.streams.video[0]
             if self._stream is None:
@@ -117,13 +149,13 @@ class JoinedVideo:
             for packet in video.demux(source):
                 if packet.pts is None:
                     continue
-                at = self.pictures * _TICKS
+                at = self.images * _TICKS
                 packet.stream = self._stream
                 packet.time_base = tick
                 packet.pts = packet.dts = at
                 packet.duration = _TICKS
                 self._output.mux(packet)
-                self.pictures += 1
+                self.images += 1
         self.bytes += path.stat().st_size
 
     def close(self) -> None:

@@ -15,7 +15,6 @@ import pyarrow.parquet as pq
 import pytest
 
 from teleop.dataset.reader import open_episode
-from teleop.dataset.stamps import NS
 from teleop.export.__main__ import main
 from teleop.export.demonstration import ExportError
 from teleop.export.workers import Workers
@@ -27,6 +26,7 @@ from teleop.tests.episodes import (
     number_in,
     open_store,
 )
+from vega_core.stamps import NS
 
 KEYS = {"head": "cam_high", "left_wrist": "cam_left_wrist", "right_wrist": "cam_right_wrist"}
 FPS = 25
@@ -453,7 +453,7 @@ def test_a_full_disk_leaves_nothing(dataset, tmp_path, monkeypatch, capsys):
     def full(*_, **__):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("teleop.export.run.hdf5.write", full)
+    monkeypatch.setattr("teleop.export.hdf5.write_file", full)
     assert export(dataset, tmp_path / "exports" / "out", form="hdf5") == 2
     assert "No space left" in capsys.readouterr().err
     assert not list((tmp_path / "exports").iterdir())

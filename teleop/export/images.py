@@ -1,8 +1,8 @@
-"""Pictures between JPEG files, RGB arrays and the frames of a video encoder.
+"""Images between JPEG files, RGB arrays and the frames of a video encoder.
 
 A JPEG file holds luma and chroma by BT.601 over the full range 0..255 (JFIF). A video holds the
 same by BT.601 over the limited range (luma 16..235, chroma 16..240), because players and decoders
-assume that for pictures of this size when nothing is said; the files say it as well. From JPEG to
+assume that for images of this size when nothing is said; the files say it as well. From JPEG to
 video only the range changes, plane by plane, and no pixel is converted to RGB and back.
 """
 
@@ -19,7 +19,7 @@ import numpy as np
 from av.video.reformatter import ColorRange, Colorspace
 from numpy.typing import NDArray
 
-from teleop.export.demonstration import Demonstration, ExportError, Picture
+from teleop.export.demonstration import Demonstration, ExportError, Image, StepImage
 from teleop.export.workers import until_stopped
 
 Made = TypeVar("Made")
@@ -29,33 +29,33 @@ _LUMA = np.rint(16.0 + _FULL * 219.0 / 255.0).astype(np.uint8)
 _CHROMA = np.rint(128.0 + (_FULL - 128.0) * 224.0 / 255.0).astype(np.uint8)
 
 
-def rgb(picture: Picture) -> NDArray[np.uint8]:
-    """A picture as uint8 [H, W, 3].
+def rgb(image: Image) -> NDArray[np.uint8]:
+    """An image as uint8 [H, W, 3].
 
     Raises:
         ExportError: It is no JPEG file, or a damaged one.
     """
-    if not isinstance(picture, bytes):
-        return picture
-    decoded = cv2.imdecode(np.frombuffer(picture, np.uint8), cv2.IMREAD_COLOR)
+    if not isinstance(image, bytes):
+        return image
+    decoded = cv2.imdecode(np.frombuffer(image, np.uint8), cv2.IMREAD_COLOR)
     if decoded is None:
         raise ExportError("a picture cannot be decoded")
     return np.asarray(cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB), dtype=np.uint8)
 
 
-def size(picture: Picture) -> tuple[int, int]:
+def size(image: Image) -> tuple[int, int]:
     """Height and width."""
-    height, width = rgb(picture).shape[:2]
+    height, width = rgb(image).shape[:2]
     return height, width
 
 
-def swapped_jpeg(picture: Picture, quality: int) -> bytes:
+def swapped_jpeg(image: Image, quality: int) -> bytes:
     """A JPEG file with red and blue exchanged, from which OpenCV's decoder makes RGB.
 
     Files of ALOHA and RoboTwin are like this: RGB arrays were given to cv2.imencode, which takes
     them for BGR.
     """
-    ok, data = cv2.imencode(".jpg", rgb(picture), [cv2.IMWRITE_JPEG_QUALITY, quality])
+    ok, data = cv2.imencode(".jpg", rgb(image), [cv2.IMWRITE_JPEG_QUALITY, quality])
     if not ok:
         raise ExportError("a picture cannot be encoded as JPEG")
     return data.tobytes()
@@ -74,20 +74,20 @@ def rgb_of_swapped_jpeg(data: bytes | NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def converted(
-    demonstration: Demonstration, camera: str, convert: Callable[[Picture], Made]
-) -> Iterator[Made]:
-    """What becomes of each picture of a camera.
+    demonstration: Demonstration, convert: Callable[[StepImage], Made]
+) -> Iterator[tuple[str, int, Made]]:
+    """Camera, step, and what becomes of the image, in one pass over the source.
 
     Raises:
-        ExportError: A picture is damaged; it says which.
+        ExportError: An image is damaged; it says which.
         Stopped: The work was given up.
     """
-    for step, picture in enumerate(until_stopped(demonstration.pictures.of(camera))):
+    for each in until_stopped(demonstration.images.read()):
         try:
-            made = convert(picture)
+            made = convert(each)
         except ExportError as error:
-            raise ExportError(f"{camera}, picture {step}: {error}") from None
-        yield made
+            raise ExportError(f"{each.camera}, picture {each.step}: {error}") from None
+        yield each.camera, each.step, made
 
 
 class FrameMaker:
@@ -98,13 +98,13 @@ class FrameMaker:
         self._decoder = av.CodecContext.create("mjpeg", "r")
         self._decoder.thread_count = 1
 
-    def frame(self, picture: Picture) -> av.VideoFrame:
-        """The frame of a picture.
+    def frame(self, image: Image) -> av.VideoFrame:
+        """The frame of an image.
 
         Raises:
             ExportError: It is damaged, or of another size.
         """
-        source = self._decoded(picture) if isinstance(picture, bytes) else _from_rgb(picture)
+        source = self._decoded(image) if isinstance(image, bytes) else _from_rgb(image)
         if (source.height, source.width) != self._size:
             raise ExportError(
                 f"a picture has {source.width}x{source.height} pixels, expected "
@@ -132,12 +132,12 @@ class FrameMaker:
         return frames[0]
 
 
-def _from_rgb(picture: NDArray[np.uint8]) -> av.VideoFrame:
-    return av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24")
+def _from_rgb(image: NDArray[np.uint8]) -> av.VideoFrame:
+    return av.VideoFrame.from_ndarray(np.ascontiguousarray(image), format="rgb24")
 
 
 def _limited(source: av.VideoFrame) -> av.VideoFrame:
-    """The same picture, its planes mapped from the full to the limited range."""
+    """The same image, its planes mapped from the full to the limited range."""
     made = av.VideoFrame(source.width, source.height, "yuv420p")
     for old, new, table in zip(source.planes, made.planes, (_LUMA, _CHROMA, _CHROMA)):
         values = _pixels(old)
