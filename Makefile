@@ -6,7 +6,7 @@ TASK ?= close_laptop
 ARGS ?=
 # Half of the tests' time is waiting: twice as many workers as cores, and not fewer than four.
 WORKERS ?= $(shell n=$$(nproc 2>/dev/null || echo 2); echo $$((n < 2 ? 4 : n > 4 ? 8 : 2 * n)))
-PYTEST := python -m pytest -n $(WORKERS) --dist loadgroup --no-loadscope-reorder
+PYTEST := python -m pytest -n $(WORKERS)
 
 .PHONY: run test unit stability setup check clean
 

@@ -36,9 +36,8 @@ def own_ros_domain():
         yield
 
 
-@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config, items):
-    """Marks each test with its tier, and has workers share the tests out."""
+    """Marks each test with its tier; workers begin with what takes longest."""
     for item in items:
         tier = tiers.tier(item)
         item.add_marker(tier)
@@ -46,8 +45,16 @@ def pytest_collection_modifyitems(config, items):
             item.add_marker(pytest.mark.timeout(LAUNCHED_TIMEOUT_S))
     if hasattr(config, "workerinput"):  # a worker of pytest-xdist
         items.sort(key=tiers.order)
-        for item in items:
-            item.add_marker(pytest.mark.xdist_group(tiers.group(item)))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """Workers share whole files out, and run few launched systems at once."""
+    if config.getoption("dist") != "load":
+        return None
+    from sharing import SharingByGroup
+
+    return SharingByGroup(config, log)
 
 
 def pytest_runtest_setup(item):

@@ -162,8 +162,7 @@ def main(arguments: list[str] | None = None) -> int:
     given = parsed(arguments)
     FOLDER.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, "-m", "pytest", "-q", "-n", str(given.workers)]
-    command += ["--dist", "loadgroup", "--no-loadscope-reorder", "-p", "no:cacheprovider"]
-    command += given.tests
+    command += ["-p", "no:cacheprovider", *given.tests]
     sources = f"{fingerprint()} {' '.join(given.tests)}".strip()
     wanted = [("alone", i + 1) for i in range(given.runs)]
     wanted += [("loaded", i + 1) for i in range(given.loaded)]

@@ -37,15 +37,16 @@ def tier(item: pytest.Item) -> str:
     return SLOW if item.get_closest_marker(SLOW) or item.path.stem in _SLOW else UNIT
 
 
-def group(item: pytest.Item) -> str:
+def group(nodeid: str) -> str:
     """The tests that one worker runs one after another, module fixtures set up once."""
-    lane = _lane(item)
-    return str(item.path.relative_to(_ROOT)) if lane is None else f"launched-systems-{lane}"
+    file = nodeid.partition("::")[0]
+    lane = _lane(_ROOT / file)
+    return file if lane is None else f"launched systems {lane}"
 
 
 def order(item: pytest.Item) -> tuple[int, int]:
     """Sorts what takes longest to the front, so that the workers end at the same time."""
-    lane = _lane(item)
+    lane = _lane(item.path)
     if lane is not None:
         names = _LANES[lane]
         place = names.index(item.path.stem) if item.path.stem in names else len(names)
@@ -53,10 +54,10 @@ def order(item: pytest.Item) -> tuple[int, int]:
     return {LAUNCHED: 2, SLOW: 3, UNIT: 4}[tier(item)], 0
 
 
-def _lane(item: pytest.Item) -> int | None:
-    if _SYSTEMS not in item.path.parents:
+def _lane(file: Path) -> int | None:
+    if _SYSTEMS not in file.parents:
         return None
-    return next(i for i, names in enumerate(_LANES) if item.path.stem in names or "" in names)
+    return next(i for i, names in enumerate(_LANES) if file.stem in names or "" in names)
 
 
 # Modules that start nothing and whose tests take longer than a few seconds; keep it in step with
