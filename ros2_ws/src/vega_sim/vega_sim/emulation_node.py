@@ -12,7 +12,7 @@ from functools import partial
 
 from diagnostic_msgs.msg import DiagnosticArray
 from vega_cameras.emulation.frame_link import LinkWriter
-from vega_msgs.srv import InjectFault, ResetScene
+from vega_msgs.srv import ResetScene
 from vega_runtime import diagnostics
 from vega_runtime.lifecycle import LifecycleNode
 from vega_runtime.node import finish
@@ -23,10 +23,10 @@ import hw_config
 from vega_sim.cosimulation import EpisodeState
 from vega_sim.emulated_arms import EmulatedArms
 from vega_sim.leaders import NOBODY, Leaders, checked
-from vega_sim.operator_services import OperatorServices
 from vega_sim.realtime_twin import STATE_HZ, Array, Pixels, RealtimeTwin, Shutter
 from vega_sim.sim_outputs import TaskStates
 from vega_sim.twin import Twin
+from vega_sim.twin_services import OperatorServices, SceneServices
 from vega_sim.worker import Worker
 
 _REPORT_PERIOD_S = 1.0
@@ -62,8 +62,9 @@ class EmulationNode(LifecycleNode):
         if checked(self._given.operator) != NOBODY:
             OperatorServices(self, self._physics, lambda: self._leaders)
         self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
-        self.create_service(ResetScene, "sim/reset", self._on_reset)
-        self.create_service(InjectFault, "sim/inject_fault", self._on_fault)
+        SceneServices(
+            self, lambda asked: self._physics.call(partial(self._reset, asked)), self._inject
+        )
         self.create_timer(_REPORT_PERIOD_S, self._report)
 
     def configure(self) -> None:
@@ -140,16 +141,6 @@ class EmulationNode(LifecycleNode):
         if self._arms is not None:
             self._arms.lead(arm, q)
 
-    def _on_reset(
-        self, request: ResetScene.Request, response: ResetScene.Response
-    ) -> ResetScene.Response:
-        try:
-            response.episode = self._physics.call(partial(self._reset, request))
-            response.success = True
-        except ValueError as error:
-            response.message = str(error)
-        return response
-
     def _reset(self, request: ResetScene.Request) -> int:
         twin = self._twin
         if twin is None:
@@ -163,19 +154,11 @@ class EmulationNode(LifecycleNode):
         self.episode_state(twin.state())
         return twin.state().episode
 
-    def _on_fault(
-        self, request: InjectFault.Request, response: InjectFault.Response
-    ) -> InjectFault.Response:
+    def _inject(self, kind: str, target: str) -> None:
         """Faults of the arms; those of the cameras are the service cameras/inject_fault."""
         if self._arms is None:
-            response.message = "the emulation node is not configured yet"
-            return response
-        try:
-            self._arms.inject(request.kind, request.target)
-            response.success = True
-        except ValueError as error:
-            response.message = str(error)
-        return response
+            raise ValueError("the emulation node is not configured yet")
+        self._arms.inject(kind, target)
 
     def _report(self) -> None:
         twin, shutter = self._twin, self._shutter

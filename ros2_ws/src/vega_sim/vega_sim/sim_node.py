@@ -9,7 +9,7 @@ from functools import partial
 from builtin_interfaces.msg import Time
 from diagnostic_msgs.msg import DiagnosticArray
 from vega_msgs.msg import ArmCommand, ArmStatus
-from vega_msgs.srv import InjectFault, ResetScene
+from vega_msgs.srv import ResetScene
 from vega_runtime import diagnostics
 from vega_runtime.lifecycle import LifecycleNode
 from vega_runtime.node import finish
@@ -22,10 +22,10 @@ from vega_sim.arm_services import ArmServices
 from vega_sim.commands import ARMS, Command, CommandInbox
 from vega_sim.cosimulation import NS, Cosimulation
 from vega_sim.leaders import NOBODY, SHARED_BUS, Leaders, checked
-from vega_sim.operator_services import OperatorServices
 from vega_sim.pacing import Pacer
 from vega_sim.sim_outputs import SimOutputs, TaskStates, to_time
 from vega_sim.twin import Twin
+from vega_sim.twin_services import OperatorServices, SceneServices
 from vega_sim.worker import Worker
 
 _REPORT_PERIOD_S = 1.0
@@ -76,8 +76,9 @@ class SimNode(LifecycleNode):
             self.create_subscription(
                 ArmCommand, f"{arm}/follower/command", partial(self._on_command, arm), COMMAND
             )
-        self.create_service(ResetScene, "sim/reset", self._on_reset)
-        self.create_service(InjectFault, "sim/inject_fault", self._on_fault)
+        SceneServices(
+            self, lambda asked: self._worker.call(partial(self._reset, asked)), self._inject
+        )
         self._arm_services = ArmServices(self, ARMS, self._set_power)
         self._active = False
         # The node's own clock is wall time: it makes the simulated one.
@@ -153,16 +154,6 @@ class SimNode(LifecycleNode):
         if refusal:
             self.get_logger().error(refusal, throttle_duration_sec=5.0)
 
-    def _on_reset(
-        self, request: ResetScene.Request, response: ResetScene.Response
-    ) -> ResetScene.Response:
-        try:
-            response.episode = self._worker.call(partial(self._reset, request))
-            response.success = True
-        except ValueError as error:
-            response.message = str(error)
-        return response
-
     def _reset(self, request: ResetScene.Request) -> int:
         if self._simulation is None or self._twin is None:
             raise ValueError("the sim node is not configured yet")
@@ -181,19 +172,13 @@ class SimNode(LifecycleNode):
         self._outputs.episode(self._simulation.stamp_ns, state)
         return state.episode
 
-    def _on_fault(
-        self, request: InjectFault.Request, response: InjectFault.Response
-    ) -> InjectFault.Response:
+    def _inject(self, kind: str, target: str) -> None:
         if self._simulation is None:
-            response.message = "the sim node is not configured yet"
-            return response
+            raise ValueError("the sim node is not configured yet")
         try:
-            self._worker.call(partial(self._simulation.inject, request.kind, request.target))
-            response.success = True
-        except ValueError as error:
-            response.message = str(error)
-        self._publish_status()
-        return response
+            self._worker.call(partial(self._simulation.inject, kind, target))
+        finally:
+            self._publish_status()
 
     def _set_power(self, arm: str, on: bool) -> str | None:
         if self._simulation is None:

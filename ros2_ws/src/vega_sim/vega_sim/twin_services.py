@@ -1,4 +1,4 @@
-"""The operator's service and topic, which the nodes of the twin share."""
+"""The services that both nodes of the twin offer: of its scene, and of its operator."""
 
 from __future__ import annotations
 
@@ -8,10 +8,51 @@ from functools import partial
 from rclpy.node import Node
 from std_srvs.srv import SetBool
 from vega_msgs.msg import LeaderJog
+from vega_msgs.srv import InjectFault, ResetScene
 from vega_runtime import qos
 
 from vega_sim.leaders import Leaders
 from vega_sim.worker import Worker
+
+
+class SceneServices:
+    """Offers sim/reset and sim/inject_fault; a `ValueError` of either is the answer's message.
+
+    Args:
+        node: whose they are.
+        reset: starts the episode that is asked for; returns its number.
+        inject: makes something fail, of a kind and a target.
+    """
+
+    def __init__(
+        self,
+        node: Node,
+        reset: Callable[[ResetScene.Request], int],
+        inject: Callable[[str, str], None],
+    ) -> None:
+        self._reset, self._inject = reset, inject
+        node.create_service(ResetScene, "sim/reset", self._on_reset)
+        node.create_service(InjectFault, "sim/inject_fault", self._on_fault)
+
+    def _on_reset(
+        self, request: ResetScene.Request, response: ResetScene.Response
+    ) -> ResetScene.Response:
+        try:
+            response.episode = self._reset(request)
+            response.success = True
+        except ValueError as error:
+            response.message = str(error)
+        return response
+
+    def _on_fault(
+        self, request: InjectFault.Request, response: InjectFault.Response
+    ) -> InjectFault.Response:
+        try:
+            self._inject(request.kind, request.target)
+            response.success = True
+        except ValueError as error:
+            response.message = str(error)
+        return response
 
 
 class OperatorServices:
