@@ -23,7 +23,7 @@ from vega_runtime import qos
 
 import hw_config
 
-WAIT_S = 20.0
+WAIT_S = 120.0
 HARDWARE = hw_config.load()
 
 

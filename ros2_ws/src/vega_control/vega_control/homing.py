@@ -19,7 +19,7 @@ _SPEED_SHARE, _OTHER_SHARE = 0.3, 0.4
 _SHORTEST_S = 0.5
 # Peaks of the smooth ramp from 0 to 1 in one second: velocity, acceleration, jerk.
 _PEAKS = (1.875, 5.774, 60.0)
-_LOOK_RAD = 0.02
+_SAMPLE_RAD = 0.02
 _NOT_DEEPER_M = 1e-6
 
 
@@ -91,8 +91,8 @@ def _ways(config: GateConfig, start: Array, end: Array) -> Iterator[list[Array]]
 
 def _in_the_way(workspace: Workspace, postures: list[Array]) -> str:
     for start, end in itertools.pairwise(postures):
-        looks = 2 + int(np.abs(end - start)[: 2 * JOINTS].max() / _LOOK_RAD)
-        way = start + np.linspace(0.0, 1.0, looks)[:, None] * (end - start)
+        samples = 2 + int(np.abs(end - start)[: 2 * JOINTS].max() / _SAMPLE_RAD)
+        way = start + np.linspace(0.0, 1.0, samples)[:, None] * (end - start)
         clearances = workspace.clearance(way)
         worst = int(np.argmin(clearances))
         # Arms that are outside the workspace may come home, but not by going further outside.
