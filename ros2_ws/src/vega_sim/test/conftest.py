@@ -16,7 +16,7 @@ from rclpy.node import Node
 
 import hw_config
 
-WAIT_S = 60.0
+WAIT_S = 120.0
 
 
 class NodeRig:

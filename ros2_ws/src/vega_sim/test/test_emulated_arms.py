@@ -18,7 +18,7 @@ import hw_config
 
 HARDWARE = hw_config.load()
 HOME = HARDWARE.arms["left"].home
-WAIT_S = 30.0
+WAIT_S = 120.0
 
 
 def until(condition):

@@ -17,7 +17,7 @@ from vega_sim.twin import Twin
 
 import hw_config
 
-WAIT_S = 30.0
+WAIT_S = 120.0
 
 
 def until(condition, meanwhile=lambda: None):

@@ -1,6 +1,6 @@
 """The emulated arms of a bus as a process, started by `EmulatedArm`: a follower, a leader or both.
 
-It is told how the twin moves the follower, and where the operator leads the leader.
+It learns how the twin moves the follower, and where the operator leads the leader.
 
 An arm's controller goes on at its own pace whatever its surroundings do; in one process with the
 twin it would fall silent whenever another thread keeps Python's interpreter to itself.

@@ -36,7 +36,7 @@ _REPORT_PERIOD_S = 1.0
 class Parameters:
     """Parameters of the node."""
 
-    task: str = parameter("close_laptop", "task of hw_config whose scene is laid")
+    task: str = parameter("close_laptop", "task of hw_config whose scene is set up")
     variant: str = parameter("easy", "easy or hard")
     seed: int = parameter(0, "seed of the first episode's placements", low=0)
     operator: str = parameter(

@@ -36,7 +36,7 @@ _SWITCH_INTERVAL_S = 0.0005
 class Parameters:
     """Parameters of the node."""
 
-    task: str = parameter("close_laptop", "task of hw_config whose scene is laid")
+    task: str = parameter("close_laptop", "task of hw_config whose scene is set up")
     variant: str = parameter("easy", "easy or hard")
     seed: int = parameter(0, "seed of the first episode's placements", low=0)
     cameras: tuple[str, ...] = parameter(

@@ -1,4 +1,4 @@
-"""Hand over the cucumber: the right arm takes it off one plate and lays it on the other."""
+"""Hand over the cucumber: the right arm takes it off one plate and puts it on the other."""
 
 from __future__ import annotations
 
@@ -254,7 +254,7 @@ def _build_cucumber(spec: mujoco.MjSpec) -> None:
             mass=0.04,
             fromto=(first, _bend(first), 0, last, _bend(last), 0),
             group=shapes.UNSEEN,
-            # Rolling friction: it comes to rest where it is laid.
+            # Rolling friction: it comes to rest where it is put.
             condim=6,
             friction=(0.8, 0.005, 0.001),
         )
