@@ -65,4 +65,4 @@ def pytest_runtest_setup(item):
 
 @functools.cache
 def _stand_back():
-    os.nice(10)
+    os.nice(5)

@@ -6,7 +6,7 @@ import pytest
 from vega_inference.loop import InferenceLoop, SourceWatch
 from vega_inference.observation import ObservationBuffer
 
-WAIT_S = 10.0
+WAIT_S = 60.0
 
 
 class Rig:
