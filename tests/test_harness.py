@@ -65,3 +65,7 @@ def test_a_stability_run_tells_what_failed_and_is_not_repeated(
         monkeypatch.setattr(stability, "run", None)
         assert stability.main(given) == 1 - passes
         assert (tmp_path / "found.json").read_text() == first
+
+
+def test_the_files_that_are_called_slow_exist():
+    assert all((tiers._ROOT / file).exists() for file in tiers._SLOW)

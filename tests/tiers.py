@@ -34,7 +34,8 @@ def tier(item: pytest.Item) -> str:
     """`launched` by location, name and what is imported or asked for; else slow or unit."""
     if _starts_something(item.path) or _FIXTURES & set(getattr(item, "fixturenames", ())):
         return LAUNCHED
-    return SLOW if item.get_closest_marker(SLOW) or item.path.stem in _SLOW else UNIT
+    file = item.path.relative_to(_ROOT).as_posix()
+    return SLOW if item.get_closest_marker(SLOW) or file in _SLOW else UNIT
 
 
 def group(nodeid: str) -> str:
@@ -60,6 +61,17 @@ def _lane(file: Path) -> int | None:
     return next(i for i, names in enumerate(_LANES) if file.stem in names or "" in names)
 
 
-# Modules that start nothing and whose tests take longer than a few seconds; keep it in step with
-# `make test ARGS=--durations=50`.
-_SLOW: frozenset[str] = frozenset()
+# Files that start nothing and have tests that take longer than a few seconds; keep it in step
+# with `make test ARGS=--durations=50`.
+_SLOW = frozenset(
+    {
+        "ros2_ws/src/vega_eval/test/test_twin_command.py",
+        "teleop/tests/test_repair.py",
+        "vega_policy/tests/test_alignment.py",
+        "vega_policy/tests/test_export.py",
+        "vega_policy/tests/test_streaming.py",
+        "vega_policy/tests/test_train_command.py",
+        "vega_policy/tests/test_training.py",
+        "vega_policy/tests/test_training_recipes.py",
+    }
+)
