@@ -2,12 +2,12 @@
 
     python -m teleop.check DIR --task close_laptop --json findings.json
 
-Every sealed episode is compared with its digest and measured: rates, gaps, skews, clocks, pictures
+Every sealed episode is compared with its digest and measured: rates, gaps, skews, clocks, images
 that are black, frozen, over-exposed or another camera's, joints that are not finite, in other
 units or another order, beyond their limits, jumping or stuck, followers away from their leaders,
 copies, and episodes unlike the others. Errors are what must not be trained on; warnings are worth
 a look. Failures, unjudged, recovered and bad takes, which exports leave out, only have warnings,
-unless they are included. `python -m teleop.report DIR` shows the same with pictures.
+unless they are included. `python -m teleop.report DIR` shows the same with images.
 
 Exit code 0: nothing would poison training; 1: something would; 2: wrong use; 130: interrupted.
 """
@@ -22,11 +22,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from teleop.dataset.files import write_result
 from teleop.errors import TeleopError
 from teleop.export.selection import KINDS
 from teleop.export.workers import processors
 from teleop.quality import DatasetQuality, Finding, inspect
+from teleop.writing import write_result
 
 _WIDTH = 110
 _INDENT = " " * 20

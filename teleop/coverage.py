@@ -155,8 +155,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _write(dataset: Path, task: str | None, out: Path) -> Iterable[str]:
-    from teleop.dataset.files import not_written
     from teleop.dataset.store import read_infos
+    from teleop.writing import not_written
 
     infos = read_infos(dataset)
     tasks = [task] if task else sorted({info.task for info in infos})

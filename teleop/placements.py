@@ -8,7 +8,7 @@ that a session that is taken up again goes on as if it had never stopped.
     grid = Grid(hw_config.load_task("close_laptop"), "easy")
     print(grid.next_placement(infos)["description"])
 
-In the twin a seed lays the objects: `vega_sim.placements` finds one for a cell.
+In the twin a seed places the objects: `vega_sim.placements` finds one for a cell.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class Grid:
 
     Attributes:
         task, variant: names.
-        object: what is laid by it.
+        object: what is placed by it.
         region: where it is and how it is divided.
         cells: all cells, by rows.
     """
@@ -140,7 +140,7 @@ class Grid:
         return next(cell for cell in (self.cells[i] for i in order) if counts.get(cell, 0) == least)
 
     def spot(self, cell: Cell, time: int, seed: int = 0) -> Spot:
-        """Where in a cell the object is laid the `time`-th time (0 first): whole cm and degrees.
+        """Where in a cell the object is placed the `time`-th time (0 first): whole cm and degrees.
 
         Raises:
             ValueError: The grid has no such cell.
@@ -154,7 +154,7 @@ class Grid:
         return Spot(x, y, yaw + 180 * int(self.region.either_way_round and rng.random() < 0.5))
 
     def next_placement(self, infos: Iterable[EpisodeInfo], seed: int = 0) -> dict[str, object]:
-        """Where a person lays the objects for the next episode, as its file keeps it.
+        """Where a person places the objects for the next episode, as its file keeps it.
 
         Args:
             infos: What is there already; other tasks and variants are left out.

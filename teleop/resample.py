@@ -1,7 +1,7 @@
 """Streams with capture stamps of their own, brought to one common rate.
 
 Nothing is interpolated: at every point of a regular grid each stream gives the sample captured
-nearest to it, so that every joint value and every picture of an export was recorded as it stands
+nearest to it, so that every joint value and every image of an export was recorded as it stands
 there. At 200 Hz a joint state is at most 2.5 ms away, less than half a sample.
 """
 
@@ -13,13 +13,13 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from teleop.dataset.stamps import NS
 from teleop.errors import TeleopError
+from vega_core.stamps import NS
 
 Stamps = NDArray[np.int64]
 
 LONGEST_ERROR_S = 0.06
-"""Half of the longest gap between two pictures that the recorder lets pass (recording.yaml)."""
+"""Half of the longest gap between two images that the recorder lets pass (recording.yaml)."""
 
 
 class ResampleError(TeleopError):

@@ -12,8 +12,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from teleop.dataset.stamps import NS
 from teleop.errors import EpisodeDamaged
+from vega_core.stamps import NS
 
 _ENCAPSULATION = b"\x00\x01\x00\x00"
 _BODY = len(_ENCAPSULATION)
@@ -145,7 +145,7 @@ def compressed_image(stamp_ns: int, frame_id: str, jpeg: bytes | memoryview) -> 
 
 
 def read_compressed_image(data: bytes | memoryview) -> tuple[int, str, bytes]:
-    """Stamp (ns), format and picture of a sensor_msgs/CompressedImage."""
+    """Stamp (ns), format and image of a sensor_msgs/CompressedImage."""
     reader = CdrReader(data)
     stamp = reader.stamp()
     reader.string()

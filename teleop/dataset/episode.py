@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from hw_config import HardwareConfig
 from teleop.errors import DatasetError, EpisodeDamaged
+from vega_core.provenance import GitState
 
 FORMAT = 1
 EPISODE_FILE = "episode.json"
@@ -65,7 +66,7 @@ class DatasetLayout(_Record):
         )
 
     def image_topic(self, camera: str) -> str:
-        """Topic of a camera's pictures (sensor_msgs/CompressedImage)."""
+        """Topic of a camera's images (sensor_msgs/CompressedImage)."""
         return f"/{self.namespaces[camera]}/image_raw/compressed"
 
     def camera_info_topic(self, camera: str) -> str:
@@ -81,13 +82,6 @@ def joint_topic(arm: str, role: str = "follower") -> str:
 def command_topic(arm: str) -> str:
     """Topic of what the gate sends to a follower (vega_msgs/ArmCommand)."""
     return f"/{arm}/follower/command"
-
-
-class GitState(_Record):
-    """The code that recorded."""
-
-    commit: str = ""
-    dirty: bool = False
 
 
 class TakeStart(_Record):

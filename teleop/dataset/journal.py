@@ -6,14 +6,14 @@ What exists is told by the folders; the journal tells what happened, and what is
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from teleop.dataset.files import not_written
-from teleop.dataset.stamps import iso_utc
+from teleop.writing import not_written
+from vega_core import jsonl
+from vega_core.stamps import iso_utc
 
 JOURNAL_NAME = "journal.jsonl"
 MAX_INDEX = 999_999
@@ -65,21 +65,10 @@ def read_journal(dataset: Path) -> Journal:
     """
     path = dataset / JOURNAL_NAME
     try:
-        text = path.read_bytes()
-    except FileNotFoundError:
-        return Journal((), ())
+        entries, unreadable = jsonl.read(path, lambda line: _entry(json.loads(line)))
     except OSError as error:
         raise not_written(path, error, "read") from None
-    entries: list[Entry] = []
-    unreadable: list[int] = []
-    for number, line in enumerate(text.split(b"\n"), start=1):
-        if not line.strip():
-            continue
-        try:
-            entries.append(_entry(json.loads(line)))
-        except (ValueError, KeyError, TypeError, RecursionError):
-            unreadable.append(number)
-    return Journal(tuple(entries), tuple(unreadable))
+    return Journal(entries, tuple(line.number for line in unreadable))
 
 
 def _entry(data: Any) -> Entry:
@@ -129,19 +118,5 @@ class JournalWriter:
         return json.dumps({**line, **(data or {})}, ensure_ascii=False).encode() + b"\n"
 
     def _append(self, text: bytes) -> None:
-        flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
-        fd = os.open(self._path, flags, 0o644)
-        try:
-            end = os.fstat(fd).st_size
-            torn = end > 0 and os.pread(fd, 1, end - 1) != b"\n"
-            try:
-                view = memoryview((b"\n" if torn else b"") + self._unwritten + text)
-                while view:
-                    view = view[os.write(fd, view) :]
-                os.fsync(fd)
-            except OSError:
-                os.ftruncate(fd, end)
-                raise
-        finally:
-            os.close(fd)
+        jsonl.append(self._path, self._unwritten + text)
         self._unwritten = b""

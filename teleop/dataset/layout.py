@@ -19,10 +19,11 @@ import yaml
 from pydantic import ValidationError
 
 from teleop.dataset.episode import FORMAT, DatasetLayout, EpisodeInfo, as_json, read_info
-from teleop.dataset.files import not_written, sync_folder, write_atomically
 from teleop.dataset.journal import read_journal
-from teleop.dataset.stamps import iso_utc
 from teleop.errors import DatasetError, TeleopError
+from teleop.writing import not_written
+from vega_core.files import sync_folder, write_atomically
+from vega_core.stamps import iso_utc
 
 DATASET_FILE = "dataset.yaml"
 EPISODES, RECORDING, TRASH, QUARANTINE = "episodes", "recording", "trash", "quarantine"

@@ -1,26 +1,16 @@
-"""One recorder a dataset: an advisory lock that ends with the process that holds it."""
+"""One recorder a dataset, or one repair."""
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
-import json
-import os
-import socket
-import time
 from pathlib import Path
 
-from teleop.dataset.files import not_written
-from teleop.dataset.stamps import iso_utc
 from teleop.errors import DatasetBusy
+from teleop.writing import not_written
+from vega_core.lock import LOCK_NAME, FolderBusy, FolderLock
 
-LOCK_NAME = ".lock"
 
-
-class DatasetLock:
+class DatasetLock(FolderLock):
     """Held from construction until `release`, or until the process ends in whatever way.
-
-    The file stays; only the lock on it counts. It says who holds it.
 
     Raises:
         DatasetBusy: Another one holds it; the text names process and computer.
@@ -28,52 +18,9 @@ class DatasetLock:
     """
 
     def __init__(self, dataset: Path, purpose: str = "recorded") -> None:
-        path = dataset / LOCK_NAME
         try:
-            self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+            super().__init__(dataset, purpose)
+        except FolderBusy as error:
+            raise DatasetBusy(str(error)) from None
         except OSError as error:
-            raise not_written(path, error) from None
-        try:
-            fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            holder = os.pread(self._fd, 4096, 0)
-            os.close(self._fd)
-            raise DatasetBusy(_refusal(dataset, holder)) from None
-        except OSError as error:
-            os.close(self._fd)
-            raise not_written(path, error) from None
-        self._write(
-            {
-                "pid": os.getpid(),
-                "host": socket.gethostname(),
-                "since": iso_utc(time.time_ns()),
-                "purpose": purpose,
-            }
-        )
-
-    def release(self) -> None:
-        """Lets others in; does nothing the second time."""
-        if self._fd >= 0:
-            self._write(None)
-            fd, self._fd = self._fd, -1
-            os.close(fd)
-
-    def _write(self, holder: dict[str, object] | None) -> None:
-        # Who holds it is a help to people; a full disk must not keep anybody out or in.
-        with contextlib.suppress(OSError):
-            os.ftruncate(self._fd, 0)
-            if holder is not None:
-                os.pwrite(self._fd, json.dumps(holder).encode(), 0)
-
-
-def _refusal(dataset: Path, holder: bytes) -> str:
-    try:
-        said = json.loads(holder)
-        who = f"process {said['pid']} on {said['host']} since {said['since']}"
-        doing = str(said["purpose"])
-    except (ValueError, KeyError, TypeError):
-        who, doing = "another process", "used"
-    return (
-        f"{dataset} is being {doing} by {who}: one at a time may write to it. "
-        "End that one first, or choose another folder"
-    )
+            raise not_written(dataset / LOCK_NAME, error) from None

@@ -35,13 +35,13 @@ from mcap.records import (
 )
 from mcap.writer import MCAP0_MAGIC
 
-from teleop.dataset.files import OutputFile
+from vega_core.files import OutputFile
 
 PROFILE = "ros2"
 LIBRARY = "vega teleop"
 _MESSAGE = struct.Struct("<BQHIQQ")
 _RECORD_HEAD = 9
-# Pictures do not shrink; a chunk is stored compressed only where that saves something.
+# Images do not shrink; a chunk is stored compressed only where that saves something.
 _WORTH_COMPRESSING = 0.97
 
 

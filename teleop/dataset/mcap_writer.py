@@ -16,10 +16,11 @@ from typing import NamedTuple
 from mcap.records import Channel
 from mcap.records import Schema as SchemaRecord
 
-from teleop.dataset.files import OutputFile, why
 from teleop.dataset.mcap_file import ChunkBuilder, McapFile
 from teleop.dataset.stamps import StreamCounter, StreamFigures
 from teleop.errors import RecordingFailed, TeleopError
+from teleop.writing import why
+from vega_core.files import OutputFile
 
 CHUNK_BYTES = 1 << 20
 CHUNK_SECONDS = 1.0

@@ -21,11 +21,12 @@ from teleop.dataset.episode import (
     folder_name,
     read_info,
 )
-from teleop.dataset.files import move, remove_folder, sync_folder, write_atomically
 from teleop.dataset.journal import Journal, JournalWriter, read_journal
 from teleop.dataset.layout import EPISODES, RECORDING, TRASH, episode_folders, numbered
-from teleop.dataset.stamps import NS, StreamFigures
+from teleop.dataset.stamps import StreamFigures
 from teleop.errors import EpisodeDamaged
+from vega_core.files import move, remove_folder, sync_folder, write_atomically
+from vega_core.stamps import NS
 
 # Endings of folders in recording/ that hold no take: not begun yet, and discarded.
 NEW, DISCARDED = ".new", ".discarded"

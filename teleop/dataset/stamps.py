@@ -1,24 +1,10 @@
-"""Times: ROS stamps in ns, UTC in words, and what a series of stamps says about its stream."""
+"""What a series of capture stamps says about its stream."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timezone
 
-NS = 1_000_000_000
-
-
-def iso_utc(time_ns: int) -> str:
-    """A time since the epoch as `2026-11-22T18:07:14.250Z`."""
-    seconds, rest = divmod(time_ns, NS)
-    when = datetime.fromtimestamp(seconds, timezone.utc)
-    return f"{when:%Y-%m-%dT%H:%M:%S}.{rest // 1_000_000:03d}Z"
-
-
-def from_iso_utc(text: str) -> int:
-    """The time since the epoch (ns, to the millisecond) of a text of `iso_utc`."""
-    when = datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=timezone.utc)
-    return int(when.timestamp()) * NS + when.microsecond * 1000
+from vega_core.stamps import NS
 
 
 @dataclass(frozen=True)

@@ -32,7 +32,6 @@ from teleop.dataset.episode import (
     folder_name,
     read_info,
 )
-from teleop.dataset.files import OutputFile, move, not_written, sync_folder, write_atomically
 from teleop.dataset.journal import JournalWriter, read_journal
 from teleop.dataset.layout import (
     DATASET_FILE,
@@ -58,8 +57,10 @@ from teleop.dataset.sealing import (
     stream_infos,
     throw_away,
 )
-from teleop.dataset.stamps import iso_utc
 from teleop.errors import RecordingFailed, RefusedByStore
+from teleop.writing import not_written
+from vega_core.files import OutputFile, move, sync_folder, write_atomically
+from vega_core.stamps import iso_utc
 
 __all__ = ["Store", "Take", "next_index", "read_infos", "read_layout"]
 

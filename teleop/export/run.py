@@ -18,7 +18,7 @@ from teleop.export import provenance
 from teleop.export.demonstration import Demonstration, ExportError, Layout, Prepared, Refused
 from teleop.export.formats import FORMATS, ExportFormat, Plan
 from teleop.export.workers import Workers
-from teleop.session.progress import in_words
+from teleop.session.progress import format_duration
 from teleop.writing import why
 
 Report = Callable[[str], None]
@@ -194,5 +194,5 @@ class _Progress:
         self._reported = now
         speed = self._done_s / (now - self._began)
         done = self._total - len(self._left)
-        left = in_words(sum(self._left) / speed)
+        left = format_duration(sum(self._left) / speed)
         self._report(f"{done}/{self._total} episodes, {speed:.1f}x real time, {left} left")

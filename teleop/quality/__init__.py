@@ -3,16 +3,16 @@
     from teleop.quality import inspect
     for finding in inspect(Path("data/close_laptop")).findings: ...
 
-`measure` takes the figures of one episode, `judge` says what is wrong with it by itself,
-`judge_together` what only several show (copies, exchanged joints or cameras, mixtures).
+`measure` takes the figures of one episode, `check_episode` says what is wrong with it by itself,
+`check_across_episodes` what only several show (copies, exchanged joints or cameras, mixtures).
 """
 
+from teleop.quality.cross_episode import check_across_episodes
 from teleop.quality.dataset import DatasetQuality, inspect
 from teleop.quality.episode import EpisodeQuality, measure
+from teleop.quality.episode_checks import check_episode
 from teleop.quality.findings import Finding
-from teleop.quality.judge import judge
 from teleop.quality.thresholds import THRESHOLDS, Thresholds
-from teleop.quality.together import judge_together
 
 __all__ = [
     "THRESHOLDS",
@@ -20,8 +20,8 @@ __all__ = [
     "EpisodeQuality",
     "Finding",
     "Thresholds",
+    "check_across_episodes",
+    "check_episode",
     "inspect",
-    "judge",
-    "judge_together",
     "measure",
 ]

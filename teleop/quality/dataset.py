@@ -14,11 +14,11 @@ from teleop.dataset.layout import QUARANTINE, episode_folders, read_layout, unse
 from teleop.errors import DatasetError, EpisodeDamaged
 from teleop.export.selection import KINDS, kinds
 from teleop.export.workers import Workers
+from teleop.quality.cross_episode import check_across_episodes
 from teleop.quality.episode import EpisodeQuality, measure
-from teleop.quality.findings import Finding, Row
-from teleop.quality.judge import judge
+from teleop.quality.episode_checks import check_episode
+from teleop.quality.findings import Finding, FindingDraft
 from teleop.quality.thresholds import THRESHOLDS, Thresholds
-from teleop.quality.together import judge_together
 
 Progress = Callable[[int, int], object]
 
@@ -107,11 +107,11 @@ def inspect(
     findings = [
         *_about_dataset(folder, episodes, used, include),
         *_damages(measured),
-        *judge_together(used, limits),
+        *check_across_episodes(used, limits),
     ]
     for quality in episodes:
         left_out = kinds(quality.info) - set(include)
-        findings += [_left_out(f, left_out) for f in judge(quality, limits)]
+        findings += [_left_out(f, left_out) for f in check_episode(quality, limits)]
     order = {"error": 0, "warning": 1}
     findings.sort(key=lambda f: (order[f.severity], -1 if f.episode is None else f.episode))
     return DatasetQuality(
@@ -160,7 +160,7 @@ def _damages(measured: Sequence[_Measured]) -> Iterator[Finding]:
         if found.quality is None:
             remedy = "run python -m teleop.repair on the dataset"
             text = found.damage.removesuffix(f": {remedy}")
-            yield Row("error", "damaged", text, remedy).at(found.number)
+            yield FindingDraft("error", "damaged", text, remedy).at(found.number)
 
 
 def _about_dataset(
@@ -172,7 +172,7 @@ def _about_dataset(
     if not used:
         text = f"nothing to train on: {len(episodes)} episodes, and exports leave all of them out"
         remedy = "record some, mark how they went, or give --include"
-        yield Row("error", "empty", text, remedy).at(None)
+        yield FindingDraft("error", "empty", text, remedy).at(None)
     elif len(used) < len(episodes):
         infos = [quality.info for quality in episodes]
         yield _selection(infos, include).at(None)
@@ -181,7 +181,7 @@ def _about_dataset(
         names = ", ".join(str(int(path.name)) for path in unsealed[:5])
         text = f"takes that are not sealed ({len(unsealed)}: {names}) are not part of the dataset"
         remedy = f"unless somebody records just now: python -m teleop.repair {folder}"
-        yield Row("warning", "not sealed", text, remedy).at(None)
+        yield FindingDraft("warning", "not sealed", text, remedy).at(None)
     try:
         aside = sorted(path.name for path in (folder / QUARANTINE).iterdir())
     except OSError:
@@ -189,11 +189,13 @@ def _about_dataset(
     if aside:
         text = f"{QUARANTINE}/ has {len(aside)} of the takes ({', '.join(aside[:5])})"
         remedy = "each has a why.txt; delete them when nobody needs them"
-        yield Row("warning", "quarantine", text, remedy).at(None)
+        yield FindingDraft("warning", "quarantine", text, remedy).at(None)
 
 
-def _selection(infos: Sequence[EpisodeInfo], include: Collection[str]) -> Row:
+def _selection(infos: Sequence[EpisodeInfo], include: Collection[str]) -> FindingDraft:
     counts = Counter(kind for info in infos for kind in kinds(info) - set(include))
     words = ", ".join(f"{counts[kind]} {kind}" for kind in KINDS if counts[kind])
     text = f"exports leave some of the {len(infos)} episodes out: {words}"
-    return Row("warning", "left out", text, "with --include KIND they are exported, and checked")
+    return FindingDraft(
+        "warning", "left out", text, "with --include KIND they are exported, and checked"
+    )

@@ -14,14 +14,14 @@ from numpy.typing import NDArray
 from hw_config import ConfigError
 from teleop.dataset.episode import DatasetLayout, EpisodeInfo
 from teleop.dataset.reader import Recorded, open_episode
-from teleop.dataset.stamps import NS
 from teleop.errors import EpisodeDamaged
 from teleop.quality import signals
-from teleop.quality.cell import Cell, cell_of
+from teleop.quality.context import EpisodeContext, context_of
+from teleop.quality.images import CameraQuality, camera_quality
 from teleop.quality.motion import ArmQuality, Motion, SeriesQuality, motion
-from teleop.quality.pictures import CameraQuality, camera_quality
 from teleop.quality.streams import Skews, StreamQuality, pauses, skews, stream_qualities
 from teleop.quality.thresholds import THRESHOLDS, Thresholds
+from vega_core.stamps import NS
 
 TRACK_HZ = 10
 
@@ -35,12 +35,12 @@ class EpisodeQuality:
     Attributes:
         info: What is said of it.
         layout: Its joints and cameras.
-        cell: The cell that it was recorded in.
+        context: The cell that it was recorded in.
         streams: Cameras, followers, leaders, commands.
         skews: Between them.
         series: Joints of followers, leaders and commands.
         arms: How each follower moved.
-        cameras: Pictures of each camera that has any.
+        cameras: Images of each camera that has any.
         idle: Share of the time in which no arm of the task moves.
         idle_start_s, idle_end_s: The same at the beginning and at the end (s).
         paused_s: How long nothing was to be recorded (s).
@@ -52,7 +52,7 @@ class EpisodeQuality:
 
     info: EpisodeInfo
     layout: DatasetLayout
-    cell: Cell
+    context: EpisodeContext
     streams: tuple[StreamQuality, ...]
     skews: Skews
     series: tuple[SeriesQuality, ...]
@@ -90,7 +90,7 @@ class EpisodeQuality:
 
     @property
     def missing(self) -> float:
-        """Share of the expected pictures and joint states that is missing, of the worst stream."""
+        """Share of the expected images and joint states that is missing, of the worst stream."""
         return max((s.missing / s.expected for s in self.streams if s.expected), default=0.0)
 
     def figures(self) -> dict[str, Any]:
@@ -166,18 +166,18 @@ def measure_recorded(recorded: Recorded, limits: Thresholds = THRESHOLDS) -> Epi
     """
     info, layout = recorded.info, recorded.layout
     try:
-        cell = cell_of(recorded.hardware_files(), info.task)
+        context = context_of(recorded.hardware_files(), info.task)
     except ConfigError as error:
         raise EpisodeDamaged(f"{recorded.folder}: hw_config cannot be read: {error}") from None
     paused = pauses(recorded.events(), info.end_ns)
-    moved = motion(recorded, cell, limits)
+    moved = motion(recorded, context, limits)
     followers = {arm: recorded.joints(arm) for arm in recorded.arms}
     images = {camera: recorded.image_stamps(camera) for camera in recorded.cameras}
     return EpisodeQuality(
         info=info,
         layout=layout,
-        cell=cell,
-        streams=tuple(stream_qualities(recorded, cell, paused)),
+        context=context,
+        streams=tuple(stream_qualities(recorded, context, paused)),
         skews=skews(images, {a: j.stamps_ns for a, j in followers.items() if j is not None}),
         series=moved.series,
         arms=moved.arms,

@@ -29,7 +29,7 @@ class Finding:
     remedy: str
 
 
-class Row(NamedTuple):
+class FindingDraft(NamedTuple):
     """A finding of which it is not said yet where it is."""
 
     severity: Severity

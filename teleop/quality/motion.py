@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from teleop.dataset.reader import Joints, Recorded
-from teleop.dataset.stamps import NS
 from teleop.quality import signals
-from teleop.quality.cell import Cell
+from teleop.quality.context import EpisodeContext
 from teleop.quality.signals import Following, Series
 from teleop.quality.thresholds import Thresholds
+from vega_core.stamps import NS
 
 
 @dataclass(frozen=True)
@@ -119,7 +119,7 @@ class Motion:
         return total
 
 
-def motion(recorded: Recorded, cell: Cell, limits: Thresholds) -> Motion:
+def motion(recorded: Recorded, context: EpisodeContext, limits: Thresholds) -> Motion:
     """Measures the motion of an episode. Without any follower's states it is empty.
 
     Raises:
@@ -133,7 +133,8 @@ def motion(recorded: Recorded, cell: Cell, limits: Thresholds) -> Motion:
             if joints is not None and len(joints.stamps_ns) > 1:
                 found[arm, kind] = joints
     series = tuple(
-        _series(arm, kind, joints, cell, limits, start_ns) for (arm, kind), joints in found.items()
+        _series(arm, kind, joints, context, limits, start_ns)
+        for (arm, kind), joints in found.items()
     )
     spans = [joints.stamps_ns for (_, kind), joints in found.items() if kind != "command"]
     begin = max((int(stamps[0]) for stamps in spans), default=start_ns)
@@ -147,7 +148,7 @@ def motion(recorded: Recorded, cell: Cell, limits: Thresholds) -> Motion:
         }
 
     follower, leader, command = of("follower"), of("leader"), of("command")
-    used = set(cell.task.arms if cell.task is not None else follower)
+    used = set(context.task.arms if context.task is not None else follower)
     arms = tuple(
         _arm(arm, arm in used, rows, leader.get(arm, command.get(arm)), limits)
         for arm, rows in follower.items()
@@ -158,10 +159,10 @@ def motion(recorded: Recorded, cell: Cell, limits: Thresholds) -> Motion:
 
 
 def _series(
-    arm: str, kind: str, joints: Joints, cell: Cell, limits: Thresholds, start_ns: int
+    arm: str, kind: str, joints: Joints, context: EpisodeContext, limits: Thresholds, start_ns: int
 ) -> SeriesQuality:
     position = joints.position
-    lower, upper, velocity, slack, leap = _bounds(arm, cell, limits, position.shape[1])
+    lower, upper, velocity, slack, leap = _bounds(arm, context, limits, position.shape[1])
     finite = np.isfinite(position)
     with np.errstate(invalid="ignore"):
         outside = ((position < lower - slack) | (position > upper + slack)) & finite
@@ -193,11 +194,11 @@ def _series(
 
 
 def _bounds(
-    arm: str, cell: Cell, limits: Thresholds, joints: int
+    arm: str, context: EpisodeContext, limits: Thresholds, joints: int
 ) -> tuple[Series, Series, Series, Series, Series]:
     """Lower and upper limit, speed, slack and jump of each joint of an arm."""
-    known = cell.hardware.limits
-    first = list(cell.hardware.arms).index(arm) * joints if arm in cell.hardware.arms else 0
+    known = context.hardware.limits
+    first = list(context.hardware.arms).index(arm) * joints if arm in context.hardware.arms else 0
     mine = slice(first, first + joints)
     slack, leap = np.full(joints, limits.slack_rad), np.full(joints, limits.jump_rad)
     slack[-1], leap[-1] = limits.slack_m, limits.jump_m

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from teleop.dataset.reader import Joints
-from teleop.dataset.stamps import NS
+from vega_core.stamps import NS
 
 HZ = 50
 _STILL_RAD_S, _STILL_M_S = 0.02, 0.004

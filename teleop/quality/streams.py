@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from teleop.dataset.episode import command_topic, joint_topic
 from teleop.dataset.reader import Event, Recorded
-from teleop.dataset.stamps import NS
-from teleop.quality.cell import Cell
+from teleop.quality.context import EpisodeContext
 from teleop.resample import nearest
+from vega_core.stamps import NS
 
 Stamps = NDArray[np.int64]
 _NOTHING: Stamps = np.empty(0, dtype=np.int64)
@@ -58,7 +58,7 @@ class StreamQuality:
 
 @dataclass(frozen=True)
 class Skews:
-    """How far stamps are apart that belong together, 95 % of the pictures (s); None: no two."""
+    """How far stamps are apart that belong together, 95 % of the images (s); None: no two."""
 
     cameras_s: float | None
     joints_s: float | None
@@ -77,16 +77,16 @@ def pauses(events: Sequence[Event], end_ns: int) -> list[tuple[int, int]]:
 
 
 def stream_qualities(
-    recorded: Recorded, cell: Cell, paused: Sequence[tuple[int, int]]
+    recorded: Recorded, context: EpisodeContext, paused: Sequence[tuple[int, int]]
 ) -> list[StreamQuality]:
     """Every camera, follower, leader and command that is expected, or came."""
-    return list(_stream_qualities(recorded, cell, paused))
+    return list(_stream_qualities(recorded, context, paused))
 
 
 def _stream_qualities(
-    recorded: Recorded, cell: Cell, paused: Sequence[tuple[int, int]]
+    recorded: Recorded, context: EpisodeContext, paused: Sequence[tuple[int, int]]
 ) -> Iterator[StreamQuality]:
-    info, layout, hardware = recorded.info, recorded.layout, cell.hardware
+    info, layout, hardware = recorded.info, recorded.layout, context.hardware
     seconds = info.duration_s - sum(end - begin for begin, end in paused) / NS
     measure = _Measure(info.start_ns, info.end_ns, paused)
 
@@ -96,7 +96,7 @@ def _stream_qualities(
         return round(hz * seconds) if said is None else said
 
     for camera in layout.cameras:
-        known = hardware.cameras.get(camera)  # type: ignore[call-overload]
+        known = hardware.cameras.get(camera)
         hz = float(known.fps) if known else 30.0
         stamps, received = recorded.image_stamps(camera), recorded.image_received(camera)
         topic = layout.image_topic(camera)
@@ -163,28 +163,28 @@ class _Measure:
 
 
 def skews(cameras: Mapping[str, Stamps], followers: Mapping[str, Stamps]) -> Skews:
-    """Between the first camera and the others, and between pictures and followers' states."""
-    pictures = [stamps for stamps in cameras.values() if len(stamps)]
-    between = _apart(pictures[0], pictures[1:]) if len(pictures) > 1 else _NOTHING
+    """Between the first camera and the others, and between images and followers' states."""
+    images = [stamps for stamps in cameras.values() if len(stamps)]
+    between = _apart(images[0], images[1:]) if len(images) > 1 else _NOTHING
     return Skews(p95_s(between), p95_s(to_joints(cameras, followers)))
 
 
 def to_joints(cameras: Mapping[str, Stamps], followers: Mapping[str, Stamps]) -> Stamps:
-    """From each picture to the nearest state of each follower, the farthest of them (ns)."""
+    """From each image to the nearest state of each follower, the farthest of them (ns)."""
     states = [stamps for stamps in followers.values() if len(stamps)]
     found = [_apart(stamps, states) for stamps in cameras.values() if len(stamps) and states]
     return np.concatenate([_NOTHING, *found])
 
 
 def camera_spans(cameras: Mapping[str, Stamps]) -> Stamps:
-    """From the earliest to the latest picture of each sample (ns).
+    """From the earliest to the latest image of each sample (ns).
 
-    A sample is a picture of the first camera and what the others captured nearest to it.
+    A sample is an image of the first camera and what the others captured nearest to it.
     """
-    pictures = [stamps for stamps in cameras.values() if len(stamps)]
-    if len(pictures) < 2:
+    images = [stamps for stamps in cameras.values() if len(stamps)]
+    if len(images) < 2:
         return _NOTHING
-    errors = [nearest(other, pictures[0]).error_ns for other in pictures]
+    errors = [nearest(other, images[0]).error_ns for other in images]
     return np.asarray(np.max(errors, axis=0) - np.min(errors, axis=0), dtype=np.int64)
 
 

@@ -28,14 +28,14 @@ class Thresholds:
         lag_s: A follower this far behind its leader is slow.
         idle_share, idle_end_s: Nothing moves: share of the episode; at its beginning or end.
         still_share: Nothing moves at all.
-        black_level: 95 % of the pixels of a black picture are darker (of 255).
-        white_share: Share of pixels that are white (at least 250) in an over-exposed picture.
-        flat_level: A picture whose pixels spread less (standard deviation) shows nothing.
-        bad_pictures: Share of the pictures that may be black, over-exposed or empty.
-        frozen_rad: The arm moved this far while its camera's picture stayed the same.
-        swap_ratio: How much better a picture or posture has to fit the other one's place.
+        black_level: 95 % of the pixels of a black image are darker (of 255).
+        white_share: Share of pixels that are white (at least 250) in an over-exposed image.
+        flat_level: An image whose pixels spread less (standard deviation) shows nothing.
+        bad_images: Share of the images that may be black, over-exposed or empty.
+        frozen_rad: The arm moved this far while its camera's image stayed the same.
+        swap_ratio: How much better an image or posture has to fit the other one's place.
         exchange_rad: By how much exchanged joints are off together; tasks differ by less.
-        picture_levels: Pictures of one camera differ less from each other (of 255).
+        image_levels: Images of one camera differ less from each other (of 255).
         same_rad: Two trajectories that are nowhere farther apart are the same.
         same_length: Nor do their lengths differ by more than this share.
         unlike_sigmas: Robust standard deviations from the median: an outlier in smoothness.
@@ -63,11 +63,11 @@ class Thresholds:
     black_level: float = 20.0
     white_share: float = 0.6
     flat_level: float = 2.0
-    bad_pictures: float = 0.05
+    bad_images: float = 0.05
     frozen_rad: float = 0.05
     swap_ratio: float = 3.0
     exchange_rad: float = 1.0
-    picture_levels: float = 12.0
+    image_levels: float = 12.0
     same_rad: float = 0.01
     same_length: float = 0.01
     unlike_sigmas: float = 6.0

@@ -1,4 +1,4 @@
-"""Pictures become JPEG in threads of their own; OpenCV works without Python's lock."""
+"""Images become JPEG in threads of their own; OpenCV works without Python's lock."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from teleop.errors import EpisodeDamaged, TeleopError
 _CHANNELS = {"rgb8": cv2.COLOR_RGB2BGR, "bgr8": None}
 
 
-class Picture(NamedTuple):
-    """A picture that came as a sensor_msgs/Image."""
+class Image(NamedTuple):
+    """An image that came as a sensor_msgs/Image."""
 
     stamp_ns: int
     frame_id: str
@@ -26,11 +26,11 @@ class Picture(NamedTuple):
     pixels: NDArray[np.uint8]
 
 
-def read_image(data: bytes | memoryview) -> Picture:
-    """The picture in a serialised sensor_msgs/Image, uint8 [H, W, 3]; shares its memory.
+def read_image(data: bytes | memoryview) -> Image:
+    """The image in a serialised sensor_msgs/Image, uint8 [H, W, 3]; shares its memory.
 
     Raises:
-        TeleopError: It is not an rgb8 or bgr8 picture, or is cut short.
+        TeleopError: It is not an rgb8 or bgr8 image, or is cut short.
     """
     reader = CdrReader(data)
     stamp_ns, frame_id = reader.stamp(), reader.string()
@@ -44,13 +44,13 @@ def read_image(data: bytes | memoryview) -> Picture:
             f"expected {height} rows of {3 * width} bytes, got {size} bytes in rows of {step}"
         )
     pixels = np.frombuffer(data, np.uint8, count=size, offset=reader.at)
-    return Picture(stamp_ns, frame_id, encoding, pixels.reshape(height, width, 3))
+    return Image(stamp_ns, frame_id, encoding, pixels.reshape(height, width, 3))
 
 
-def encode(picture: Picture, quality: int) -> bytes:
-    """The picture as a JPEG file."""
-    conversion = _CHANNELS[picture.encoding]
-    pixels = picture.pixels if conversion is None else cv2.cvtColor(picture.pixels, conversion)
+def encode(image: Image, quality: int) -> bytes:
+    """The image as a JPEG file."""
+    conversion = _CHANNELS[image.encoding]
+    pixels = image.pixels if conversion is None else cv2.cvtColor(image.pixels, conversion)
     done, data = cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, quality])
     if not done:
         raise TeleopError("OpenCV cannot encode a picture")
@@ -59,8 +59,8 @@ def encode(picture: Picture, quality: int) -> bytes:
 
 def to_compressed(data: bytes | memoryview, quality: int) -> bytes:
     """A serialised sensor_msgs/Image as a serialised sensor_msgs/CompressedImage."""
-    picture = read_image(data)
-    return compressed_image(picture.stamp_ns, picture.frame_id, encode(picture, quality))
+    image = read_image(data)
+    return compressed_image(image.stamp_ns, image.frame_id, encode(image, quality))
 
 
 Done = Callable[[bytes], None]
@@ -77,12 +77,12 @@ _Queue = SimpleQueue["_Job | None"]
 
 
 class Encoders:
-    """Encodes pictures in a few threads, those of one lane in the order in which they came.
+    """Encodes images in a few threads, those of one lane in the order in which they came.
 
     Args:
         threads: How many.
         quality: Of the JPEGs, 1 to 100.
-        most_waiting: Pictures that may wait; one more is refused.
+        most_waiting: Images that may wait; one more is refused.
     """
 
     def __init__(self, threads: int, quality: int, most_waiting: int) -> None:
@@ -102,17 +102,17 @@ class Encoders:
 
     @property
     def waiting(self) -> int:
-        """Pictures that were taken and are not done yet."""
+        """Images that were taken and are not done yet."""
         return self._unfinished
 
     def offer(self, lane: int, data: bytes, done: Done, failed: Failed) -> bool:
         """Takes a serialised sensor_msgs/Image; never waits.
 
         Args:
-            lane: Pictures of one camera have the same.
+            lane: Images of one camera have the same.
             data: The message.
             done: Gets the serialised sensor_msgs/CompressedImage, in an encoder's thread.
-            failed: Gets what is wrong with the picture, instead.
+            failed: Gets what is wrong with the image, instead.
 
         Returns:
             Whether it was taken.
@@ -143,7 +143,7 @@ class Encoders:
             try:
                 job.done(to_compressed(job.data, self._quality))
             except Exception as error:
-                # Whatever it is, the next picture must be encoded.
+                # Whatever it is, the next image must be encoded.
                 job.failed(str(error))
             finally:
                 with self._changed:

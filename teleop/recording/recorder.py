@@ -1,6 +1,6 @@
 """Records what the topics bring into an episode's file, and judges it meanwhile.
 
-A node gives every message, as the bytes in which it came, to `Recorder.message`: pictures go to the
+A node gives every message, as the bytes in which it came, to `Recorder.message`: images go to the
 encoders, everything else is written as it is. Nothing here waits: the disk has a thread of its own
 in `EpisodeWriter`, JPEG has in `Encoders`, and so has the look at the free disk space.
 """
@@ -19,12 +19,12 @@ from hw_config import RecordingConfig
 from teleop.dataset import cdr
 from teleop.dataset.episode import EVENT_TOPIC, Outcome, TakeEnd
 from teleop.dataset.mcap_writer import EpisodeWriter, Schema
-from teleop.dataset.stamps import NS
 from teleop.dataset.store import Take
 from teleop.errors import RecordingFailed, TeleopError
 from teleop.recording.diskspace import DiskWatch
-from teleop.recording.gates import GIGABYTE, Load, Stream, TakeWatch
 from teleop.recording.jpeg import Encoders
+from teleop.recording.take_monitor import GIGABYTE, Load, Stream, TakeMonitor
+from vega_core.stamps import NS
 
 _DRAIN_S = 5.0
 # Of the space that a take needs to begin, when one that runs must end.
@@ -36,7 +36,7 @@ class Handling(enum.Enum):
     """What is done with a topic's messages."""
 
     SAMPLE = "written as it came"
-    PICTURE = "a sensor_msgs/Image, written as a JPEG"
+    IMAGE = "a sensor_msgs/Image, written as a JPEG"
     CONSTANT = "written at the beginning and whenever more than its stamp has changed"
     STATE = "written as it came, and the newest one once more at the beginning"
 
@@ -73,12 +73,12 @@ class Clocks:
 class Recorder:
     """Records one take after the other.
 
-    `message` and `look` are called by one thread, everything else by any.
+    `message` and `update` are called by one thread, everything else by any.
 
     Attributes:
         newest: The newest message of each topic, as it came.
         clocks: Where the time comes from.
-        limits: What makes a take bad, and how pictures are encoded.
+        limits: What makes a take bad, and how images are encoded.
         watch: Judges the streams.
         encoders: Make JPEGs.
         schemas: Of every topic of the file.
@@ -97,19 +97,19 @@ class Recorder:
         Args:
             topics: What is recorded.
             event_schema: Of vega_msgs/TakeEvent.
-            limits: What makes a take bad, and how pictures are encoded.
+            limits: What makes a take bad, and how images are encoded.
             folder: The dataset's; its disk is watched.
             clocks: Where the time comes from.
         """
         self.clocks = clocks
         self.limits = limits
-        self.watch = TakeWatch([topic.stream for topic in topics], limits)
+        self.watch = TakeMonitor([topic.stream for topic in topics], limits)
         self.encoders = Encoders(limits.encoders, limits.jpeg_quality, limits.max_waiting_pictures)
         self.schemas = {topic.stream.topic: topic.schema for topic in topics}
         self.schemas[EVENT_TOPIC] = event_schema
         self._disk = DiskWatch(folder)
-        pictures = [t.stream.topic for t in topics if t.handling is Handling.PICTURE]
-        self._lanes = {topic: lane for lane, topic in enumerate(pictures)}
+        images = [t.stream.topic for t in topics if t.handling is Handling.IMAGE]
+        self._lanes = {topic: lane for lane, topic in enumerate(images)}
         self._constants = {t.stream.topic for t in topics if t.handling is Handling.CONSTANT}
         self._states = {t.stream.topic for t in topics if t.handling is Handling.STATE}
         self.newest: dict[str, bytes] = {}
@@ -146,11 +146,11 @@ class Recorder:
         before = self.newest.get(topic)
         self.newest[topic] = data
         if recording is None or not recording.runs:
-            self.watch.saw(topic, stamp_ns, log_ns)
+            self.watch.observe(topic, stamp_ns, log_ns)
             return
         if recording.paused:
             return
-        self.watch.saw(topic, stamp_ns, log_ns)
+        self.watch.observe(topic, stamp_ns, log_ns)
         if topic in self._lanes:
             recording.encode(self._lanes[topic], topic, log_ns, stamp_ns, data)
         elif topic not in self._constants or _differ(before, data):
@@ -164,10 +164,10 @@ class Recorder:
             self._recording.write(EVENT_TOPIC, now_ns, now_ns, data)
         return data
 
-    def look(self) -> None:
+    def update(self) -> None:
         """Judges the take that runs; call it ten times a second."""
         if self._recording is not None and self._recording.runs and not self._recording.paused:
-            self._recording.look(self._disk.free_bytes)
+            self._recording.update(self._disk.free_bytes)
 
     def lacking(self) -> list[str]:
         """What has to come, or to be mended, before a take can begin."""
@@ -254,7 +254,7 @@ class TakeRecording:
         self._paused = False
 
     def finish(self, outcome: Outcome, notes: str) -> TakeEnd:
-        """Waits, at most 5 s, until every picture is encoded; the store closes the file."""
+        """Waits, at most 5 s, until every image is encoded; the store closes the file."""
         self.stop()
         if not self._recorder.encoders.drain(_DRAIN_S):
             self._problems.append("the last pictures were not encoded in time")
@@ -277,12 +277,12 @@ class TakeRecording:
         self._expected = watch.expected(self._end_ns)
         self._runs = False
 
-    def look(self, free_bytes: int | None) -> None:
+    def update(self, free_bytes: int | None) -> None:
         """Judges what came so far."""
         self._load.free_bytes = free_bytes
         clocks = self._recorder.clocks
         steady_ns = None if clocks.steady_ns is None else clocks.steady_ns()
-        self._problems += self._recorder.watch.look(clocks.ros_ns(), self._load, steady_ns)
+        self._problems += self._recorder.watch.update(clocks.ros_ns(), self._load, steady_ns)
         least = _LAST_PART * self._recorder.limits.min_free_disk_gb * GIGABYTE
         if self._writer.failed:
             self._cut(self._writer.failed)
@@ -296,19 +296,19 @@ class TakeRecording:
             "megabytes_written": self._writer.bytes_written / 1e6,
             "megabytes_waiting": self._writer.waiting_bytes / 1e6,
             "pictures_waiting": self._recorder.encoders.waiting,
-            "pictures_lost": self._load.lost_pictures,
+            "pictures_lost": self._load.lost_images,
             "messages_damaged": self._load.damaged,
         }
 
     def encode(self, lane: int, topic: str, log_ns: int, stamp_ns: int, data: bytes) -> None:
-        """Has a picture encoded and written."""
+        """Has an image encoded and written."""
         done = partial(self.write, topic, log_ns, stamp_ns)
         if not self._recorder.encoders.offer(lane, data, done, self.note_damage):
             with self._lock:
-                self._load.lost_pictures += 1
+                self._load.lost_images += 1
 
     def write(self, topic: str, log_ns: int, stamp_ns: int, data: bytes) -> None:
-        """Writes a message; that the disk has failed is seen by `look`."""
+        """Writes a message; that the disk has failed is seen by `update`."""
         try:
             self._writer.write(self._ids[topic], log_ns, stamp_ns, data)
         except RecordingFailed as error:

@@ -20,7 +20,6 @@ from teleop.dataset.episode import (
     as_json,
     as_metadata,
 )
-from teleop.dataset.files import move, not_written, sha256_of, sync_folder, why, write_atomically
 from teleop.dataset.journal import JournalWriter, read_journal
 from teleop.dataset.layout import (
     DATASET_FILE,
@@ -43,7 +42,6 @@ from teleop.dataset.sealing import (
     sealed_info,
     stream_infos,
 )
-from teleop.dataset.stamps import iso_utc
 from teleop.dataset.store import Store
 from teleop.errors import DatasetError, EpisodeDamaged
 from teleop.repair.evidence import (
@@ -56,6 +54,9 @@ from teleop.repair.evidence import (
 )
 from teleop.repair.report import Quarantined, RecoveredEpisode, Report
 from teleop.repair.salvage import salvage
+from teleop.writing import not_written, why
+from vega_core.files import move, sha256_of, sync_folder, write_atomically
+from vega_core.stamps import iso_utc
 
 _REPAIRED = "repaired.mcap"
 

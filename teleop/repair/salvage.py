@@ -22,10 +22,11 @@ from mcap.writer import MCAP0_MAGIC
 
 from teleop.dataset.chunks import DAMAGE, MAX_CHUNK_BYTES, MessageSpan, records_of, unpack
 from teleop.dataset.episode import FileInfo
-from teleop.dataset.files import OutputFile
 from teleop.dataset.mcap_file import ChunkBuilder, McapFile
-from teleop.dataset.stamps import NS, StreamCounter, StreamFigures
+from teleop.dataset.stamps import StreamCounter, StreamFigures
 from teleop.errors import EpisodeDamaged
+from vega_core.files import OutputFile
+from vega_core.stamps import NS
 
 _HEAD = struct.Struct("<BQ")
 # A torn chunk that claims to reach further than this is not believed.

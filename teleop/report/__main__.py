@@ -1,4 +1,4 @@
-"""Writes one HTML page about a recorded dataset: what `teleop.check` finds, with pictures.
+"""Writes one HTML page about a recorded dataset: what `teleop.check` finds, with images.
 
     python -m teleop.report DIR                  # DIR/report.html
     python -m teleop.report DIR --task close_laptop --out page.html
@@ -17,11 +17,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from teleop.check import add_selection, show_progress
-from teleop.dataset.files import write_result
 from teleop.errors import DatasetError, TeleopError
 from teleop.quality import inspect
 from teleop.report.film import film
 from teleop.report.page import page
+from teleop.writing import write_result
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -1,4 +1,4 @@
-"""Film strips: what an episode looks like, in one small picture."""
+"""Film strips: what an episode looks like, in one small image."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from teleop.dataset.reader import Recorded, open_episode
-from teleop.dataset.stamps import NS
 from teleop.errors import EpisodeDamaged
+from vega_core.stamps import NS
 
 FRAMES = 8
 _WIDTH, _HEIGHT, _FRAME, _GAP, _QUALITY = 134, 99, 2, 8, 72
 
-Picture = NDArray[np.uint8]
+Image = NDArray[np.uint8]
 
 
 class Film(NamedTuple):
     """A film strip.
 
     Attributes:
-        jpeg: The first camera's pictures from left to right, then one of each other camera.
+        jpeg: The first camera's images from left to right, then one of each other camera.
         times_s: When those of the first camera were taken, from the beginning of the episode.
-        cameras: The first camera, and the others in the order of their pictures.
+        cameras: The first camera, and the others in the order of their images.
     """
 
     jpeg: bytes
@@ -58,8 +58,8 @@ def film(folder: Path) -> Film:
         return Film(bytes(data), tuple(round(t, 2) for t in times), (first, *others))
 
 
-def _tiles(recorded: Recorded, camera: str, places: list[int]) -> list[Picture]:
-    """Small pictures of a camera by their places; none where there is none."""
+def _tiles(recorded: Recorded, camera: str, places: list[int]) -> list[Image]:
+    """Small images of a camera by their places; none where there is none."""
     wanted = set(places)
     found = {
         number: _small(jpeg)
@@ -69,7 +69,7 @@ def _tiles(recorded: Recorded, camera: str, places: list[int]) -> list[Picture]:
     return [found[place] for place in places if place in found]
 
 
-def _small(jpeg: bytes) -> Picture:
+def _small(jpeg: bytes) -> Image:
     # Half is enough for 640 x 480, and smaller ones are enlarged rather than blurred further.
     image = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_REDUCED_COLOR_2)
     if image is None:
@@ -80,7 +80,7 @@ def _small(jpeg: bytes) -> Picture:
     return tile
 
 
-def _grey() -> Picture:
+def _grey() -> Image:
     tile = np.full((_HEIGHT, _WIDTH, 3), 255, np.uint8)
     tile[:, : _WIDTH - _FRAME] = 190
     return tile

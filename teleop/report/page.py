@@ -13,10 +13,10 @@ from hw_config import ConfigError
 from teleop import coverage
 from teleop.quality import DatasetQuality, EpisodeQuality, Finding
 from teleop.quality.episode import TRACK_HZ
-from teleop.report import svg
 from teleop.report.columns import COLUMNS, Column
 from teleop.report.film import Film
-from teleop.report.style import CSS, SCRIPT
+from vega_core import svg
+from vega_core.style import CSS, SCRIPT
 
 _PLOT_WIDTH, _ARM_WIDTH = 370, 580
 
@@ -109,9 +109,9 @@ def _task(quality: DatasetQuality, task: str) -> Iterator[str]:
     ours = [episode for episode in quality.episodes if episode.info.task == task]
     instruction = Counter(episode.info.instruction for episode in ours).most_common(1)[0][0]
     yield f"<h2>{escape(task)}</h2><p class='faint'>&ldquo;{escape(instruction)}&rdquo;</p>"
-    picture = _coverage(ours, task)
-    if picture:
-        yield picture
+    image = _coverage(ours, task)
+    if image:
+        yield image
     bad = {f.episode for f in quality.findings if f.severity == "error" and f.episode is not None}
     yield "<div class='plots'>"
     for column in COLUMNS:
@@ -132,11 +132,11 @@ def _dot(column: Column, episode: EpisodeQuality) -> svg.Dot:
 
 
 def _coverage(ours: Sequence[EpisodeQuality], task: str) -> str:
-    """The coverage picture, where the task has a grid."""
+    """The coverage image, where the task has a grid."""
     infos = [episode.info for episode in ours]
     try:
-        config = ours[0].cell.task or hw_config.load_task(task)
-        png = coverage.picture(infos, config, ours[0].cell.hardware)
+        config = ours[0].context.task or hw_config.load_task(task)
+        png = coverage.picture(infos, config, ours[0].context.hardware)
         text = coverage.table(infos, config)
     except (ConfigError, ValueError):
         return ""

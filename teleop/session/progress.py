@@ -74,10 +74,10 @@ class Progress:
         text = f"{self.saved}/{self.wanted}"
         if math.isnan(self.per_hour) or self.done:
             return text
-        return f"{text}, {self.per_hour:.0f} an hour, {in_words(self.left_s)} left"
+        return f"{text}, {self.per_hour:.0f} an hour, {format_duration(self.left_s)} left"
 
 
-def in_words(seconds: float) -> str:
+def format_duration(seconds: float) -> str:
     """A time as people say it: 40 s, 12 min, 1 h 13 min."""
     if seconds < 60.0:
         return f"{seconds:.0f} s"

@@ -1,4 +1,4 @@
-"""Takes a dataset up: what a crash has left of the last session is put right first."""
+"""Opens a dataset or goes on with it; what a crash has left is put right first."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from teleop.repair.repair import repair_store
 
 
 @dataclass(frozen=True)
-class TakenUp:
+class OpenedDataset:
     """A dataset that is open for recording.
 
     Attributes:
-        store: It.
+        store: The open dataset.
         repaired: What was put right, a sentence each.
         news: What the operator should do about it; empty when there is nothing to do.
     """
@@ -26,7 +26,7 @@ class TakenUp:
     news: str = ""
 
 
-def take_up(folder: Path, layout: DatasetLayout) -> TakenUp:
+def open_or_resume(folder: Path, layout: DatasetLayout) -> OpenedDataset:
     """Opens a dataset for recording, or makes a new one.
 
     Only after a crash all of it is checked, which takes about a second a gigabyte.
@@ -38,7 +38,7 @@ def take_up(folder: Path, layout: DatasetLayout) -> TakenUp:
     store = Store.open(folder, layout)
     try:
         if not store.unsealed() and not _damaged(store):
-            return TakenUp(store)
+            return OpenedDataset(store)
         report = repair_store(store)
         unjudged = [str(each.index) for each in report.recovered if each.outcome == "unjudged"]
         news = ""
@@ -47,7 +47,7 @@ def take_up(folder: Path, layout: DatasetLayout) -> TakenUp:
                 f"recovered, but does not count yet: episode {', '.join(unjudged)}. Judge the last "
                 "one (+ success, - failure) or delete it (Backspace)"
             )
-        return TakenUp(store, tuple(report.lines()), news)
+        return OpenedDataset(store, tuple(report.lines()), news)
     except BaseException:
         store.close()
         raise

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from teleop.dataset.store import Take, next_index
 from teleop.session.saved import Place, SavedEpisodes
-from teleop.session.state import Answer, Phase, Placement, Recording, State
+from teleop.session.state import Answer, Phase, Placement, Recording, SessionState
 
 if TYPE_CHECKING:
     from teleop.dataset.episode import Outcome
@@ -103,11 +103,11 @@ class Session:
         return Phase.WAITING if self._lacking else Phase.READY
 
     @property
-    def state(self) -> State:
+    def state(self) -> SessionState:
         """How the session stands."""
         with self._lock:
             present = self._present
-            return State(
+            return SessionState(
                 phase=self.phase,
                 text=self._text(),
                 episode=self._episode(),
@@ -161,12 +161,12 @@ class Session:
                 self._changed()
 
     def placed(self, placement: Placement) -> None:
-        """Where the objects are now, where somebody else lays them, as the twin does."""
+        """Where the objects are now, where somebody else places them, as the twin does."""
         with self._lock:
             self._saved.placement = placement
             self._changed()
 
-    def look(self) -> None:
+    def update(self) -> None:
         """Calls out what has become bad in the present take; call it often.
 
         A take that cannot go on is ended and saved with that said in it.

@@ -36,7 +36,7 @@ class Answer:
 
 
 @dataclass(frozen=True)
-class State:
+class SessionState:
     """How the session stands, for people and for screens.
 
     Attributes:

@@ -1,9 +1,9 @@
 """A session in the twin that nobody attends: what comes next, from how everything stands.
 
-    lay the scene -> start -> the operator acts -> success, and a moment more -> save
+    reset the scene -> start -> the operator acts -> success, and a moment more -> save
                                                 -> a bad take, or no success in time -> discard
 
-With a person at the keyboard only the scene is laid: taking, saving and discarding is theirs.
+With a person at the keyboard only the scene is placed: taking, saving and discarding is theirs.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ _AFTER_SUCCESS_S = 0.6
 _MOST_FAILURES = 8
 _PATIENCE_S = 120.0
 _AFTER_FAILURE_S = 3.0
-# The longest that is waited for arms on their way home before the scene is laid all the same.
+# The longest that is waited for arms on their way home before the scene is reset all the same.
 _WAY_HOME_S = 60.0
 
 
 class Do(enum.Enum):
     """What is asked of whom."""
 
-    LAY = "sim/reset"
+    RESET = "sim/reset"
     START = "teleop/start"
     ACT = "operator/act"
     REST = "operator/act, to rest"
@@ -45,7 +45,7 @@ class Order(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Scene:
+class SceneReport:
     """What the twin says.
 
     Attributes:
@@ -65,7 +65,7 @@ class Situation:
 
     Attributes:
         phase: Of the session.
-        seed: Of the scene that the session knows to be laid; None when it knows none.
+        seed: Of the scene that the session knows to be placed; None when it knows none.
         take_s: Length of the present take (s).
         problems: What makes it bad.
         lacking: What the session says, for people.
@@ -78,7 +78,7 @@ class Situation:
     take_s: float
     problems: tuple[str, ...]
     lacking: str
-    scene: Scene | None
+    scene: SceneReport | None
     home: bool
 
 
@@ -87,8 +87,8 @@ class GivenUp(Exception):
 
 
 class _Step(enum.Enum):
-    LAY = enum.auto()
-    LAID = enum.auto()
+    RESET = enum.auto()
+    PLACED = enum.auto()
     BEGUN = enum.auto()
     ACTING = enum.auto()
     ENDING = enum.auto()
@@ -118,13 +118,13 @@ class Unattended:
             time_limit_s: A take without success is given up after it (ROS time).
             next_seed: Of the next scene.
             tell: Gets what a person may want to know.
-            home_first: Whether the arms have to go home by themselves before a scene is laid, as
+            home_first: Whether the arms have to go home by themselves before a scene is reset, as
                 emulated ones do; where a gate leads them it would stop if they were put there.
         """
         self._home_first = home_first
         self._scripted, self._limit_s = scripted, time_limit_s
         self._next_seed, self._tell = next_seed, tell
-        self._step = _Step.LAY
+        self._step = _Step.RESET
         self._seed = 0
         self._success_s: float | None = None
         self._broken = self._why = ""
@@ -140,9 +140,9 @@ class Unattended:
         Raises:
             GivenUp: It cannot go on.
         """
-        if self._step is _Step.LAY:
-            return self._lay(now)
-        if self._step is _Step.LAID:
+        if self._step is _Step.RESET:
+            return self._reset_scene(now)
+        if self._step is _Step.PLACED:
             return self._start(now, wall_s)
         if self._step is _Step.BEGUN:
             return Order(Do.ACT)
@@ -153,8 +153,8 @@ class Unattended:
         if self._step is _Step.ENDED:
             if now.phase is Phase.FINISHED:
                 return Order(Do.END) if self._scripted else None
-            if now.phase in (Phase.READY, Phase.WAITING) and self._may_lay(now, wall_s):
-                self._step = _Step.LAY
+            if now.phase in (Phase.READY, Phase.WAITING) and self._may_reset(now, wall_s):
+                self._step = _Step.RESET
         return None
 
     def done(self, order: Order) -> None:
@@ -164,7 +164,7 @@ class Unattended:
             GivenUp: Too many takes failed.
         """
         self._step = {
-            Do.LAY: _Step.LAID,
+            Do.RESET: _Step.PLACED,
             Do.START: _Step.BEGUN,
             Do.ACT: _Step.ACTING,
             Do.SAVE: _Step.ENDING,
@@ -199,13 +199,13 @@ class Unattended:
         if order.what is Do.ACT:
             self.refused(order, "no answer")
 
-    def _may_lay(self, now: Situation, wall_s: float) -> bool:
+    def _may_reset(self, now: Situation, wall_s: float) -> bool:
         if self._waits_since_s is None:
             self._waits_since_s = wall_s
         late = wall_s - self._waits_since_s > _WAY_HOME_S
         return now.home or late or not self._home_first
 
-    def _lay(self, now: Situation) -> Order | None:
+    def _reset_scene(self, now: Situation) -> Order | None:
         if now.phase is Phase.FINISHED:
             self._step = _Step.ENDED
             return None
@@ -213,7 +213,7 @@ class Unattended:
             return None
         self._seed, self._success_s = self._next_seed(), None
         self._broken, self._given_up = "", False
-        return Order(Do.LAY, self._seed)
+        return Order(Do.RESET, self._seed)
 
     def _start(self, now: Situation, wall_s: float) -> Order | None:
         if not self._scripted:
@@ -254,7 +254,7 @@ class Unattended:
             return self._fail(f"no success within {self._limit_s:g} s")
         return None
 
-    def _has_succeeded(self, scene: Scene | None) -> bool:
+    def _has_succeeded(self, scene: SceneReport | None) -> bool:
         if scene is None or not scene.success or scene.seed != self._seed:
             self._success_s = None
             return False

@@ -1,6 +1,6 @@
 """Synthetic episodes for tests: real files through the real store, their content known exactly.
 
-Pictures are of one colour a camera, with the number of the frame in black and white squares; joints
+Images are of one colour a camera, with the number of the frame in black and white squares; joints
 are sines around the resting posture, the leader 50 ms ahead of its follower.
 """
 
@@ -28,15 +28,15 @@ from teleop.dataset.episode import (
     joint_topic,
 )
 from teleop.dataset.mcap_writer import EpisodeWriter
-from teleop.dataset.stamps import NS
 from teleop.dataset.store import Store, Take
 from teleop.tests.definitions import schema
+from vega_core.stamps import NS
 
 START_NS = 1_790_000_000 * NS
 CAMERA_HZ = 30
 STATE_HZ = 200
 LEAD_S = 0.05
-# RGB of each camera's pictures: told apart however channels or cameras are mixed up.
+# RGB of each camera's images: told apart however channels or cameras are mixed up.
 COLOURS = {"head": (200, 60, 30), "left_wrist": (40, 180, 60), "right_wrist": (50, 70, 210)}
 COUNTER_BITS = 12
 
@@ -47,7 +47,7 @@ class Faults:
 
     Attributes:
         dropped_frames: Numbers of the frames that a camera misses, by camera.
-        missing_cameras: Cameras without any picture.
+        missing_cameras: Cameras without any image.
         camera_late_s: By how much a camera captures after the others (s), by camera.
         joints_silent: From when to when (s) an arm's follower says nothing, by arm.
         joint_offset: Added to the follower's joints (rad), by arm: drift between the two.
@@ -114,7 +114,7 @@ def picture(camera: str, number: int, width: int = 160, height: int = 120) -> by
 
 
 def number_in(rgb: NDArray[np.uint8]) -> int:
-    """The frame number that a decoded picture (H, W, 3) shows, at any size."""
+    """The frame number that a decoded image (H, W, 3) shows, at any size."""
     height, width = rgb.shape[:2]
     side = width / COUNTER_BITS
     row = rgb[height - 1 - int(side / 2)]
@@ -147,7 +147,7 @@ def make_episode(
         phase: Of the sines (rad), so that episodes differ.
         commands: Whether the gate commands (separate buses).
         leaders: Whether there are leaders.
-        size: Width and height of the pictures.
+        size: Width and height of the images.
         faults: What is wrong with it.
         **more: Further fields of `TakeStart`.
     """

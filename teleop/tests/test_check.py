@@ -13,7 +13,7 @@ from teleop.quality import inspect
 from teleop.tests import episodes
 from teleop.tests.episodes import Faults, make_episode, open_store, take_start
 
-ORIGINAL_POSITIONS, ORIGINAL_PICTURE = episodes.positions, episodes.picture
+ORIGINAL_POSITIONS, ORIGINAL_IMAGE = episodes.positions, episodes.picture
 COUNT = 4
 
 
@@ -201,7 +201,7 @@ def test_arms_exchanged(postures):
 def test_cameras_exchanged(dataset, add, monkeypatch):
     other = {"head": "head", "left_wrist": "right_wrist", "right_wrist": "left_wrist"}
     monkeypatch.setattr(
-        episodes, "picture", lambda camera, *rest: ORIGINAL_PICTURE(other[camera], *rest)
+        episodes, "picture", lambda camera, *rest: ORIGINAL_IMAGE(other[camera], *rest)
     )
     index = add()
     text = checks(dataset)["swapped cameras", index].text
@@ -209,11 +209,11 @@ def test_cameras_exchanged(dataset, add, monkeypatch):
 
 
 def test_colours_exchanged(dataset, add, monkeypatch):
-    def picture(camera, *rest):
-        pixels = cv2.imdecode(np.frombuffer(ORIGINAL_PICTURE(camera, *rest), np.uint8), 1)
+    def image(camera, *rest):
+        pixels = cv2.imdecode(np.frombuffer(ORIGINAL_IMAGE(camera, *rest), np.uint8), 1)
         return cv2.imencode(".jpg", pixels[..., ::-1])[1].tobytes()
 
-    monkeypatch.setattr(episodes, "picture", picture)
+    monkeypatch.setattr(episodes, "picture", image)
     index = add()
     assert "red and blue" in checks(dataset)["colours", index].text
 

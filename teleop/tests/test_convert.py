@@ -25,7 +25,7 @@ STEPS = 12
 
 
 def pictures(key, steps=STEPS):
-    """RGB pictures of one colour that gets brighter with each step."""
+    """RGB images of one colour that gets brighter with each step."""
     made = np.empty((steps, 48, 64, 3), np.uint8)
     made[:] = COLOURS[key]
     made[:, -16:, :] = (np.arange(steps) * 15)[:, None, None, None]
@@ -126,7 +126,7 @@ def rows(out):
 
 
 def assert_colours(out, shades):
-    """Each camera has its colour, and the pictures are those of these steps."""
+    """Each camera has its colour, and the images are those of these steps."""
     for key in KEYS:
         path = out / f"videos/observation.images.{key}/chunk-000/file-000.mp4"
         with av.open(str(path)) as video:

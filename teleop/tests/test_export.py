@@ -110,7 +110,7 @@ def frames_of(path):
 
 
 def assert_flat_colour(rgb, camera, levels):
-    """The upper half of a synthetic picture has the camera's colour."""
+    """The upper half of a synthetic image has the camera's colour."""
     half = rgb[: rgb.shape[0] // 2].reshape(-1, 3).astype(int)
     assert np.abs(half - COLOURS[camera]).max() <= levels
 

@@ -1,4 +1,4 @@
-"""Pictures keep their colours and their order, and a full queue refuses instead of growing."""
+"""Images keep their colours and their order, and a full queue refuses instead of growing."""
 
 from __future__ import annotations
 

@@ -8,12 +8,12 @@ from mcap.stream_reader import StreamReader
 from mcap_ros2.decoder import DecoderFactory
 
 from teleop.dataset import cdr, mcap_writer
-from teleop.dataset.files import OutputFile, sha256_of
 from teleop.dataset.mcap_writer import EpisodeWriter, Schema
-from teleop.dataset.stamps import NS
 from teleop.errors import RecordingFailed, TeleopError
 from teleop.tests.definitions import schema
 from teleop.tests.episodes import START_NS, make_episode, open_store, picture, positions
+from vega_core.files import OutputFile, sha256_of
+from vega_core.stamps import NS
 
 NAMES = tuple(f"left_joint{i}" for i in range(1, 8))
 

@@ -3,7 +3,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from teleop.session.progress import Progress, in_words
+from teleop.session.progress import Progress, format_duration
 
 
 @dataclass(frozen=True)
@@ -47,4 +47,4 @@ def test_a_session_taken_up_again_knows_the_rate_of_the_last_one():
     [(40, "40 s"), (90, "2 min"), (3570, "1 h 00 min"), (4400, "1 h 13 min")],
 )
 def test_times_as_people_say_them(seconds, words):
-    assert in_words(seconds) == words
+    assert format_duration(seconds) == words

@@ -9,8 +9,7 @@ import pytest
 from teleop.dataset import cdr
 from teleop.dataset.episode import EVENT_TOPIC, TakeEnd, folder_name
 from teleop.dataset.reader import Joints
-from teleop.dataset.stamps import NS
-from teleop.quality import judge, measure
+from teleop.quality import check_episode, measure
 from teleop.quality.signals import (
     HZ,
     following,
@@ -30,8 +29,9 @@ from teleop.tests.episodes import (
     take_start,
     write_messages,
 )
+from vega_core.stamps import NS
 
-ORIGINAL_POSITIONS, ORIGINAL_PICTURE = episodes.positions, episodes.picture
+ORIGINAL_POSITIONS, ORIGINAL_IMAGE = episodes.positions, episodes.picture
 
 
 @pytest.fixture
@@ -43,7 +43,7 @@ def examine(tmp_path):
             info = make_episode(store, seconds, **how)
         quality = measure(tmp_path / "dataset" / "episodes" / folder_name(info.index))
         found = {}
-        for finding in judge(quality):
+        for finding in check_episode(quality):
             found.setdefault(finding.check, finding)
         return quality, found
 
@@ -70,11 +70,11 @@ def joints(monkeypatch):
 
 @pytest.fixture
 def pictures(monkeypatch):
-    """Changes the pictures: `edit` has camera, number and the picture, and returns another."""
+    """Changes the images: `edit` has camera, number and the image, and returns another."""
 
     def change(edit):
         def picture(camera, number, width, height):
-            jpeg = ORIGINAL_PICTURE(camera, number, width, height)
+            jpeg = ORIGINAL_IMAGE(camera, number, width, height)
             pixels = edit(camera, number, cv2.imdecode(np.frombuffer(jpeg, np.uint8), 1))
             return (
                 pixels if isinstance(pixels, bytes) else cv2.imencode(".jpg", pixels)[1].tobytes()
@@ -197,7 +197,7 @@ def test_pause_is_no_gap_but_splits_the_episode(tmp_path):
         store.save(take, TakeEnd(end_ns=START_NS + 2 * NS, outcome="success"))
     quality = measure(tmp_path / "dataset" / "episodes" / "000000")
     assert quality.paused_s == pytest.approx(1.0)
-    assert [f.check for f in judge(quality) if f.severity == "error"] == ["paused"]
+    assert [f.check for f in check_episode(quality) if f.severity == "error"] == ["paused"]
 
 
 def test_short_episode(examine):
@@ -206,7 +206,7 @@ def test_short_episode(examine):
 
 
 def test_episode_far_beyond_the_time_limit(examine):
-    dropped = dict.fromkeys(COLOURS, range(2, 1500))  # pictures take time to write
+    dropped = dict.fromkeys(COLOURS, range(2, 1500))  # images take time to write
     _, found = examine(31.0, leaders=False, commands=False, faults=Faults(dropped_frames=dropped))
     assert "a policy has 15 s" in found["length"].text
 
@@ -347,7 +347,7 @@ def test_some_black_pictures_are_enough(examine, pictures):
 
 def test_frozen_camera(examine, pictures):
     def edit(camera, number, image):
-        return ORIGINAL_PICTURE(camera, 20) if 20 <= number < 35 and camera == "head" else image
+        return ORIGINAL_IMAGE(camera, 20) if 20 <= number < 35 and camera == "head" else image
 
     pictures(edit)
     _, found = examine()
@@ -356,20 +356,20 @@ def test_frozen_camera(examine, pictures):
 
 
 def test_picture_may_stay_the_same_while_its_arm_rests(examine, pictures, monkeypatch):
-    """Twins draw the same picture twice, to the last bit."""
+    """Twins draw the same image twice, to the last bit."""
 
     def positions(arm, times, phase=0.0):
         return ORIGINAL_POSITIONS(arm, times * (arm == "right"), phase)
 
     monkeypatch.setattr(episodes, "positions", positions)
-    pictures(lambda camera, n, image: ORIGINAL_PICTURE(camera, 0) if "left" in camera else image)
+    pictures(lambda camera, n, image: ORIGINAL_IMAGE(camera, 0) if "left" in camera else image)
     _, found = examine()
     assert not found
 
 
 def test_pictures_that_cannot_be_decoded(examine, pictures):
     def edit(camera, number, image):
-        return ORIGINAL_PICTURE(camera, number)[:-40] if number in (7, 8) else image
+        return ORIGINAL_IMAGE(camera, number)[:-40] if number in (7, 8) else image
 
     pictures(edit)
     _, found = examine()
@@ -383,7 +383,7 @@ def test_pictures_of_several_sizes(examine, pictures):
 
 
 def test_wrist_cameras_exchanged(examine, pictures, monkeypatch):
-    """Only the right arm moves, and only the left wrist's picture changes."""
+    """Only the right arm moves, and only the left wrist's image changes."""
 
     def positions(arm, times, phase=0.0):
         return ORIGINAL_POSITIONS(arm, times * (arm == "right"), phase)
@@ -414,7 +414,10 @@ def test_what_the_recorder_said_is_told(examine):
         "recovered": {"reason": "its recording was cut off", "lost_s": 1.0},
     }
     info = type(quality.info).model_validate(known)
-    assert [f.check for f in judge(replace(quality, info=info))] == ["bad take", "recovered"]
+    assert [f.check for f in check_episode(replace(quality, info=info))] == [
+        "bad take",
+        "recovered",
+    ]
 
 
 def test_lag_and_offset_of_known_series():

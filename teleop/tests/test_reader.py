@@ -5,7 +5,6 @@ import pytest
 from teleop.dataset import cdr
 from teleop.dataset.episode import MCAP_FILE, TakeEnd, joint_topic
 from teleop.dataset.reader import open_episode
-from teleop.dataset.stamps import NS
 from teleop.errors import EpisodeDamaged
 from teleop.tests.definitions import schema
 from teleop.tests.episodes import (
@@ -20,6 +19,7 @@ from teleop.tests.episodes import (
     positions,
     take_start,
 )
+from vega_core.stamps import NS
 
 
 @pytest.fixture(scope="module")

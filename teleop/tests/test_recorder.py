@@ -13,17 +13,17 @@ import pytest
 
 import hw_config
 from teleop.dataset import cdr
-from teleop.dataset.files import OutputFile
 from teleop.dataset.reader import Recorded, open_episode
-from teleop.dataset.stamps import NS
 from teleop.dataset.store import Store, read_infos
 from teleop.errors import RecordingFailed, TeleopError
 from teleop.recording import recorder
-from teleop.recording.gates import Stream
 from teleop.recording.recorder import Clocks, Handling, RecordedTopic, Recorder
+from teleop.recording.take_monitor import Stream
 from teleop.tests.definitions import schema
 from teleop.tests.episodes import layout, take_start
 from teleop.tests.test_jpeg import image_message
+from vega_core.files import OutputFile
+from vega_core.stamps import NS
 
 CAMERA, INFO, ARM, STATE = "/head_camera/image_raw/compressed", "/info", "/arm", "/gate/state"
 PIXELS = np.full((48, 64, 3), (200, 30, 60), np.uint8)
@@ -31,7 +31,7 @@ TOPICS = (
     RecordedTopic(
         Stream(CAMERA, "picture of the head camera", "camera", 30.0, 0.12),
         schema("sensor_msgs/CompressedImage"),
-        Handling.PICTURE,
+        Handling.IMAGE,
     ),
     RecordedTopic(Stream(INFO, "info"), schema("sensor_msgs/CameraInfo"), Handling.CONSTANT),
     RecordedTopic(
@@ -65,7 +65,7 @@ class Rig:
         self.recorder.message(ARM, data)
         return data
 
-    def picture(self) -> None:
+    def image(self) -> None:
         self.recorder.message(CAMERA, image_message(PIXELS, stamp_ns=self.now_ns))
 
     def info(self, text: str) -> None:
@@ -82,11 +82,11 @@ class Rig:
             self.now_ns += NS // 200
             self.arm()
             if tick % 20 == 0:
-                self.recorder.look()
+                self.recorder.update()
                 # Here time flies.
                 assert self.recorder.encoders.drain(30.0)
             if tick % 20 in (0, 7, 13):
-                self.picture()
+                self.image()
 
     def save(self, recording) -> Recorded:
         info = self.store.save(recording.take, recording.finish("success", ""))
@@ -139,7 +139,7 @@ def test_messages_are_written_as_they_came_with_both_times(rig):
 
 def test_pictures_become_jpeg_with_their_stamp(rig):
     recording = rig.begin()
-    rig.picture()
+    rig.image()
     with rig.save(recording) as episode:
         ((stamp_ns, jpeg),) = episode.images("head")
         assert stamp_ns == rig.now_ns
@@ -210,7 +210,7 @@ def test_a_message_that_is_none_makes_the_take_bad(rig):
     rig.recorder.message(ARM, b"\x00\x01\x00\x00")
     rig.recorder.message(CAMERA, image_message(PIXELS, "mono8"))
     assert rig.recorder.encoders.drain(30.0)
-    rig.recorder.look()
+    rig.recorder.update()
     (problem,) = recording.problems
     assert "2 messages are unusable: expected an rgb8 or bgr8 picture, got 'mono8'" in problem
     rig.save(recording).close()
@@ -224,8 +224,8 @@ def test_pictures_that_nobody_can_encode_in_time_are_counted_not_kept(rig):
     for number in range(rig.limits.encoders):
         assert lane.offer(number, blocking, lambda data: go_on.wait(30.0), pytest.fail)
     for _ in range(rig.limits.max_waiting_pictures + 5):
-        rig.picture()
-    rig.recorder.look()
+        rig.image()
+    rig.recorder.update()
     go_on.set()
     lost = 5 + rig.limits.encoders
     assert any(text.startswith(f"{lost} pictures were lost") for text in recording.problems)
@@ -280,11 +280,11 @@ def test_a_disk_that_is_nearly_full_begins_no_take_and_ends_one_in_time(rig):
     recording = rig.begin()
     rig.recorder._disk.close()
     rig.recorder._disk.free_bytes = round(1.5e9)
-    rig.recorder.look()
+    rig.recorder.update()
     assert recording.cut_off == ""
     assert any("the disk is nearly full (1.5 GB left)" in text for text in recording.problems)
     rig.recorder._disk.free_bytes = round(0.4e9)
-    rig.recorder.look()
+    rig.recorder.update()
     assert recording.cut_off == "this take ends here: the disk is full (0.4 GB left): make space"
     # There is still room to seal what was recorded.
     rig.save(recording).close()
@@ -301,7 +301,7 @@ def test_a_stop_does_not_wait_for_ever(rig, monkeypatch):
         rig.recorder.encoders.offer(
             number, image_message(PIXELS), lambda data: go_on.wait(30.0), pytest.fail
         )
-    rig.picture()
+    rig.image()
     with rig.save(recording) as episode:
         assert episode.info.problems == ("the last pictures were not encoded in time",)
         assert not episode.cameras
@@ -309,7 +309,7 @@ def test_a_stop_does_not_wait_for_ever(rig, monkeypatch):
     go_on.set()
     assert rig.recorder.encoders.drain(30.0)
     recording = rig.begin()
-    rig.picture()
+    rig.image()
     with rig.save(recording) as episode:
         assert len(episode.image_stamps("head")) == 1
 

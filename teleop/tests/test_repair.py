@@ -23,7 +23,6 @@ from teleop.dataset.episode import (
 from teleop.dataset.journal import JOURNAL_NAME, read_journal
 from teleop.dataset.layout import DATASET_FILE, episode_folders, unsealed_folders
 from teleop.dataset.reader import open_episode
-from teleop.dataset.stamps import NS
 from teleop.dataset.store import next_index, read_infos
 from teleop.errors import DatasetBusy, DatasetError, RecordingFailed
 from teleop.repair.__main__ import main
@@ -37,6 +36,7 @@ from teleop.tests.episodes import (
     take_start,
     write_messages,
 )
+from vega_core.stamps import NS
 
 END = TakeEnd(end_ns=START_NS + NS // 5, outcome="success", notes=("good",))
 JOINTS = 40

@@ -12,8 +12,8 @@ import hw_config
 from teleop.placements import Grid
 from teleop.report.__main__ import main
 from teleop.report.film import FRAMES, film
-from teleop.report.svg import Dot, dots, joints, number
 from teleop.tests.episodes import COLOURS, Faults, make_episode, open_store
+from vega_core.svg import Dot, dots, joints, number
 
 VOID = {"meta", "img", "rect", "line", "circle", "polyline", "br"}
 

@@ -4,8 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from teleop import resample
-from teleop.dataset.stamps import NS
 from teleop.resample import ResampleError
+from vega_core.stamps import NS
 
 MS = 1_000_000
 

@@ -8,11 +8,11 @@ import pytest
 
 import hw_config
 from teleop.dataset.episode import DatasetLayout, TakeEnd, TakeStart
-from teleop.dataset.stamps import NS
 from teleop.dataset.store import Store, Take
 from teleop.errors import RecordingFailed
 from teleop.session.session import Session
 from teleop.session.state import Phase
+from vega_core.stamps import NS
 
 LAYOUT = DatasetLayout.of(hw_config.load())
 
@@ -229,11 +229,11 @@ def test_redo_waits_for_what_is_missing_and_can_be_called_off(cell):
 
 def test_a_bad_take_is_called_out_at_once_with_what_to_do(cell):
     cell.session.start()
-    cell.session.look()
+    cell.session.update()
     assert cell.said("problem") == []
     cell.recording.problems.append("the head camera stopped for 0.8 s")
-    cell.session.look()
-    cell.session.look()
+    cell.session.update()
+    cell.session.update()
     assert cell.said("problem") == ["the head camera stopped for 0.8 s"]
     text = cell.session.state.text
     assert text.startswith("BAD TAKE: the head camera stopped for 0.8 s")
@@ -255,7 +255,7 @@ def test_a_take_that_cannot_go_on_is_ended_and_kept_but_does_not_count(cell):
     cell.session.start()
     cell.recording.cut_off = "the disk is full"
     cell.recording.problems.append("the disk is full")
-    cell.session.look()
+    cell.session.update()
     assert cell.said("problem") == ["the disk is full"]
     assert len(cell.saved) == 1
     assert "does not count: the disk is full" in cell.session.state.news

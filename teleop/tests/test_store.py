@@ -11,7 +11,6 @@ from teleop.dataset.episode import DatasetLayout, TakeEnd
 from teleop.dataset.journal import JOURNAL_NAME, read_journal
 from teleop.dataset.layout import DATASET_FILE
 from teleop.dataset.reader import open_episode
-from teleop.dataset.stamps import NS
 from teleop.dataset.store import Store, next_index, read_infos
 from teleop.errors import DatasetBusy, DatasetError, EpisodeDamaged, RefusedByStore, TeleopError
 from teleop.tests.crashes import full_disk
@@ -23,6 +22,7 @@ from teleop.tests.episodes import (
     take_start,
     write_messages,
 )
+from vega_core.stamps import NS
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ setup(
             "view_node = vega_runtime.start:main",
         ],
         "vega_runtime.nodes": [
-            "conductor_node = vega_teleop.conductor:main",
+            "conductor_node = vega_teleop.unattended_session:main",
             "keys = vega_teleop.keys_command:main",
             "recorder_node = vega_teleop.recorder_node:main",
             "view_node = vega_teleop.view_node:main",

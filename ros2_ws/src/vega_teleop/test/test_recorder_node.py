@@ -18,14 +18,14 @@ from vega_msgs.msg import TakeEvent, TeleopState
 from vega_runtime import qos
 from vega_runtime.node import light_executor
 from vega_runtime.parameters import ParameterError
-from vega_teleop.bench_streams import run, sources
 from vega_teleop.recorder_node import RecorderNode
 
 import hw_config
+from benches.recorder.streams import run, sources
 from teleop.dataset.episode import command_topic, joint_topic
-from teleop.dataset.files import OutputFile
 from teleop.dataset.reader import open_episode
 from teleop.dataset.store import read_infos
+from vega_core.files import OutputFile
 
 WAIT_S = 30.0
 SUCCESS, FAILURE = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FAILURE

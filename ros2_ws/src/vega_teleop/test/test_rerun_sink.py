@@ -60,7 +60,7 @@ def test_a_file_holds_what_was_shown(tmp_path):
         return
     sink = RerunSink(str(file), CAMERAS, ARMS)
     jpeg = cv2.imencode(".jpg", np.full((48, 64, 3), 90, np.uint8))[1].tobytes()
-    sink.picture("head", 10 * NS, jpeg)
+    sink.image("head", 10 * NS, jpeg)
     stamps = np.array([10 * NS, 10 * NS + 20_000_000])
     positions = np.arange(14, dtype=float).reshape(2, 7) / 100
     sink.joints("left", "leader", stamps, positions)

@@ -48,10 +48,10 @@ def test_a_seed_that_failed_is_not_tried_again():
 
 
 def test_what_the_twin_has_laid_is_told_with_its_seed():
-    laid = in_twin(TASK, "easy", 6)
-    assert laid["seed"] == 6
-    assert str(laid["description"]).startswith("seed 6: laptop: ")
-    assert len(laid["spot"]) == 3
+    placed = in_twin(TASK, "easy", 6)
+    assert placed["seed"] == 6
+    assert str(placed["description"]).startswith("seed 6: laptop: ")
+    assert len(placed["spot"]) == 3
 
 
 def test_without_a_grid_seeds_just_rise():

@@ -10,12 +10,12 @@ import cv2
 import numpy as np
 import pytest
 from vega_teleop import view as view_module
-from vega_teleop.view import View, in_words
+from vega_teleop.view import View, format_duration
 
 import hw_config
 from teleop.dataset import cdr
 from teleop.placements import Grid
-from teleop.session.state import Phase, State
+from teleop.session.state import Phase, SessionState
 
 NAMES = hw_config.load().arms["left"].joint_names
 WAIT_S = 20.0
@@ -25,11 +25,11 @@ class Shown:
     """A sink that keeps what it is given."""
 
     def __init__(self):
-        self.pictures, self.tracks, self.takes, self.events, self.coverages = [], [], [], [], []
+        self.images, self.tracks, self.takes, self.events, self.coverages = [], [], [], [], []
         self.came, self.closed = threading.Event(), False
 
-    def picture(self, camera, stamp_ns, jpeg):
-        self.pictures.append((camera, stamp_ns, cv2.imdecode(np.frombuffer(jpeg, np.uint8), 1)))
+    def image(self, camera, stamp_ns, jpeg):
+        self.images.append((camera, stamp_ns, cv2.imdecode(np.frombuffer(jpeg, np.uint8), 1)))
         self.came.set()
 
     def joints(self, arm, role, stamps_ns, positions):
@@ -78,20 +78,20 @@ def state(phase=Phase.RECORDING, **other):
         "placement": "laptop: 2nd row from the robot",
         "problems": (),
     }
-    return State(**{**fields, **other})
+    return SessionState(**{**fields, **other})
 
 
 def test_the_newest_picture_of_each_camera_is_shown_once(view, shown):
-    view.offer_picture("head", image(1, rgb=(0, 0, 255)))
-    view.offer_picture("head", image(2))
-    view.offer_picture("left_wrist", image(3))
-    view.look()
-    view.look()
-    assert sorted((camera, stamp) for camera, stamp, _ in shown.pictures) == [
+    view.offer_image("head", image(1, rgb=(0, 0, 255)))
+    view.offer_image("head", image(2))
+    view.offer_image("left_wrist", image(3))
+    view.update()
+    view.update()
+    assert sorted((camera, stamp) for camera, stamp, _ in shown.images) == [
         ("head", 2),
         ("left_wrist", 3),
     ]
-    pixel = shown.pictures[0][2][24, 32].astype(int)
+    pixel = shown.images[0][2][24, 32].astype(int)
     assert list(pixel) == pytest.approx((10, 30, 200), abs=6)  # OpenCV: blue first
 
 
@@ -100,7 +100,7 @@ def test_tracks_are_thinned_to_fifty_a_second(view, shown):
         for role in ("follower", "leader"):
             position = np.full(7, n / 100)
             view.offer_joints("left", role, cdr.joint_state(n * 5_000_000, NAMES, position))
-    view.look()
+    view.update()
     assert [(arm, role) for arm, role, *_ in shown.tracks] == [
         ("left", "follower"),
         ("left", "leader"),
@@ -108,42 +108,42 @@ def test_tracks_are_thinned_to_fifty_a_second(view, shown):
     _, _, stamps, positions = shown.tracks[0]
     assert list(stamps) == [n * 20_000_000 for n in range(25)]
     assert list(positions[:, 6]) == [4 * n / 100 for n in range(25)]
-    view.look()
+    view.update()
     assert len(shown.tracks) == 2
 
 
 def test_a_track_goes_on_after_the_clock_was_set_back(view, shown):
     for stamp in (5_000_000_000, 1_000_000_000, 1_005_000_000, 1_020_000_000):
         view.offer_joints("left", "follower", cdr.joint_state(stamp, NAMES, np.zeros(7)))
-    view.look()
+    view.update()
     assert list(shown.tracks[0][2]) == [5_000_000_000, 1_000_000_000, 1_020_000_000]
 
 
 def test_a_view_that_is_held_up_keeps_the_newest_of_a_track(view, shown):
     for n in range(1000):
         view.offer_joints("left", "follower", cdr.joint_state(n * 20_000_000, NAMES, np.zeros(7)))
-    view.look()
+    view.update()
     stamps = shown.tracks[0][2]
     assert (len(stamps), stamps[-1]) == (200, 999 * 20_000_000)
 
 
 def test_what_cannot_be_shown_is_told_once(view, shown):
     for stamp in (7, 8):
-        view.offer_picture("head", image(stamp, encoding="mono8"))
-        view.look()
+        view.offer_image("head", image(stamp, encoding="mono8"))
+        view.update()
     assert shown.events == [
         (0, "not shown: expected an rgb8 or bgr8 picture, got 'mono8'", True),
     ]
-    view.offer_picture("head", image(9))
-    view.look()
-    assert [stamp for _, stamp, _ in shown.pictures] == [9]
+    view.offer_image("head", image(9))
+    view.update()
+    assert [stamp for _, stamp, _ in shown.images] == [9]
 
 
 def test_events_are_shown_in_order_and_problems_are_loud(view, shown):
     view.offer_event(1, "began", "episode 40")
     view.offer_event(2, "problem", "head camera: no picture for 0.3 s")
     view.offer_event(3, "paused", "")
-    view.look()
+    view.update()
     assert shown.events == [
         (1, "began: episode 40", False),
         (2, "problem: head camera: no picture for 0.3 s", True),
@@ -152,19 +152,19 @@ def test_events_are_shown_in_order_and_problems_are_loud(view, shown):
 
 
 def test_a_session_is_told_in_words():
-    text = in_words("close_laptop", state())
+    text = format_duration("close_laptop", state())
     assert text.splitlines()[0] == "# RECORDING 12.3 s"
     assert "**37 of 100** close_laptop, about 25 min left; episode 40" in text
     assert "**Place**: laptop: 2nd row from the robot" in text
-    text = in_words("close_laptop", state(problems=("no pictures", "disk is full")))
+    text = format_duration("close_laptop", state(problems=("no pictures", "disk is full")))
     assert text.startswith("# PROBLEM, RECORDING")
     assert text.endswith("- no pictures\n\n- disk is full")
-    text = in_words("close_laptop", state(Phase.READY, left_s=math.nan, placement=""))
+    text = format_duration("close_laptop", state(Phase.READY, left_s=math.nan, placement=""))
     assert text.splitlines()[0] == "# READY"
     assert "left" not in text
     assert "Place" not in text
-    assert "about 45 s left" in in_words("close_laptop", state(left_s=45.0))
-    assert "about 2.0 h left" in in_words("close_laptop", state(left_s=7200.0))
+    assert "about 45 s left" in format_duration("close_laptop", state(left_s=45.0))
+    assert "about 2.0 h left" in format_duration("close_laptop", state(left_s=7200.0))
 
 
 def test_coverage_is_drawn_when_an_episode_has_come_or_gone(view, shown, monkeypatch):
@@ -177,18 +177,18 @@ def test_coverage_is_drawn_when_an_episode_has_come_or_gone(view, shown, monkeyp
 
     monkeypatch.setattr(view_module, "read_infos", read_infos)
 
-    def look(**of_state):
+    def update(**of_state):
         view.offer_session(1, "close_laptop", "/data/set", state(**of_state))
-        view.look()
+        view.update()
 
-    look(saved=0)
-    look(saved=0, take_s=13.0)
+    update(saved=0)
+    update(saved=0, take_s=13.0)
     assert (len(shown.takes), read) == (2, ["/data/set"])
     placement = grid.next_placement(infos)
     infos.append(SimpleNamespace(task="close_laptop", outcome="success", placement=placement))
-    look(saved=1, phase=Phase.SAVING)
+    update(saved=1, phase=Phase.SAVING)
     assert len(read) == 1
-    look(saved=1)
+    update(saved=1)
     assert len(read) == 2
     assert shown.coverages[0] != shown.coverages[1]
     assert shown.coverages[1].startswith(b"\x89PNG")
@@ -200,7 +200,7 @@ def test_a_task_without_a_grid_has_no_coverage(view, shown, monkeypatch, tmp_pat
     file.write_text(file.read_text().split("placement:")[0])
     monkeypatch.setenv("VEGA_HW_CONFIG", str(tmp_path))
     view.offer_session(1, "close_laptop", "/nowhere", state())
-    view.look()
+    view.update()
     assert (shown.coverages, shown.events) == ([], [])
     assert len(shown.takes) == 1
 
@@ -208,7 +208,7 @@ def test_a_task_without_a_grid_has_no_coverage(view, shown, monkeypatch, tmp_pat
 def test_a_dataset_that_cannot_be_read_does_not_end_the_view(view, shown, tmp_path):
     (tmp_path / "dataset.yaml").write_text(json.dumps({"format": 99}))
     view.offer_session(1, "close_laptop", str(tmp_path), state())
-    view.look()
+    view.update()
     assert shown.coverages == []
     assert "not shown: " in shown.events[0][1]
     assert len(shown.takes) == 1
@@ -217,9 +217,9 @@ def test_a_dataset_that_cannot_be_read_does_not_end_the_view(view, shown, tmp_pa
 def test_a_started_view_shows_by_itself_until_it_is_stopped(shown):
     view = View(shown, rate_hz=30.0)
     view.start()
-    view.offer_picture("head", image(5))
+    view.offer_image("head", image(5))
     assert shown.came.wait(WAIT_S)
     view.stop()
     assert shown.closed
-    view.offer_picture("head", image(6))
-    assert [stamp for _, stamp, _ in shown.pictures] == [5]
+    view.offer_image("head", image(6))
+    assert [stamp for _, stamp, _ in shown.images] == [5]

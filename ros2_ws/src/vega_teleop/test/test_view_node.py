@@ -39,7 +39,7 @@ class Shown:
             self.came.add(what)
             self._changed.notify_all()
 
-    def picture(self, camera, stamp_ns, jpeg):
+    def image(self, camera, stamp_ns, jpeg):
         self._note("picture", camera, stamp_ns)
 
     def joints(self, arm, role, stamps_ns, positions):

@@ -21,7 +21,7 @@ from vega_runtime.parameters import declare, parameter
 from vega_runtime.terminal import Asking, Screen, run_keys
 
 from teleop.session.keys import HELP, Keys, Press
-from teleop.session.progress import in_words
+from teleop.session.progress import format_duration
 from teleop.session.state import without_figures
 from vega_teleop.cues import Cues, cue
 
@@ -60,7 +60,8 @@ def progress(state: TeleopState) -> str:
     text, missing = f"{state.saved}/{state.wanted}", state.wanted - state.saved
     if missing <= 0 or math.isnan(state.left_s) or state.left_s <= 0.0:
         return text
-    return f"{text}, {missing / state.left_s * 3600.0:.0f} an hour, {in_words(state.left_s)} left"
+    per_hour = missing / state.left_s * 3600.0
+    return f"{text}, {per_hour:.0f} an hour, {format_duration(state.left_s)} left"
 
 
 class KeysNode(Node):

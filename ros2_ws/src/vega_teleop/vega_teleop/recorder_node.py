@@ -23,10 +23,10 @@ import hw_config
 from teleop.dataset.episode import DatasetLayout, RobotKind, TakeStart, hardware_files
 from teleop.dataset.store import Store
 from teleop.errors import TeleopError
-from teleop.recording.provenance import git_state, versions
 from teleop.recording.recorder import Clocks, Recorder, TakeRecording
-from teleop.session.resume import take_up
+from teleop.session.resume import open_or_resume
 from teleop.session.state import Placement
+from vega_core.provenance import git_state, versions
 from vega_teleop.message_definitions import schema_of
 from vega_teleop.recording_topics import Subscribed, subscriptions
 from vega_teleop.session_services import SessionParts, SessionServices
@@ -75,7 +75,7 @@ class RecorderNode(LifecycleNode):
         self._hardware_files = hardware_files(hw_config.config_dir())
         wanted = subscriptions(self._hardware, given.robot)
         folder = Path(given.dataset).expanduser()
-        taken = take_up(folder, DatasetLayout.of(self._hardware))
+        taken = open_or_resume(folder, DatasetLayout.of(self._hardware))
         self._store, self._news = taken.store, taken.news
         for text in taken.repaired:
             self.get_logger().warning(f"{folder}: {text}")
@@ -105,7 +105,7 @@ class RecorderNode(LifecycleNode):
             begin=self._begin,
             event=recorder.event,
             lacking=recorder.lacking,
-            look=recorder.look,
+            update=recorder.update,
             newest=recorder.newest.get,
             news=self._news,
         )

@@ -22,8 +22,8 @@ from vega_runtime import qos
 
 from hw_config import HardwareConfig
 from teleop.dataset.episode import DatasetLayout, command_topic, joint_topic
-from teleop.recording.gates import Stream
 from teleop.recording.recorder import Handling, RecordedTopic
+from teleop.recording.take_monitor import Stream
 from vega_teleop.message_definitions import schema_of
 
 # What comes while Python is busy with something else: a second of an arm, a third of a camera.
@@ -33,7 +33,7 @@ _EVERY_STATE = QoSProfile(
 _EVERY_COMMAND = QoSProfile(
     depth=200, history=HistoryPolicy.KEEP_LAST, reliability=ReliabilityPolicy.RELIABLE
 )
-_EVERY_PICTURE = QoSProfile(
+_EVERY_IMAGE = QoSProfile(
     depth=10, history=HistoryPolicy.KEEP_LAST, reliability=ReliabilityPolicy.BEST_EFFORT
 )
 
@@ -81,7 +81,7 @@ def policy_subscriptions(hardware: HardwareConfig, robot: str) -> list[Subscribe
 def _cameras(hardware: HardwareConfig, layout: DatasetLayout) -> Iterator[Subscribed]:
     for name, camera in hardware.cameras.items():
         title = f"picture of the {name.replace('_', ' ')} camera"
-        pictures = Stream(
+        images = Stream(
             layout.image_topic(name),
             title,
             "camera",
@@ -91,8 +91,8 @@ def _cameras(hardware: HardwareConfig, layout: DatasetLayout) -> Iterator[Subscr
         yield Subscribed(
             Image,
             f"{camera.namespace}/image_raw",
-            _EVERY_PICTURE,
-            RecordedTopic(pictures, schema_of(CompressedImage), Handling.PICTURE),
+            _EVERY_IMAGE,
+            RecordedTopic(images, schema_of(CompressedImage), Handling.IMAGE),
         )
         info = Stream(layout.camera_info_topic(name), f"camera_info with a {title}")
         yield Subscribed(

@@ -89,8 +89,8 @@ class RerunSink:
             )
         self._name_tracks(arms)
 
-    def picture(self, camera: str, stamp_ns: int, jpeg: bytes) -> None:
-        """Shows a picture."""
+    def image(self, camera: str, stamp_ns: int, jpeg: bytes) -> None:
+        """Shows an image."""
         image = self._rerun.EncodedImage(contents=jpeg, media_type="image/jpeg")
         self._log(f"cameras/{camera}", stamp_ns, image)
 
@@ -174,7 +174,7 @@ def blueprint(cameras: Sequence[str], arms: Sequence[str]) -> Any:
             plot_legend=layout.PlotLegend(visible=False),
         )
 
-    pictures = [
+    images = [
         layout.Spatial2DView(name=name.replace("_", " "), origin=f"cameras/{name}")
         for name in cameras
     ]
@@ -192,7 +192,7 @@ def blueprint(cameras: Sequence[str], arms: Sequence[str]) -> Any:
     ]
     return layout.Blueprint(
         layout.Vertical(
-            layout.Horizontal(*pictures),
+            layout.Horizontal(*images),
             layout.Horizontal(*tracks, track("grippers (m)", "gripper")),
             layout.Horizontal(*session, column_shares=[3, 4, 3]),
             row_shares=[5, 3, 4],

@@ -24,7 +24,7 @@ from teleop.session.state import Answer, Phase, Placement, Recording, without_fi
 from vega_teleop import leading
 from vega_teleop.staging import TwinScene, by_hand
 
-_LOOK_S = 0.1
+_POLL_S = 0.1
 _STATE_S = 0.5
 _LACK_S = 0.2
 # Events that an operator has to hear about even when only warnings are shown.
@@ -46,7 +46,7 @@ class SessionParts:
         begin: Begins a take with a placement; see `teleop.session.Session`.
         event: Writes an event (kind, text) into the running take; the message, as CDR.
         lacking: What has to be mended before a take may begin; asked five times a second.
-        look: Judges the running take; called ten times a second.
+        update: Judges the running take; called ten times a second.
         newest: The newest message of a joint topic, as CDR; None before the first.
         news: What an operator should know from the beginning.
     """
@@ -60,7 +60,7 @@ class SessionParts:
     begin: Callable[[Placement | None], Recording]
     event: Callable[[str, str], bytes]
     lacking: Callable[[], Sequence[str]]
-    look: Callable[[], None]
+    update: Callable[[], None]
     newest: Callable[[str], bytes | None]
     news: str = ""
 
@@ -126,7 +126,7 @@ class SessionServices:
         self._timers = [
             node.create_timer(period_s, work, clock=wall)
             for period_s, work in (
-                (_LOOK_S, self._look),
+                (_POLL_S, self._poll),
                 (_LACK_S, self._look_for_what_lacks),
                 (_STATE_S, self._publish_length),
             )
@@ -154,9 +154,9 @@ class SessionServices:
         asked = self._leading.hand_over() if self.session.phase is Phase.WAITING else None
         return self.session.start() if asked is None else Answer(False, asked)
 
-    def _look(self) -> None:
-        self._parts.look()
-        self.session.look()
+    def _poll(self) -> None:
+        self._parts.update()
+        self.session.update()
 
     def _look_for_what_lacks(self) -> None:
         if self.session.phase in (Phase.WAITING, Phase.READY, Phase.FINISHED):
@@ -229,4 +229,4 @@ class SessionServices:
 
 
 def _nowhere(infos: Sequence[EpisodeInfo]) -> None:
-    """The twin lays the scene; what it has laid is told by it."""
+    """The twin resets the scene; what it has placed is told by it."""

@@ -1,4 +1,4 @@
-"""Where the objects lie: planned on a real table, laid by seed in the twin."""
+"""Where the objects lie: planned on a real table, placed by seed in the twin."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def by_hand(task: TaskConfig, variant: str) -> Plan:
 
 
 def in_twin(task: TaskConfig, variant: str, seed: int) -> Placement:
-    """What the twin has laid for a seed."""
+    """What the twin has placed for a seed."""
     # Here, not above: only the twin needs MuJoCo.
     from vega_sim.placements import placement_record
 
@@ -44,7 +44,7 @@ def in_twin(task: TaskConfig, variant: str, seed: int) -> Placement:
 
 
 class _Scene(NamedTuple):
-    """What lies there since when: `episode` rises each time that something is laid."""
+    """What lies there since when: `episode` rises each time that something is placed."""
 
     task: str
     variant: str
@@ -53,7 +53,7 @@ class _Scene(NamedTuple):
 
 
 class TwinScene:
-    """Keeps a session told of what the twin has laid."""
+    """Keeps a session told of what the twin has placed."""
 
     def __init__(
         self,
@@ -70,7 +70,7 @@ class TwinScene:
             task: What is demonstrated.
             variant: Of the task.
             placed: Gets each placement.
-            submit: Runs something elsewhere: to find out where a seed lays things takes a while.
+            submit: Runs something elsewhere: to find out where a seed places things takes a while.
         """
         self._node, self._task, self._variant = node, task, variant
         self._placed, self._submit = placed, submit
@@ -81,7 +81,7 @@ class TwinScene:
         )
 
     def use(self) -> None:
-        """A take has ended: things have been moved, so the scene has to be laid anew."""
+        """A take has ended: things have been moved, so the scene has to be placed anew."""
         self._known = None
 
     def _on_state(self, state: TaskState) -> None:
@@ -120,7 +120,7 @@ class TwinScene:
 
 
 class Seeds:
-    """Which scene the twin lays next: of the cell that is covered least, one not used before."""
+    """Which scene the twin places next: of the cell that is covered least, one not used before."""
 
     def __init__(self, task: TaskConfig, variant: str, first: int) -> None:
         self._grid = Grid(task, variant) if task.placement is not None else None

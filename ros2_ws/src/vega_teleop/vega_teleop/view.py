@@ -1,7 +1,7 @@
 """The core of the live view: what is shown, how often, and from which messages. No ROS, no Rerun.
 
 Everything is offered as it comes, which costs next to nothing; a thread of its own then takes the
-newest picture of each camera and a thinned track of each arm to the sink, a few times a second. The
+newest image of each camera and a thinned track of each arm to the sink, a few times a second. The
 recorder must not feel that somebody watches.
 """
 
@@ -23,7 +23,7 @@ from teleop import coverage
 from teleop.dataset.cdr import header_stamp, read_joint_series
 from teleop.dataset.store import read_infos
 from teleop.recording.jpeg import encode, read_image
-from teleop.session.state import Phase, State
+from teleop.session.state import Phase, SessionState
 
 ROLES = ("follower", "leader")
 _TRACK_HZ = 50.0
@@ -42,8 +42,8 @@ _SIGNS = {
 class Sink(Protocol):
     """Where the view goes. Stamps are ROS time in ns."""
 
-    def picture(self, camera: str, stamp_ns: int, jpeg: bytes) -> None:
-        """Shows a picture."""
+    def image(self, camera: str, stamp_ns: int, jpeg: bytes) -> None:
+        """Shows an image."""
 
     def joints(
         self, arm: str, role: str, stamps_ns: NDArray[np.int64], positions: NDArray[np.float64]
@@ -70,7 +70,7 @@ class _Session:
     stamp_ns: int
     task: str
     dataset: str
-    state: State
+    state: SessionState
 
 
 class View:
@@ -80,7 +80,7 @@ class View:
         """Shows nothing by itself before `start`."""
         self._sink, self._period, self._quality = sink, 1.0 / rate_hz, jpeg_quality
         self._lock = threading.Lock()
-        self._pictures: dict[str, bytes] = {}
+        self._images: dict[str, bytes] = {}
         self._tracks: dict[tuple[str, str], _Track] = {}
         self._session: _Session | None = None
         self._events: deque[tuple[int, str, bool]] = deque(maxlen=_LONGEST_TRACK)
@@ -90,16 +90,16 @@ class View:
         self._ending = threading.Event()
         self._thread = threading.Thread(target=self._run, name="view", daemon=True)
 
-    def offer_picture(self, camera: str, data: bytes) -> None:
+    def offer_image(self, camera: str, data: bytes) -> None:
         """A serialised sensor_msgs/Image; only the newest one of a camera is kept."""
-        self._pictures[camera] = data
+        self._images[camera] = data
 
     def offer_joints(self, arm: str, role: str, data: bytes) -> None:
         """A serialised sensor_msgs/JointState."""
         with self._lock:
             self._tracks.setdefault((arm, role), _Track()).add(data)
 
-    def offer_session(self, stamp_ns: int, task: str, dataset: str, state: State) -> None:
+    def offer_session(self, stamp_ns: int, task: str, dataset: str, state: SessionState) -> None:
         """How the session stands."""
         with self._lock:
             self._session = _Session(stamp_ns, task, dataset, state)
@@ -119,10 +119,10 @@ class View:
             self._thread.join()
         self._sink.close()
 
-    def look(self) -> None:
+    def update(self) -> None:
         """Shows what came since the last look."""
-        for camera in list(self._pictures):
-            self._show(self._show_picture, camera, self._pictures.pop(camera))
+        for camera in list(self._images):
+            self._show(self._show_image, camera, self._images.pop(camera))
         with self._lock:
             tracks = {key: track.taken() for key, track in self._tracks.items()}
             session, self._session = self._session, None
@@ -133,12 +133,12 @@ class View:
             self._sink.event(*self._events.popleft())
         if session is not None:
             self._now_ns = session.stamp_ns
-            self._sink.take(session.stamp_ns, in_words(session.task, session.state))
+            self._sink.take(session.stamp_ns, format_duration(session.task, session.state))
             self._show(self._show_coverage, session)
 
     def _run(self) -> None:
         while not self._ending.wait(self._period):
-            self.look()
+            self.update()
 
     def _show(self, how: Callable[..., None], *what: object) -> None:
         """Shows something, or once says why it cannot be shown."""
@@ -149,10 +149,10 @@ class View:
                 self._refused = str(error)
                 self._sink.event(self._now_ns, f"not shown: {error}", True)
 
-    def _show_picture(self, camera: str, data: bytes) -> None:
-        picture = read_image(data)
-        self._now_ns = picture.stamp_ns
-        self._sink.picture(camera, picture.stamp_ns, encode(picture, self._quality))
+    def _show_image(self, camera: str, data: bytes) -> None:
+        image = read_image(data)
+        self._now_ns = image.stamp_ns
+        self._sink.image(camera, image.stamp_ns, encode(image, self._quality))
 
     def _show_track(self, arm: str, role: str, messages: Sequence[bytes]) -> None:
         series = read_joint_series("sensor_msgs/msg/JointState", messages)
@@ -190,7 +190,7 @@ class _Track:
         return messages
 
 
-def in_words(task: str, state: State) -> str:
+def format_duration(task: str, state: SessionState) -> str:
     """How a session stands, as Markdown."""
     title = _SIGNS[state.phase]
     if state.phase in (Phase.RECORDING, Phase.PAUSED):

@@ -16,15 +16,14 @@ from vega_runtime.parameters import declare, parameter
 from vega_runtime.qos import LATCHED, REPORT
 
 import hw_config
-from teleop.session.state import Phase, State
+from hw_config import HardwareConfig
+from teleop.session.state import Phase, SessionState
 from vega_teleop.rerun_sink import RerunSink
 from vega_teleop.view import ROLES, View
 
 _NEWEST = QoSProfile(
     depth=1, history=HistoryPolicy.KEEP_LAST, reliability=ReliabilityPolicy.BEST_EFFORT
 )
-# From left to right, as whoever stands behind the robot sees them.
-_CAMERAS = ("left_wrist", "head", "right_wrist")
 _NICENESS = 10  # the recorder comes first
 
 
@@ -47,13 +46,13 @@ class ViewNode(Node):
         given = declare(self, Parameters)
         hardware = hw_config.load()
         arms = [str(arm) for arm in hardware.arms]
-        sink = RerunSink(given.to, _CAMERAS, arms, given.port, given.web_port)
+        sink = RerunSink(given.to, _from_left_to_right(hardware), arms, given.port, given.web_port)
         self._view = View(sink, given.rate_hz, given.jpeg_quality)
         for name, camera in hardware.cameras.items():
             self.create_subscription(
                 Image,
                 f"{camera.namespace}/image_raw",
-                partial(self._view.offer_picture, name),
+                partial(self._view.offer_image, name),
                 _NEWEST,
                 raw=True,
             )
@@ -76,7 +75,7 @@ class ViewNode(Node):
         self._view.stop()
 
     def _on_state(self, message: TeleopState) -> None:
-        state = State(
+        state = SessionState(
             Phase(message.phase),
             message.text,
             message.episode,
@@ -92,6 +91,12 @@ class ViewNode(Node):
 
     def _on_event(self, message: TakeEvent) -> None:
         self._view.offer_event(_ns(message.stamp), message.kind, message.text)
+
+
+def _from_left_to_right(hardware: HardwareConfig) -> list[str]:
+    """Names of the cameras as whoever stands behind the robot sees them: by arm, others between."""
+    place = {"left": 0, None: 1, "right": 2}
+    return sorted(hardware.cameras, key=lambda name: place[hardware.cameras[name].arm])
 
 
 def _ns(stamp: Time) -> int:

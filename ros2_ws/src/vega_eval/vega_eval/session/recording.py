@@ -14,17 +14,11 @@ from vega_teleop.message_definitions import schema_of
 from vega_teleop.recording_topics import Subscribed, policy_subscriptions
 
 from hw_config import HardwareConfig, TaskConfig
-from teleop.dataset.episode import (
-    DatasetLayout,
-    GitState,
-    RobotKind,
-    TakeStart,
-    hardware_files,
-    joint_topic,
-)
+from teleop.dataset.episode import DatasetLayout, RobotKind, TakeStart, hardware_files, joint_topic
 from teleop.dataset.store import Store
 from teleop.recording.recorder import Clocks, Recorder, TakeRecording
-from teleop.session.resume import take_up
+from teleop.session.resume import open_or_resume
+from vega_core.provenance import GitState
 from vega_eval.trials.folder import RECORDINGS
 from vega_eval.trials.record import Outcome, TrialRecord
 from vega_eval.trials.schedule import Placement
@@ -60,7 +54,7 @@ class TrialRecorder:
         """
         self._robot, self._topology = robot, hardware.topology
         layout = DatasetLayout.of(hardware)
-        taken = take_up(folder / RECORDINGS, layout)
+        taken = open_or_resume(folder / RECORDINGS, layout)
         self._store: Store = taken.store
         self.repaired = taken.repaired
         self._files = hardware_files(config)
@@ -91,7 +85,7 @@ class TrialRecorder:
 
     def look(self) -> None:
         """Watches the recording; call it ten times a second."""
-        self._recorder.look()
+        self._recorder.update()
 
     def begin(
         self, task: TaskConfig, variant: str, operator: str, placement: Placement, git: GitState

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from teleop.session.progress import in_words
+from teleop.session.progress import format_duration
 from vega_eval.trials.folder import SessionFolder
 from vega_eval.trials.record import TrialRecord
 
@@ -55,7 +55,7 @@ class Pace:
         if math.isnan(self.per_hour):
             return text
         left_s = 3600.0 * (self.wanted - self.valid) / self.per_hour
-        return f"{text}, {self.per_hour:,.0f} an hour, {in_words(left_s)} left"
+        return f"{text}, {self.per_hour:,.0f} an hour, {format_duration(left_s)} left"
 
 
 def _in_words(session: SessionFolder, record: TrialRecord) -> str:

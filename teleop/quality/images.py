@@ -1,4 +1,4 @@
-"""What an episode's pictures show: nothing, the same all the time, or another camera's view."""
+"""What an episode's images show: nothing, the same all the time, or another camera's view."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from teleop.dataset.reader import Recorded
-from teleop.dataset.stamps import NS
 from teleop.quality.motion import Motion
 from teleop.quality.thresholds import Thresholds
+from vega_core.stamps import NS
 
 LOOKS_A_SECOND = 5
 _WHITE = 250
@@ -20,25 +20,25 @@ _SIGNATURE = (8, 6)  # columns, rows
 _FEWEST_CHANGES = 8
 _ALIKE_ARMS = 0.9  # correlation of both arms' motion, beyond which nobody can tell them apart
 
-Picture = NDArray[np.uint8]
+Image = NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
 class CameraQuality:
-    """The pictures of one camera; all are compared, some a second are looked at.
+    """The images of one camera; all are compared, some a second are looked at.
 
     Attributes:
         camera: Its name.
-        size: Width and height; (0, 0) if no picture could be decoded.
+        size: Width and height; (0, 0) if no image could be decoded.
         looked_at: How many were decoded.
-        undecodable: Pictures that are no whole JPEG, or cannot be decoded.
+        undecodable: Images that are no whole JPEG, or cannot be decoded.
         sizes_differ: Whether not all have the same size.
         black, white, flat: Share of those looked at that are black, over-exposed, empty.
         brightness: Mean of those looked at (0 to 255).
-        frozen_s: Longest time in which the picture stayed the same, though its arms moved (s).
+        frozen_s: Longest time in which the image stayed the same, though its arms moved (s).
         frozen_at_s: When that began, from the beginning of the episode.
-        signature: The mean picture, coarse, uint8 [6, 8, 3] (BGR).
-        change: By how much the picture changes a radian of each arm that moves (levels).
+        signature: The mean image, coarse, uint8 [6, 8, 3] (BGR).
+        change: By how much the image changes a radian of each arm that moves (levels).
     """
 
     camera: str
@@ -52,14 +52,14 @@ class CameraQuality:
     brightness: float
     frozen_s: float
     frozen_at_s: float
-    signature: Picture
+    signature: Image
     change: Mapping[str, float] = field(default_factory=dict)
 
 
 def camera_quality(
     recorded: Recorded, camera: str, motion: Motion, limits: Thresholds
 ) -> CameraQuality:
-    """Looks at a camera's pictures.
+    """Looks at a camera's images.
 
     Raises:
         EpisodeDamaged: The file cannot be read.
@@ -102,13 +102,13 @@ def camera_quality(
 
 
 class _Looks:
-    """Collects what is seen in pictures of an eighth of the size."""
+    """Collects what is seen in images of an eighth of the size."""
 
     def __init__(self, limits: Thresholds) -> None:
         self._limits = limits
         self._bad = {"black": 0, "white": 0, "flat": 0}
         self._stamps: list[int] = []
-        self._grey: list[Picture] = []
+        self._grey: list[Image] = []
         self._sum: NDArray[np.float64] = np.zeros((*_SIGNATURE[::-1], 3))
         self._levels = 0.0
 
@@ -116,7 +116,7 @@ class _Looks:
     def count(self) -> int:
         return len(self._stamps)
 
-    def add(self, stamp_ns: int, small: Picture) -> None:
+    def add(self, stamp_ns: int, small: Image) -> None:
         grey = np.asarray(cv2.cvtColor(small, cv2.COLOR_BGR2GRAY), dtype=np.uint8)
         if np.percentile(grey, 95) < self._limits.black_level:
             self._bad["black"] += 1
@@ -138,11 +138,11 @@ class _Looks:
         return round(self._levels / max(self.count, 1), 1)
 
     @property
-    def signature(self) -> Picture:
+    def signature(self) -> Image:
         return np.asarray(np.round(self._sum / max(self.count, 1)), dtype=np.uint8)
 
     def change(self, motion: Motion, limits: Thresholds) -> dict[str, float]:
-        """How much the picture changes a radian of each arm's motion: least squares."""
+        """How much the image changes a radian of each arm's motion: least squares."""
         moved = {}
         for arm in motion.follower:
             path = motion.travelled([arm], np.asarray(self._stamps, dtype=np.int64))
@@ -160,7 +160,7 @@ class _Looks:
 
 
 def _moved_by(camera: str, motion: Motion) -> Sequence[str]:
-    """The arms that change a camera's picture: a wrist's own, or all of them."""
+    """The arms that change a camera's image: a wrist's own, or all of them."""
     own = [arm for arm in motion.follower if camera.startswith(arm)]
     return own or list(motion.follower)
 
@@ -171,7 +171,7 @@ def _frozen(
     travelled: NDArray[np.float64],
     limits: Thresholds,
 ) -> tuple[float, int]:
-    """The longest run of equal pictures in which an arm moved (s), and when it begins (ns)."""
+    """The longest run of equal images in which an arm moved (s), and when it begins (ns)."""
     longest, at, begin = 0.0, 0, 0
     for number in range(1, len(stamps) + 1):
         if number < len(stamps) and same[number]:

@@ -1,49 +1,51 @@
-"""What is wrong with the pictures of an episode."""
+"""What is wrong with the images of an episode."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from teleop.quality.episode import EpisodeQuality
-from teleop.quality.findings import SET_ASIDE, Row
-from teleop.quality.pictures import CameraQuality
+from teleop.quality.findings import SET_ASIDE, FindingDraft
+from teleop.quality.images import CameraQuality
 from teleop.quality.thresholds import Thresholds
 
 
-def judge_pictures(quality: EpisodeQuality, limits: Thresholds) -> Iterator[Row]:
-    """Rows about what the pictures show."""
+def check_images(quality: EpisodeQuality, limits: Thresholds) -> Iterator[FindingDraft]:
+    """Rows about what the images show."""
     for camera in quality.cameras:
         yield from _camera(camera, quality, limits)
     yield from _exchanged(quality, limits)
 
 
-def _camera(camera: CameraQuality, quality: EpisodeQuality, limits: Thresholds) -> Iterator[Row]:
+def _camera(
+    camera: CameraQuality, quality: EpisodeQuality, limits: Thresholds
+) -> Iterator[FindingDraft]:
     title = f"{camera.camera.replace('_', ' ')} camera"
     if camera.undecodable:
-        yield Row(
+        yield FindingDraft(
             "error",
             "pictures",
             f"{title}: {camera.undecodable} pictures cannot be decoded",
             SET_ASIDE,
         )
     if camera.sizes_differ:
-        yield Row("error", "pictures", f"{title}: its pictures differ in size", SET_ASIDE)
+        yield FindingDraft("error", "pictures", f"{title}: its pictures differ in size", SET_ASIDE)
     for share, check, what, remedy in (
         (camera.black, "black", "black", "is something before the lens, or the light off?"),
         (camera.white, "over-exposed", "over-exposed", "lower exposure or light"),
         (camera.flat, "empty", "of one colour", "restart the camera"),
     ):
-        if share > limits.bad_pictures:
-            yield Row(
+        if share > limits.bad_images:
+            yield FindingDraft(
                 "error",
                 check,
                 f"{title}: {share:.0%} of its pictures are {what} (at most "
-                f"{limits.bad_pictures:.0%})",
+                f"{limits.bad_images:.0%})",
                 f"{remedy}; {SET_ASIDE}" if remedy[-1] != "?" else f"{remedy} {SET_ASIDE}",
             )
-    longest_s = quality.cell.hardware.recording.max_image_gap_s
-    if camera.frozen_s > longest_s and camera.black <= limits.bad_pictures:
-        yield Row(
+    longest_s = quality.context.hardware.recording.max_image_gap_s
+    if camera.frozen_s > longest_s and camera.black <= limits.bad_images:
+        yield FindingDraft(
             "error",
             "frozen",
             f"{title}: the same picture for {camera.frozen_s:.2f} s while arms move, "
@@ -52,16 +54,16 @@ def _camera(camera: CameraQuality, quality: EpisodeQuality, limits: Thresholds) 
         )
 
 
-def _exchanged(quality: EpisodeQuality, limits: Thresholds) -> Iterator[Row]:
-    """Wrist cameras whose pictures change when the other arm moves."""
+def _exchanged(quality: EpisodeQuality, limits: Thresholds) -> Iterator[FindingDraft]:
+    """Wrist cameras whose images change when the other arm moves."""
     change = {c.camera: c.change for c in quality.cameras}
     one, other = change.get("left_wrist"), change.get("right_wrist")
     if not one or not other:
         return
     own = one.get("left", 0.0) + other.get("right", 0.0)
     cross = one.get("right", 0.0) + other.get("left", 0.0)
-    if cross > limits.swap_ratio * own and cross > limits.picture_levels:
-        yield Row(
+    if cross > limits.swap_ratio * own and cross > limits.image_levels:
+        yield FindingDraft(
             "error",
             "swapped cameras",
             "the left wrist's pictures change as the right arm moves, and the other way round",

@@ -1,7 +1,7 @@
 """The node `conductor`: a recording session in the twin that runs by itself.
 
 It asks for what a person would ask for, through the same services; with a person at the keyboard it
-only lays the scenes.
+only resets the scenes.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ import hw_config
 from teleop.dataset.store import read_infos
 from teleop.errors import TeleopError
 from teleop.session.operator import SCRIPTED
-from teleop.session.progress import in_words
+from teleop.session.progress import format_duration
 from teleop.session.state import Phase
-from teleop.session.unattended import Do, GivenUp, Order, Scene, Situation, Unattended
+from teleop.session.unattended import Do, GivenUp, Order, SceneReport, Situation, Unattended
 from vega_teleop.staging import Seeds
 
-_LOOK_S = 0.1
+_POLL_S = 0.1
 _ANSWER_S, _MOST_UNANSWERED = 10.0, 3
 _SHUTDOWN_PATIENCE_S = 4.0
 _HOME_RAD, _HOME_M = 0.05, 0.01
@@ -62,8 +62,8 @@ class _Asked(NamedTuple):
     until_s: float
 
 
-class ConductorNode(Node):
-    """Lays scenes, and has the scripted operator fill the session."""
+class UnattendedSessionNode(Node):
+    """Resets scenes, and has the scripted operator fill the session."""
 
     def __init__(self) -> None:
         super().__init__("conductor")
@@ -83,7 +83,7 @@ class ConductorNode(Node):
         self._began_s = time.monotonic()
         self._saved_before: int | None = None
         self._session: TeleopState | None = None
-        self._scene: Scene | None = None
+        self._scene: SceneReport | None = None
         self._joints: dict[str, bytes] = {}
         self._asked: _Asked | None = None
         self._unanswered = 0
@@ -107,7 +107,7 @@ class ConductorNode(Node):
         self._triggers = {
             what: client(Trigger, what.value) for what in (Do.START, Do.SAVE, Do.DISCARD, Do.END)
         }
-        self.create_timer(_LOOK_S, self._look, clock=Clock(clock_type=ClockType.STEADY_TIME))
+        self.create_timer(_POLL_S, self._poll, clock=Clock(clock_type=ClockType.STEADY_TIME))
 
     def _on_session(self, state: TeleopState) -> None:
         self._session = state
@@ -116,9 +116,9 @@ class ConductorNode(Node):
 
     def _on_scene(self, state: TaskState) -> None:
         stamp_s = state.header.stamp.sec + 1e-9 * state.header.stamp.nanosec
-        self._scene = Scene(int(state.seed), bool(state.success), stamp_s)
+        self._scene = SceneReport(int(state.seed), bool(state.success), stamp_s)
 
-    def _look(self) -> None:
+    def _poll(self) -> None:
         if self._ends_s is not None:
             if not self._triggers[Do.END].service_is_ready() or time.monotonic() > self._ends_s:
                 finish()
@@ -134,10 +134,10 @@ class ConductorNode(Node):
             finish(1)
 
     def _situation(self, state: TeleopState) -> Situation:
-        laid = _SEED.match(state.placement)
+        placed = _SEED.match(state.placement)
         return Situation(
             Phase(state.phase),
-            int(laid[1]) if laid else None,
+            int(placed[1]) if placed else None,
             state.take_s,
             tuple(state.problems),
             state.text,
@@ -161,7 +161,7 @@ class ConductorNode(Node):
             self._asked = _Asked(order, client.call_async(request), until_s)
 
     def _request(self, order: Order) -> tuple[Client, Any]:
-        if order.what is Do.LAY:
+        if order.what is Do.RESET:
             given = self._given
             request = ResetScene.Request(task=given.task, variant=given.variant, seed=order.seed)
             return self._reset, request
@@ -199,7 +199,7 @@ class ConductorNode(Node):
         if state is None or self._saved_before is None:
             return
         recorded = state.saved - self._saved_before
-        took = in_words(time.monotonic() - self._began_s)
+        took = format_duration(time.monotonic() - self._began_s)
         print(
             f"RESULT {state.task} ({self._given.variant}): {recorded} episodes recorded in {took}, "
             f"{len(self._plan.discarded)} takes discarded; {state.saved}/{state.wanted} "
@@ -210,7 +210,7 @@ class ConductorNode(Node):
 
 def main() -> None:
     """Entry point."""
-    run_node(ConductorNode)
+    run_node(UnattendedSessionNode)
 
 
 if __name__ == "__main__":

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 import hw_config
-from teleop.dataset.stamps import NS
-from teleop.recording.gates import Load, Stream, TakeWatch
+from teleop.recording.take_monitor import Load, Stream, TakeMonitor
+from vega_core.stamps import NS
 
 LIMITS = hw_config.load().recording
 START_NS = 1_790_000_000 * NS
@@ -25,7 +25,7 @@ class Take:
     """Streams at their rates, that a test spoils."""
 
     def __init__(self, steady: bool = True) -> None:
-        self.watch = TakeWatch(STREAMS, LIMITS)
+        self.watch = TakeMonitor(STREAMS, LIMITS)
         self.load = Load()
         self.now_ns = START_NS
         self.steady_ns: int | None = 77 * NS if steady else None
@@ -44,7 +44,7 @@ class Take:
             if self.steady_ns is not None:
                 self.steady_ns += NS // 10
             self._bring()
-            self.problems += self.watch.look(self.now_ns, self.load, self.steady_ns)
+            self.problems += self.watch.update(self.now_ns, self.load, self.steady_ns)
         return self.problems
 
     def _bring(self) -> None:
@@ -53,7 +53,7 @@ class Take:
                 due = self._due[stream.topic]
                 if stream.topic not in self.silent:
                     stamp_ns = round(due) + self.late_ns[stream.topic]
-                    self.watch.saw(stream.topic, stamp_ns, round(due) + ARRIVES_NS)
+                    self.watch.observe(stream.topic, stamp_ns, round(due) + ARRIVES_NS)
                 self._due[stream.topic] = due + NS / stream.hz * self.slower[stream.topic]
 
 
@@ -112,7 +112,7 @@ def test_single_frames_that_go_missing_add_up():
 def test_cameras_that_are_apart_are_called_out():
     take = Take()
     take.late_ns["/right_wrist"] = -25_000_000
-    # Nearest pictures are then 8 ms apart; half a frame is the most that free cameras can have.
+    # Nearest images are then 8 ms apart; half a frame is the most that free cameras can have.
     assert take.run(3.0) == []
     take = Take()
     take.slower["/right_wrist"] = 2.1
@@ -150,20 +150,20 @@ def test_a_twin_that_stands_still_makes_no_take_bad():
     take = Take(steady=False)
     take.run(2.0)
     for _ in range(100):
-        assert take.watch.look(take.now_ns, take.load) == []
+        assert take.watch.update(take.now_ns, take.load) == []
     assert take.run(2.0) == []
 
 
 def test_the_time_of_a_twin_that_runs_back_is_called_out():
     take = Take(steady=False)
     take.run(2.0)
-    problems = take.watch.look(take.now_ns - NS, take.load)
+    problems = take.watch.update(take.now_ns - NS, take.load)
     assert any("the clock was set back by 1.00 s" in p for p in problems)
 
 
 def test_what_the_recorder_loses_is_called_out():
     take = Take()
-    take.load.lost_pictures = 3
+    take.load.lost_images = 3
     take.load.damaged, take.load.damage = 2, "expected an rgb8 picture"
     take.load.free_bytes = round(LIMITS.min_free_disk_gb * 0.9e9)
     said = " / ".join(take.run(0.1))
@@ -188,7 +188,7 @@ def test_a_pause_is_no_gap_and_nothing_is_expected_of_it():
 def test_stamps_that_run_backwards_are_called_out():
     take = Take()
     take.run(1.0)
-    take.watch.saw("/head", START_NS, take.now_ns)
+    take.watch.observe("/head", START_NS, take.now_ns)
     assert "stamps run backwards: picture of /head" in take.run(0.1)
 
 
@@ -196,17 +196,17 @@ def test_a_stamp_that_comes_twice_is_called_out_but_for_commands_in_one_tick_of_
     take = Take()
     take.run(1.0)
     for _ in range(2):
-        take.watch.saw("/left/command", take.now_ns, take.now_ns)
+        take.watch.observe("/left/command", take.now_ns, take.now_ns)
     assert take.run(0.1) == []
     for _ in range(2):
-        take.watch.saw(FOLLOWER, take.now_ns, take.now_ns)
+        take.watch.observe(FOLLOWER, take.now_ns, take.now_ns)
     assert f"the same stamp came twice: joint state of {FOLLOWER}" in take.run(0.1)
 
 
 def test_reports_of_several_nodes_may_come_in_any_order_with_any_clock():
     take = Take()
     for stamp_ns in (5, START_NS, 5 * NS, 3 * NS) * 10:
-        take.watch.saw("/gate/state", stamp_ns, take.now_ns)
+        take.watch.observe("/gate/state", stamp_ns, take.now_ns)
         take.run(0.1)
     assert take.problems == []
 

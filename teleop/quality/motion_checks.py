@@ -6,24 +6,24 @@ from collections.abc import Iterator, Sequence
 from math import degrees
 
 from teleop.quality.episode import EpisodeQuality
-from teleop.quality.findings import SET_ASIDE, Row, Severity
+from teleop.quality.findings import SET_ASIDE, FindingDraft, Severity
 from teleop.quality.motion import ArmQuality, JointQuality, SeriesQuality
 from teleop.quality.thresholds import Thresholds
 
 
-def judge_motion(quality: EpisodeQuality, limits: Thresholds) -> Iterator[Row]:
+def check_motion(quality: EpisodeQuality, limits: Thresholds) -> Iterator[FindingDraft]:
     """Rows about what the joints say."""
     yield from _joints(quality, limits)
     yield from _motion(quality, limits)
     yield from _following(quality, limits)
 
 
-def _joints(quality: EpisodeQuality, limits: Thresholds) -> Iterator[Row]:
+def _joints(quality: EpisodeQuality, limits: Thresholds) -> Iterator[FindingDraft]:
     for series in quality.series:
         severity: Severity = "error" if series.kind == "follower" else "warning"
         broken = {joint.name: joint.not_finite for joint in series.joints if joint.not_finite}
         if broken:
-            yield Row(
+            yield FindingDraft(
                 "error",
                 "not finite",
                 f"{series.name}: up to {max(broken.values())} positions are missing or no numbers: "
@@ -32,7 +32,7 @@ def _joints(quality: EpisodeQuality, limits: Thresholds) -> Iterator[Row]:
             )
         for joint in series.joints:
             if joint.jumps:
-                yield Row(
+                yield FindingDraft(
                     severity,
                     "jump",
                     f"{series.name}: {joint.name} jumps by {_amount(joint, joint.jump)}, "
@@ -42,13 +42,15 @@ def _joints(quality: EpisodeQuality, limits: Thresholds) -> Iterator[Row]:
         yield from _positions(series, severity, limits)
 
 
-def _positions(series: SeriesQuality, severity: Severity, limits: Thresholds) -> Iterator[Row]:
+def _positions(
+    series: SeriesQuality, severity: Severity, limits: Thresholds
+) -> Iterator[FindingDraft]:
     *arm, gripper = series.joints
     units = "the driver has to say rad and m; " + SET_ASIDE
     widest = max((max(abs(j.lowest), abs(j.highest)) for j in arm), default=0.0)
     if widest > limits.units_rad:
         unit = "degrees" if widest <= 360.0 else "thousandths of a degree"
-        yield Row(
+        yield FindingDraft(
             "error",
             "units",
             f"{series.name}: joints up to {widest:.0f}, {unit} rather than rad",
@@ -56,7 +58,7 @@ def _positions(series: SeriesQuality, severity: Severity, limits: Thresholds) ->
         )
     elif series.swapped is not None:
         one, other = series.swapped
-        yield Row(
+        yield FindingDraft(
             "error",
             "joint order",
             f"{series.name}: beyond the limits as they are; {one} and {other} seem to be exchanged",
@@ -69,7 +71,7 @@ def _positions(series: SeriesQuality, severity: Severity, limits: Thresholds) ->
         unit = "0 to 1" if open_m <= 1.1 else "mm or percent"
         if open_m > 200.0:
             unit = "thousandths of a mm"
-        yield Row(
+        yield FindingDraft(
             "error",
             "units",
             f"{series.name}: {gripper.name} opens up to {open_m:.3g}, {unit} rather than m",
@@ -81,12 +83,12 @@ def _positions(series: SeriesQuality, severity: Severity, limits: Thresholds) ->
 
 def _outside(
     series: SeriesQuality, joints: Sequence[JointQuality], severity: Severity
-) -> Iterator[Row]:
+) -> Iterator[FindingDraft]:
     beyond = [joint for joint in joints if joint.outside]
     if beyond:
         longest = max(joint.outside for joint in beyond)
         spans = (f"{joint.name} ({joint.lowest:.3f} to {joint.highest:.3f})" for joint in beyond)
-        yield Row(
+        yield FindingDraft(
             severity,
             "limits",
             f"{series.name}: beyond the limits for up to {longest:.0%} of the time: "
@@ -95,9 +97,9 @@ def _outside(
         )
 
 
-def _motion(quality: EpisodeQuality, limits: Thresholds) -> Iterator[Row]:
+def _motion(quality: EpisodeQuality, limits: Thresholds) -> Iterator[FindingDraft]:
     if quality.idle > limits.still_share:
-        yield Row(
+        yield FindingDraft(
             "error",
             "idle",
             f"nothing moves for {quality.idle:.0%} of it",
@@ -106,7 +108,7 @@ def _motion(quality: EpisodeQuality, limits: Thresholds) -> Iterator[Row]:
         return
     yield from _stuck(quality, limits)
     if quality.idle > limits.idle_share:
-        yield Row(
+        yield FindingDraft(
             "warning",
             "idle",
             f"nothing moves for {quality.idle:.0%} of it (at most {limits.idle_share:.0%})",
@@ -114,7 +116,7 @@ def _motion(quality: EpisodeQuality, limits: Thresholds) -> Iterator[Row]:
         )
     for where, seconds in (("beginning", quality.idle_start_s), ("end", quality.idle_end_s)):
         if seconds > limits.idle_end_s:
-            yield Row(
+            yield FindingDraft(
                 "warning",
                 "idle",
                 f"nothing moves in the {seconds:.1f} s at its {where} (at most "
@@ -123,7 +125,7 @@ def _motion(quality: EpisodeQuality, limits: Thresholds) -> Iterator[Row]:
             )
 
 
-def _stuck(quality: EpisodeQuality, limits: Thresholds) -> Iterator[Row]:
+def _stuck(quality: EpisodeQuality, limits: Thresholds) -> Iterator[FindingDraft]:
     series = {(s.arm, s.kind): s.joints for s in quality.series}
     for arm in quality.arms:
         joints = series[arm.arm, "follower"]
@@ -133,7 +135,7 @@ def _stuck(quality: EpisodeQuality, limits: Thresholds) -> Iterator[Row]:
             told = led[number].highest - led[number].lowest if led else 0.0
             least = limits.jump_m if number == len(joints) - 1 else limits.moving_rad
             if constant and told > least:
-                yield Row(
+                yield FindingDraft(
                     "error",
                     "constant joint",
                     f"{joint.name} does not move at all, though it is led by "
@@ -142,9 +144,9 @@ def _stuck(quality: EpisodeQuality, limits: Thresholds) -> Iterator[Row]:
                 )
 
 
-def _following(quality: EpisodeQuality, limits: Thresholds) -> Iterator[Row]:
+def _following(quality: EpisodeQuality, limits: Thresholds) -> Iterator[FindingDraft]:
     if quality.crossed:
-        yield Row(
+        yield FindingDraft(
             "error",
             "joint order",
             "each leader fits the other arm's follower: left and right are exchanged",
@@ -156,7 +158,7 @@ def _following(quality: EpisodeQuality, limits: Thresholds) -> Iterator[Row]:
             continue
         yield from _offset(arm, quality, limits)
         if arm.following.lag_s > limits.lag_s:
-            yield Row(
+            yield FindingDraft(
                 "warning",
                 "lag",
                 f"the {arm.arm} follower is {arm.following.lag_s:.2f} s behind its leader (at most "
@@ -165,7 +167,7 @@ def _following(quality: EpisodeQuality, limits: Thresholds) -> Iterator[Row]:
             )
 
 
-def _offset(arm: ArmQuality, quality: EpisodeQuality, limits: Thresholds) -> Iterator[Row]:
+def _offset(arm: ArmQuality, quality: EpisodeQuality, limits: Thresholds) -> Iterator[FindingDraft]:
     assert arm.following is not None
     far = {
         name: offset
@@ -175,7 +177,7 @@ def _offset(arm: ArmQuality, quality: EpisodeQuality, limits: Thresholds) -> Ite
     if far:
         bad = max(map(abs, far.values())) > limits.bad_offset_rad
         joints = ", ".join(f"{name} {degrees(offset):+.1f}" for name, offset in far.items())
-        yield Row(
+        yield FindingDraft(
             "error" if bad else "warning",
             "drift",
             f"{arm.arm} follower: degrees away from its leader: {joints} (at most "

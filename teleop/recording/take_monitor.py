@@ -1,8 +1,8 @@
 """Watches a take while it is recorded and says at once what makes it bad.
 
-Every message is seen by `TakeWatch.saw`, which only counts; `TakeWatch.look`, called ten times a
-second, compares what came with what was expected and returns the new problems as sentences. All
-times are ROS times in nanoseconds: a twin that runs slowly does not make a take bad.
+Every message is seen by `TakeMonitor.observe`, which only counts; `TakeMonitor.update`, called ten
+times a second, compares what came with what was expected and returns the new problems as sentences.
+All times are ROS times in nanoseconds: a twin that runs slowly does not make a take bad.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from hw_config import RecordingConfig
-from teleop.dataset.stamps import NS
+from vega_core.stamps import NS
 
 _RATE_WINDOW_NS = 2 * NS
 # How long nothing may come beyond the longest gap: what a busy computer holds up is not lost. A gap
@@ -23,7 +23,7 @@ _RATE_WINDOW_NS = 2 * NS
 _PATIENCE_S = 0.5
 _USUAL_TAKE_S = 10.0
 _REMEMBERED_STAMPS = 512
-_JUDGED_PICTURES = 60
+_JUDGED_IMAGES = 60
 _FEWEST_JUDGED = 30
 _DELAYS = 10
 GIGABYTE = 1e9
@@ -35,8 +35,8 @@ class Stream:
 
     Attributes:
         topic: Its name.
-        title: Its name for people, in the singular: "picture of the head camera".
-        kind: Pictures and joint states of followers are compared with each other.
+        title: Its name for people, in the singular: "image of the head camera".
+        kind: Images and joint states of followers are compared with each other.
         hz: Nominal rate; None where anything may come, or nothing.
         max_gap_s: Between two stamps, where there is a rate.
     """
@@ -60,12 +60,12 @@ class Load:
     """What the recorder itself reports of a take.
 
     Attributes:
-        lost_pictures: Not encoded, because too many were waiting.
+        lost_images: Not encoded, because too many were waiting.
         damaged: Messages that could not be understood, and what was wrong with the last one.
         free_bytes: On the disk of the dataset; None while unknown.
     """
 
-    lost_pictures: int = 0
+    lost_images: int = 0
     damaged: int = 0
     damage: str = ""
     free_bytes: int | None = None
@@ -89,10 +89,10 @@ class _Seen:
     delays_ns: deque[int] = field(default_factory=lambda: deque(maxlen=_DELAYS))
 
 
-class TakeWatch:
+class TakeMonitor:
     """Counts the streams of one take and judges them.
 
-    `saw` is called by the thread that receives, `look` by the same or another one.
+    `observe` is called by the thread that receives, `update` by the same or another one.
     """
 
     def __init__(self, streams: Iterable[Stream], limits: RecordingConfig) -> None:
@@ -115,7 +115,7 @@ class TakeWatch:
         self._skews = _Skews(
             [s.topic for s in self._streams.values() if s.kind == "camera"],
             [s.topic for s in self._streams.values() if s.kind == "follower"],
-            # By then a picture's neighbours have come, too.
+            # By then an image's neighbours have come, too.
             round((self._limits.max_delay_s + 0.1) * NS),
         )
 
@@ -141,7 +141,7 @@ class TakeWatch:
         since = self._runs_since_ns
         return self._recorded_ns + (max(now_ns - since, 0) if since is not None else 0)
 
-    def saw(self, topic: str, stamp_ns: int, log_ns: int) -> None:
+    def observe(self, topic: str, stamp_ns: int, log_ns: int) -> None:
         """A message came; called for every one, so it only counts."""
         seen = self._seen[topic]
         if seen.fresh:
@@ -161,7 +161,7 @@ class TakeWatch:
         seen.log_ns = log_ns
         seen.stamps.append(stamp_ns)
 
-    def look(self, now_ns: int, load: Load, monotonic_ns: int | None = None) -> list[str]:
+    def update(self, now_ns: int, load: Load, monotonic_ns: int | None = None) -> list[str]:
         """Compares what came with what was expected.
 
         Args:
@@ -227,10 +227,10 @@ class TakeWatch:
             )
 
     def _load_problems(self, load: Load) -> Iterator[Problem]:
-        if load.lost_pictures:
+        if load.lost_images:
             yield Problem(
                 "lost pictures",
-                f"{load.lost_pictures} pictures were lost: the computer is too busy to encode "
+                f"{load.lost_images} pictures were lost: the computer is too busy to encode "
                 "them; end other programs",
             )
         if load.damaged:
@@ -316,7 +316,7 @@ class TakeWatch:
 
 
 class _Skews:
-    """How far apart the stamps are that belong together, over the last pictures (95 %)."""
+    """How far apart the stamps are that belong together, over the last images (95 %)."""
 
     def __init__(self, cameras: Sequence[str], followers: Sequence[str], settled_ns: int) -> None:
         self._cameras, self._followers = cameras, followers
@@ -325,21 +325,21 @@ class _Skews:
 
     def clear(self) -> None:
         self._judged_ns: dict[str, int] = {}
-        self._between: deque[int] = deque(maxlen=_JUDGED_PICTURES)
-        self._to_joints: deque[int] = deque(maxlen=_JUDGED_PICTURES)
+        self._between: deque[int] = deque(maxlen=_JUDGED_IMAGES)
+        self._to_joints: deque[int] = deque(maxlen=_JUDGED_IMAGES)
 
     @property
     def cameras_s(self) -> float | None:
-        """From the first camera's pictures to the nearest of another camera; None: too few."""
+        """From the first camera's images to the nearest of another camera; None: too few."""
         return _p95_s(self._between)
 
     @property
     def joints_s(self) -> float | None:
-        """From pictures to the nearest joint state of the worst arm; None: too few."""
+        """From images to the nearest joint state of the worst arm; None: too few."""
         return _p95_s(self._to_joints)
 
     def judge(self, seen: Mapping[str, _Seen], now_ns: int) -> None:
-        """Looks at the pictures whose neighbours have come by now."""
+        """Looks at the images whose neighbours have come by now."""
         stamps = {topic: sorted(seen[topic].stamps) for topic in (*self._cameras, *self._followers)}
         for number, camera in enumerate(self._cameras):
             others = self._cameras[1:] if number == 0 else []

@@ -35,7 +35,7 @@ _JOINTS = Schema(
     "std_msgs/Header header\nstring[] name\nfloat64[] position\nfloat64[] velocity\n"
     "float64[] effort\n" + _HEADER,
 )
-_PICTURE = Schema(
+_IMAGE = Schema(
     "sensor_msgs/msg/CompressedImage",
     "std_msgs/Header header\nstring format\nuint8[] data\n" + _HEADER,
 )
@@ -48,7 +48,7 @@ def record(folder: Path, episodes: int, seconds: float) -> None:
     """Records successful episodes of the cell that hw_config describes, each with other stamps."""
     hardware = hw_config.load()
     layout = DatasetLayout.of(hardware)
-    pictures = {
+    images = {
         name: list(_scene(number, camera.width, camera.height, round(seconds * camera.fps)))
         for number, (name, camera) in enumerate(hardware.cameras.items())
     }
@@ -64,11 +64,11 @@ def record(folder: Path, episodes: int, seconds: float) -> None:
             )
             take = store.begin(start)
             messages = [*_all_joints(hardware, start_ns, seconds)]
-            for name, jpegs in pictures.items():
+            for name, jpegs in images.items():
                 topic, fps = layout.image_topic(name), hardware.cameras[name].fps
                 for number, jpeg in enumerate(jpegs):
                     at = start_ns + round(number * NS / fps)
-                    messages.append((at, topic, _PICTURE, cdr.compressed_image(at, name, jpeg)))
+                    messages.append((at, topic, _IMAGE, cdr.compressed_image(at, name, jpeg)))
             for at, topic, schema, data in sorted(messages, key=lambda message: message[0]):
                 take.writer.write(take.writer.add_topic(topic, schema), at, at, data)
             store.save(take, TakeEnd(end_ns=start_ns + round(seconds * NS), outcome="success"))
@@ -102,5 +102,5 @@ def _scene(seed: int, width: int, height: int, frames: int) -> Iterator[bytes]:
     texture = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC).astype(np.int16)
     noise = [rng.normal(0.0, _NOISE_LEVELS, (height, width, 1)).round() for _ in range(8)]
     for number in range(frames):
-        picture = np.roll(texture, 2 * number, axis=1) + noise[number % len(noise)]
-        yield cv2.imencode(".jpg", np.clip(picture, 0, 255).astype(np.uint8), _JPEG)[1].tobytes()
+        image = np.roll(texture, 2 * number, axis=1) + noise[number % len(noise)]
+        yield cv2.imencode(".jpg", np.clip(image, 0, 255).astype(np.uint8), _JPEG)[1].tobytes()

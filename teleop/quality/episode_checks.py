@@ -5,29 +5,29 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from teleop.quality.episode import EpisodeQuality
-from teleop.quality.findings import SET_ASIDE, Finding, Row
-from teleop.quality.judge_motion import judge_motion
-from teleop.quality.judge_pictures import judge_pictures
-from teleop.quality.judge_streams import judge_streams
+from teleop.quality.findings import SET_ASIDE, Finding, FindingDraft
+from teleop.quality.image_checks import check_images
+from teleop.quality.motion_checks import check_motion
+from teleop.quality.stream_checks import check_streams
 from teleop.quality.thresholds import THRESHOLDS, Thresholds
 
 
-def judge(quality: EpisodeQuality, limits: Thresholds = THRESHOLDS) -> list[Finding]:
+def check_episode(quality: EpisodeQuality, limits: Thresholds = THRESHOLDS) -> list[Finding]:
     """Everything that is wrong with an episode by itself, the worst first."""
     rows = [
         *_take(quality, limits),
-        *judge_streams(quality, limits),
-        *judge_motion(quality, limits),
-        *judge_pictures(quality, limits),
+        *check_streams(quality, limits),
+        *check_motion(quality, limits),
+        *check_images(quality, limits),
     ]
     rows.sort(key=lambda row: row.severity != "error")
     return [row.at(quality.info.index) for row in rows]
 
 
-def _take(quality: EpisodeQuality, limits: Thresholds) -> Iterator[Row]:
-    info, task = quality.info, quality.cell.task
+def _take(quality: EpisodeQuality, limits: Thresholds) -> Iterator[FindingDraft]:
+    info, task = quality.info, quality.context.task
     if info.duration_s < limits.shortest_s:
-        yield Row(
+        yield FindingDraft(
             "error",
             "length",
             f"lasts {info.duration_s:.2f} s (at least {limits.shortest_s:g} s)",
@@ -37,28 +37,28 @@ def _take(quality: EpisodeQuality, limits: Thresholds) -> Iterator[Row]:
         task is not None
         and info.duration_s - quality.paused_s > limits.length_ratio * task.time_limit_s
     ):
-        yield Row(
+        yield FindingDraft(
             "warning",
             "length",
             f"lasts {info.duration_s:.1f} s; a policy has {task.time_limit_s:g} s for {info.task}",
             "demonstrate it without stopping to think, or raise time_limit_s of the task",
         )
     if quality.paused_s:
-        yield Row(
+        yield FindingDraft(
             "error",
             "paused",
             f"was paused for {quality.paused_s:.1f} s: its parts do not join, exports refuse it",
             f"{SET_ASIDE}; discard and redo a take rather than pausing it",
         )
     for problem in info.problems:
-        yield Row(
+        yield FindingDraft(
             "warning",
             "bad take",
             f"called out when it was recorded: {problem}",
             "mend the cause; exports leave it out unless asked for (--include problems)",
         )
     if info.recovered is not None:
-        yield Row(
+        yield FindingDraft(
             "warning",
             "recovered",
             f"{info.recovered.reason}; up to {info.recovered.lost_s:.1f} s of its end are lost",

@@ -12,7 +12,7 @@ import hw_config
 from hw_config import ConfigError, HardwareConfig, TaskConfig
 
 
-class Cell(NamedTuple):
+class EpisodeContext(NamedTuple):
     """What an episode is judged by.
 
     Attributes:
@@ -26,7 +26,7 @@ class Cell(NamedTuple):
     recorded: bool
 
 
-def cell_of(files: Mapping[str, str], task: str) -> Cell:
+def context_of(files: Mapping[str, str], task: str) -> EpisodeContext:
     """The cell that the configuration of an episode describes.
 
     Args:
@@ -36,11 +36,11 @@ def cell_of(files: Mapping[str, str], task: str) -> Cell:
     Raises:
         ConfigError: Neither the recorded configuration nor today's can be read.
     """
-    return _cell_of(tuple(sorted(files.items())), task)
+    return _context_of(tuple(sorted(files.items())), task)
 
 
 @lru_cache(maxsize=64)
-def _cell_of(files: tuple[tuple[str, str], ...], task: str) -> Cell:
+def _context_of(files: tuple[tuple[str, str], ...], task: str) -> EpisodeContext:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         for path, text in files:
@@ -49,11 +49,13 @@ def _cell_of(files: tuple[tuple[str, str], ...], task: str) -> Cell:
                 target.parent.mkdir(parents=True, exist_ok=True)
                 target.write_text(text, encoding="utf-8")
         try:
-            return Cell(hw_config.load(folder), hw_config.load_task(task, folder), recorded=True)
+            return EpisodeContext(
+                hw_config.load(folder), hw_config.load_task(task, folder), recorded=True
+            )
         except ConfigError:
             pass
     try:
         known = hw_config.load_task(task)
     except ConfigError:
         known = None
-    return Cell(hw_config.load(), known, recorded=False)
+    return EpisodeContext(hw_config.load(), known, recorded=False)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from teleop.quality.episode import EpisodeQuality
-from teleop.quality.findings import SET_ASIDE, Row, Severity
+from teleop.quality.findings import SET_ASIDE, FindingDraft, Severity
 from teleop.quality.streams import StreamQuality
 from teleop.quality.thresholds import Thresholds
 
 
-def judge_streams(quality: EpisodeQuality, limits: Thresholds) -> Iterator[Row]:
+def check_streams(quality: EpisodeQuality, limits: Thresholds) -> Iterator[FindingDraft]:
     """Rows about cameras, followers, leaders and commands as streams of messages."""
     yield from _present(quality)
     for stream in quality.streams:
@@ -19,10 +19,10 @@ def judge_streams(quality: EpisodeQuality, limits: Thresholds) -> Iterator[Row]:
     yield from _skews(quality)
 
 
-def _present(quality: EpisodeQuality) -> Iterator[Row]:
+def _present(quality: EpisodeQuality) -> Iterator[FindingDraft]:
     for camera in quality.layout.cameras:
         if not any(c.camera == camera for c in quality.cameras):
-            yield Row(
+            yield FindingDraft(
                 "error",
                 "missing camera",
                 f"no picture of the {camera.replace('_', ' ')} camera",
@@ -30,7 +30,7 @@ def _present(quality: EpisodeQuality) -> Iterator[Row]:
             )
     for arm in quality.layout.arms:
         if not any(s.arm == arm and s.kind == "follower" for s in quality.series):
-            yield Row(
+            yield FindingDraft(
                 "error",
                 "missing arm",
                 f"no joint states of the {arm} follower",
@@ -38,7 +38,7 @@ def _present(quality: EpisodeQuality) -> Iterator[Row]:
             )
     for stream in quality.streams:
         if not stream.count and stream.kind in ("leader", "command") and stream.expected:
-            yield Row(
+            yield FindingDraft(
                 "error",
                 "missing stream",
                 f"nothing of the {stream.name}",
@@ -46,14 +46,16 @@ def _present(quality: EpisodeQuality) -> Iterator[Row]:
             )
 
 
-def _stream(stream: StreamQuality, quality: EpisodeQuality, limits: Thresholds) -> Iterator[Row]:
-    recording = quality.cell.hardware.recording
-    pictures = stream.kind == "camera"
+def _stream(
+    stream: StreamQuality, quality: EpisodeQuality, limits: Thresholds
+) -> Iterator[FindingDraft]:
+    recording = quality.context.hardware.recording
+    images = stream.kind == "camera"
     # A leader that rests silently, or a command that nobody expects, may come as it likes.
     severity: Severity = "error" if stream.kind in ("camera", "follower") else "warning"
     remedy = (
         "use another USB port or cable, end other programs"
-        if pictures
+        if images
         else "check the CAN adapter, end other programs"
     )
     remedy = f"{remedy}; {SET_ASIDE}"
@@ -61,17 +63,17 @@ def _stream(stream: StreamQuality, quality: EpisodeQuality, limits: Thresholds) 
         usual = limits.usual_take_s * stream.nominal_hz
         most = recording.max_missing_images * max(stream.expected, usual)
         if stream.missing > most:
-            yield Row(
+            yield FindingDraft(
                 severity,
-                "missing frames" if pictures else "missing states",
+                "missing frames" if images else "missing states",
                 f"{stream.name}: {stream.missing} of {stream.expected} are missing "
                 f"({stream.missing / stream.expected:.1%}, at most "
                 f"{recording.max_missing_images:.0%})",
                 remedy,
             )
-        gap_s = recording.max_image_gap_s if pictures else recording.max_state_gap_s
+        gap_s = recording.max_image_gap_s if images else recording.max_state_gap_s
         if stream.max_gap_s > gap_s:
-            yield Row(
+            yield FindingDraft(
                 severity,
                 "gap",
                 f"{stream.name}: nothing for {stream.max_gap_s:.2f} s, {stream.gap_at_s:.1f} s "
@@ -80,7 +82,7 @@ def _stream(stream: StreamQuality, quality: EpisodeQuality, limits: Thresholds) 
             )
         for where, cut_s in (("first", stream.late_s), ("last", stream.early_s)):
             if cut_s > limits.cut_s:
-                yield Row(
+                yield FindingDraft(
                     severity,
                     "cut",
                     f"{stream.name}: missing in the {where} {cut_s:.2f} s (at most "
@@ -88,14 +90,14 @@ def _stream(stream: StreamQuality, quality: EpisodeQuality, limits: Thresholds) 
                     remedy,
                 )
         if stream.hz < (1.0 - recording.rate_tolerance) * stream.nominal_hz:
-            yield Row(
+            yield FindingDraft(
                 severity,
                 "rate",
                 f"{stream.name}: {stream.hz:.1f} a second of {stream.nominal_hz:g}",
                 remedy,
             )
     if stream.repeated:
-        yield Row(
+        yield FindingDraft(
             severity,
             "stamps",
             f"{stream.name}: {stream.repeated} stamps are not later than the one before",
@@ -103,7 +105,7 @@ def _stream(stream: StreamQuality, quality: EpisodeQuality, limits: Thresholds) 
         )
     if abs(stream.delay_s) > recording.max_delay_s:
         way = "before" if stream.delay_s > 0 else "after"
-        yield Row(
+        yield FindingDraft(
             severity,
             "clock",
             f"{stream.name}: stamped {abs(stream.delay_s):.2f} s {way} it arrived (at most "
@@ -112,8 +114,8 @@ def _stream(stream: StreamQuality, quality: EpisodeQuality, limits: Thresholds) 
         )
 
 
-def _skews(quality: EpisodeQuality) -> Iterator[Row]:
-    recording = quality.cell.hardware.recording
+def _skews(quality: EpisodeQuality) -> Iterator[FindingDraft]:
+    recording = quality.context.hardware.recording
     for what, skew_s, most_s, remedy in (
         (
             "the cameras' pictures",
@@ -129,7 +131,7 @@ def _skews(quality: EpisodeQuality) -> Iterator[Row]:
         ),
     ):
         if skew_s is not None and skew_s > most_s:
-            yield Row(
+            yield FindingDraft(
                 "error",
                 "skew",
                 f"{what} are {skew_s * 1e3:.1f} ms apart (p95, at most {most_s * 1e3:g} ms)",

@@ -12,14 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from teleop.quality.episode import EpisodeQuality
-from teleop.quality.findings import SET_ASIDE, Finding, Row
+from teleop.quality.findings import SET_ASIDE, Finding, FindingDraft
 from teleop.quality.thresholds import THRESHOLDS, Thresholds
 
 _POINTS = 64  # of a trajectory that is compared
-Rows = Iterator[tuple[int | None, Row]]
+Rows = Iterator[tuple[int | None, FindingDraft]]
 
 
-def judge_together(
+def check_across_episodes(
     episodes: Sequence[EpisodeQuality], limits: Thresholds = THRESHOLDS
 ) -> list[Finding]:
     """Everything that only several episodes show, by task."""
@@ -48,7 +48,7 @@ def _copies(ours: Sequence[EpisodeQuality], limits: Thresholds) -> Rows:
             told.add(b)
             text = f"{same} episode {one.info.index}"
             remedy = f"keep one of the two; {SET_ASIDE}"
-            yield other.info.index, Row("error", "duplicate", text, remedy)
+            yield other.info.index, FindingDraft("error", "duplicate", text, remedy)
 
 
 def _same(
@@ -88,7 +88,9 @@ def _lengths(ours: Sequence[EpisodeQuality], limits: Thresholds) -> Rows:
         ratio = quality.info.duration_s / max(usual, 1e-9)
         if ratio > limits.length_ratio or ratio * limits.length_ratio < 1.0:
             text = f"lasts {quality.info.duration_s:.1f} s; the median is {usual:.1f} s"
-            row = Row("warning", "length", text, "look at it: was it saved too late, or cut short?")
+            row = FindingDraft(
+                "warning", "length", text, "look at it: was it saved too late, or cut short?"
+            )
             yield quality.info.index, row
 
 
@@ -100,7 +102,7 @@ def _rough(ours: Sequence[EpisodeQuality], limits: Thresholds) -> Rows:
     for quality, figure in zip(ours, figures):
         if figure - usual > limits.unlike_sigmas * sigma:
             text = f"jerk of {quality.jerk:.0f} rad/s^3; the median is {np.exp(usual):.0f}"
-            row = Row(
+            row = FindingDraft(
                 "warning", "jerk", text, "look at it: did the arm shake or bump into something?"
             )
             yield quality.info.index, row
@@ -126,7 +128,7 @@ def _postures(ours: Sequence[EpisodeQuality], limits: Thresholds) -> Rows:
             text = f"{min(fitting, key=fitting.__getitem__)} seem to be exchanged"
             text = f"{text}: then it is like the other episodes"
             remedy = f"check joint and CAN names in hw_config/arms.yaml; {SET_ASIDE}"
-            yield quality.info.index, Row("error", "joint order", text, remedy)
+            yield quality.info.index, FindingDraft("error", "joint order", text, remedy)
 
 
 def _fits_better(
@@ -163,7 +165,7 @@ def _exchanged(names: Sequence[str], firsts: Sequence[int], a: int, b: int) -> l
 
 
 def _views(ours: Sequence[EpisodeQuality], limits: Thresholds) -> Rows:
-    """Pictures that fit what another camera usually sees, or that have other colours."""
+    """Images that fit what another camera usually sees, or that have other colours."""
     seen: dict[str, list[NDArray[np.uint8]]] = defaultdict(list)
     for quality in ours:
         for camera in quality.cameras:
@@ -174,15 +176,15 @@ def _views(ours: Sequence[EpisodeQuality], limits: Thresholds) -> Rows:
         for one, other in combinations(views, 2):
             own = _unlike(views[one], usual[one]) + _unlike(views[other], usual[other])
             cross = _unlike(views[one], usual[other]) + _unlike(views[other], usual[one])
-            if own > 2 * limits.picture_levels and cross * limits.swap_ratio < own:
+            if own > 2 * limits.image_levels and cross * limits.swap_ratio < own:
                 text = f"the pictures of {one} and {other} are exchanged"
                 remedy = f"check the serials in hw_config/cameras.yaml; {SET_ASIDE}"
-                yield quality.info.index, Row("error", "swapped cameras", text, remedy)
+                yield quality.info.index, FindingDraft("error", "swapped cameras", text, remedy)
         for name, view in views.items():
             own, exchanged = _unlike(view, usual[name]), _unlike(view[..., ::-1], usual[name])
-            if own > limits.picture_levels and exchanged * limits.swap_ratio < own:
+            if own > limits.image_levels and exchanged * limits.swap_ratio < own:
                 text = f"{name}: red and blue are exchanged, compared with the other episodes"
-                yield quality.info.index, Row("error", "colours", text, SET_ASIDE)
+                yield quality.info.index, FindingDraft("error", "colours", text, SET_ASIDE)
 
 
 def _unlike(view: NDArray[np.float64], usual: NDArray[np.float64]) -> float:
@@ -202,7 +204,7 @@ def _never_move(task: str, ours: Sequence[EpisodeQuality], limits: Thresholds) -
     if still and len(still) < len(spans):
         text = f"{task}: in no episode moves {', '.join(still)}"
         remedy = "does its feedback come? If it has nothing to do in this task, all is well"
-        yield None, Row("warning", "constant joint", text, remedy)
+        yield None, FindingDraft("warning", "constant joint", text, remedy)
 
 
 def _mixtures(task: str, ours: Sequence[EpisodeQuality]) -> Rows:
@@ -215,33 +217,35 @@ def _mixtures(task: str, ours: Sequence[EpisodeQuality]) -> Rows:
         "the joints or cameras",
         ours,
         lambda q: (q.layout.joint_names, tuple(q.layout.cameras)),
-        Row("error", "mixed", "", together),
+        FindingDraft("error", "mixed", "", together),
     )
     for camera in ours[0].layout.cameras:
         yield from _mixed(
             task,
             f"the size of {camera}'s pictures",
             ours,
-            partial(_picture_size, camera),
-            Row("error", "mixed", "", together),
+            partial(_image_size, camera),
+            FindingDraft("error", "mixed", "", together),
         )
     yield from _mixed(
         task,
         "what the policy is told",
         ours,
         lambda q: q.info.instruction,
-        Row("warning", "mixed", "", "is it one task? Then give it one instruction in hw_config"),
+        FindingDraft(
+            "warning", "mixed", "", "is it one task? Then give it one instruction in hw_config"
+        ),
     )
     yield from _mixed(
         task,
         "the robot (real, emulated, sim)",
         ours,
         lambda q: q.info.robot,
-        Row("warning", "mixed", "", "train on one kind, or mix them knowingly"),
+        FindingDraft("warning", "mixed", "", "train on one kind, or mix them knowingly"),
     )
 
 
-def _picture_size(camera: str, quality: EpisodeQuality) -> tuple[int, int] | None:
+def _image_size(camera: str, quality: EpisodeQuality) -> tuple[int, int] | None:
     seen = (c for c in quality.cameras if c.camera == camera and c.looked_at)
     return next((c.size for c in seen), None)
 
@@ -251,7 +255,7 @@ def _mixed(
     what: str,
     ours: Sequence[EpisodeQuality],
     of: Callable[[EpisodeQuality], object],
-    row: Row,
+    row: FindingDraft,
 ) -> Rows:
     kinds = Counter(value for value in map(of, ours) if value is not None)
     if len(kinds) < 2:
