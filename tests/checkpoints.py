@@ -11,17 +11,12 @@ from safetensors.torch import load_file, save_file
 
 import hw_config
 from vega_policy import checkpoint
-from vega_policy.contract import (
-    FILE_NAME,
-    CameraContract,
-    ImageContract,
-    NormalizationContract,
-    PolicyContract,
-)
+from vega_policy.contract import FILE_NAME, CameraContract
 from vega_policy.model.initialization import initialize_from_scratch
 from vega_policy.model.policy import VegaPolicy
 from vega_policy.normalization import statistics_of
 from vega_policy.recipe import load_recipe, models_dir
+from vega_policy.vega_contract import ImageContract, NormalizationContract, VegaContract
 
 _SMALL = [
     "model.dino.depth=2",
@@ -41,7 +36,7 @@ def untrained(folder: Path, task: str = "close_laptop") -> Path:
     home = np.array(hw.home)
     reach = np.where(["gripper" in name for name in hw.joint_names], _REACH / 10, _REACH)
     statistics = statistics_of(np.stack([home - reach, home + reach]))
-    contract = PolicyContract(
+    contract = VegaContract(
         recipe=recipe.name,
         tasks={task: hw_config.load_task(task).instruction},
         joint_names=hw.joint_names,

@@ -9,10 +9,10 @@ import hw_config
 from teleop.export.__main__ import main as export
 from teleop.tests.episodes import COLOURS, make_episode, open_store
 from vega_policy import train
-from vega_policy.contract import PolicyContract
 from vega_policy.data.lerobot import LeRobotSource
 from vega_policy.images import lanczos_resize, squash
 from vega_policy.tests.synthetic import SMALL
+from vega_policy.vega_contract import VegaContract
 
 EXPORT = ("--format", "lerobot", "--include", "unjudged", "failure", "--workers", "1")
 
@@ -49,7 +49,7 @@ def test_what_was_recorded_is_what_is_trained_on(tmp_path, monkeypatch):
 
     arguments = ["--recipe", "twin_oft", "--dataset", str(dataset), "--out", str(run)]
     assert train.main([*arguments, *SMALL, "training.steps=2"]) == 0
-    contract = PolicyContract.load(run / "checkpoint")
+    contract = VegaContract.load(run / "checkpoint")
     contract.check_against(hw_config.load())
     assert contract.tasks == {"close_laptop": "close laptop"}
     kept = episodes[0].state.astype(np.float64)  # the other success is held out

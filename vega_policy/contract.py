@@ -1,22 +1,26 @@
-"""policy.yaml: what a checkpoint was trained for, and the check against the robot at hand.
+"""policy.yaml: what a policy was made for, and the check against the robot at hand.
 
 Nothing about a policy is guessed from names or arguments. A swapped camera or a reordered joint is
-a contradiction here, not a bad policy on the robot.
+a contradiction here, not a bad policy on the robot. What only one kind of policy says is a field of
+its own subclass of :class:`PolicyContract`; :mod:`vega_policy.kinds` knows which.
 """
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from vega_policy.errors import CheckpointError, ContractError
-from vega_policy.normalization import Scheme, Statistics
 
 if TYPE_CHECKING:
+    from typing_extensions import Self
+
     from hw_config import HardwareConfig
 
 FILE_NAME = "policy.yaml"
+DEFAULT_KIND = "vega"
+"""Of a policy.yaml without the key ``kind``: those written before there were others."""
 
 
 def problems(error: ValidationError) -> str:
@@ -28,12 +32,10 @@ def problems(error: ValidationError) -> str:
     return "; ".join(lines)
 
 
-class _Frozen(BaseModel):
+class CameraContract(BaseModel):
+    """One view, in the order in which the policy gets them."""
+
     model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class CameraContract(_Frozen):
-    """One view, in the order in which the model gets them."""
 
     name: str
     dataset_key: str
@@ -41,69 +43,47 @@ class CameraContract(_Frozen):
     height: int = Field(gt=0, description="pixels of the camera frame")
 
 
-class ImageContract(_Frozen):
-    """From camera frame to model input, see :mod:`vega_policy.images`."""
+class PolicyContract(BaseModel):
+    """What the deployment must agree with, whatever the kind of policy.
 
-    squash: int = Field(default=256, gt=0, description="side after the first, bicubic resize")
-    size: int = Field(gt=0, description="side of the model's input")
-    crop_area: float = Field(default=0.9, gt=0, le=1, description="share of the area that is kept")
-    jpeg: bool = Field(default=False, description="JPEG round trip between the two resizes")
+    Attributes:
+        weights: Pattern of the files without which the kind cannot run, None if it needs none.
+        needs_cameras: Whether the kind looks at images; others may name no camera.
+    """
 
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
-class NormalizationContract(_Frozen):
-    """Scheme and statistics of the training data."""
-
-    scheme: Scheme
-    action: Statistics
-    proprio: Statistics
-
-
-class PolicyContract(_Frozen):
-    """Everything the deployment must agree with."""
+    weights: ClassVar[str | None] = None
+    needs_cameras: ClassVar[bool] = True
 
     format: Literal[1] = 1
+    kind: str
     recipe: str
-    tasks: dict[str, str] = Field(description="tasks trained on and their instructions")
+    tasks: dict[str, str] = Field(description="tasks it was made for and their instructions")
     joint_names: tuple[str, ...] = Field(description="order of state and action values")
     action_dim: int = Field(gt=0)
     proprio_dim: int = Field(gt=0)
     chunk: int = Field(gt=0, description="actions of one prediction")
     control_hz: float = Field(gt=0, description="actions a second")
-    action_tokens: Literal["per_dim", "per_step"]
-    cameras: tuple[CameraContract, ...]
-    image: ImageContract
-    normalization: NormalizationContract
-    instruction_template: str
-    tokenizer: str = Field(default="tokenizer.json", description="file beside this one")
-    git_commit: str = Field(description="of the code that trained it")
-    adapter: Literal["separate"] | None = Field(
-        default=None,
-        description="`separate`: lora_adapter/ is not folded into the weights yet",
-    )
-    base_checkpoint: str | None = Field(
-        default=None,
-        description="what training started from, relative to models/ or absolute; where the model "
-        "is if this folder has an adapter alone",
-    )
+    cameras: tuple[CameraContract, ...] = ()
+    git_commit: str = Field(description="of the code that made it")
 
     @model_validator(mode="after")
-    def _consistent(self) -> "PolicyContract":
-        problems = []
-        if len(self.joint_names) != self.action_dim:
-            problems.append(f"{len(self.joint_names)} joint names, {self.action_dim} action values")
-        if self.normalization.action.dim != self.action_dim:
-            problems.append(f"action statistics of {self.normalization.action.dim} values")
-        if self.normalization.proprio.dim != self.proprio_dim:
-            problems.append(f"state statistics of {self.normalization.proprio.dim} values")
-        if "{instruction}" not in self.instruction_template:
-            problems.append("instruction_template lacks {instruction}")
+    def _consistent(self) -> "Self":
+        problems = self._inconsistencies()
         if problems:
             raise ValueError("; ".join(problems))
         return self
 
+    def _inconsistencies(self) -> list[str]:
+        """What the contract contradicts itself in; kinds add to it."""
+        if len(self.joint_names) != self.action_dim:
+            return [f"{len(self.joint_names)} joint names, {self.action_dim} action values"]
+        return []
+
     @property
     def camera_names(self) -> tuple[str, ...]:
-        """Names of the views in the model's order."""
+        """Names of the views in the policy's order."""
         return tuple(camera.name for camera in self.cameras)
 
     def check_against(self, hw: "HardwareConfig") -> None:
@@ -132,7 +112,8 @@ class PolicyContract(_Frozen):
         compare("joint names in order", list(self.joint_names), list(hw.joint_names))
         compare("values of the state", self.proprio_dim, len(hw.joint_names))
         compare("control rate in Hz", self.control_hz, float(hw.rates.control_hz))
-        compare("cameras in order", list(self.camera_names), list(hw.cameras))
+        if self.cameras or self.needs_cameras:
+            compare("cameras in order", list(self.camera_names), list(hw.cameras))
         cameras = {str(name): camera for name, camera in hw.cameras.items()}
         for camera in self.cameras:
             known = cameras.get(camera.name)
@@ -144,24 +125,79 @@ class PolicyContract(_Frozen):
             compare(f"{what}, frame size", size, f"{known.width}x{known.height}")
         return found
 
+    def document(self) -> dict[str, Any]:
+        """What policy.yaml holds, in its order."""
+        return self.model_dump(mode="json")
+
     def save(self, directory: Path) -> None:
         """Writes policy.yaml into a directory."""
-        text = yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, width=100)
+        text = yaml.safe_dump(self.document(), sort_keys=False, width=100)
         (directory / FILE_NAME).write_text(text, encoding="utf-8")
 
     @classmethod
-    def load(cls, directory: Path) -> "PolicyContract":
-        """Reads policy.yaml from a directory.
+    def load(cls, directory: Path) -> "Self":
+        """Reads the policy.yaml of a policy of this kind from a directory.
 
         Raises:
-            CheckpointError: It is missing or malformed; the message names the field.
+            CheckpointError: It is missing, malformed or of another kind; the message names the
+                field, and the keys that there are where one is missing or unknown.
         """
-        path = directory / FILE_NAME
+        path, document = directory / FILE_NAME, read_document(directory)
+        expected = cls.model_fields["kind"].default
+        kind = document.get("kind", DEFAULT_KIND)
+        if kind != expected:
+            raise CheckpointError(f"{path} describes a policy of kind {kind}, expected {expected}")
         try:
-            return cls.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
-        except FileNotFoundError:
-            raise CheckpointError(f"{directory} has no {FILE_NAME}: it is no checkpoint") from None
+            return cls.model_validate(document)
         except ValidationError as error:
-            raise CheckpointError(f"{path} is malformed: {problems(error)}") from None
-        except (yaml.YAMLError, UnicodeDecodeError) as error:
-            raise CheckpointError(f"{path} is malformed: {error}") from None
+            told = "; ".join([problems(error), *_existing_keys(cls, error)])
+            raise CheckpointError(f"{path} is malformed: {told}") from None
+
+
+def read_document(directory: Path) -> dict[str, Any]:
+    """What a directory's policy.yaml holds, unchecked.
+
+    Raises:
+        CheckpointError: It is missing, unreadable or no table of keys.
+    """
+    path = directory / FILE_NAME
+    try:
+        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise CheckpointError(f"{directory} has no {FILE_NAME}: it is no checkpoint") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise CheckpointError(f"{path} is malformed: {error}") from None
+    if not isinstance(document, dict):
+        raise CheckpointError(
+            f"{path} is malformed: expected keys with values, got {type(document).__name__}"
+        )
+    return document
+
+
+def _existing_keys(contract: type[BaseModel], error: ValidationError) -> list[str]:
+    """For each group with a missing or an unknown key, the keys that it has."""
+    groups = {
+        entry["loc"][:-1]: None
+        for entry in error.errors()
+        if entry["type"] in ("missing", "extra_forbidden")
+    }
+    lines = []
+    for place in groups:
+        group = _group_at(contract, place)
+        if group is not None:
+            name = ".".join(map(str, place)) or FILE_NAME
+            lines.append(f"the keys of {name} are {', '.join(group.model_fields)}")
+    return lines
+
+
+def _group_at(model: type[BaseModel], place: tuple[int | str, ...]) -> type[BaseModel] | None:
+    """The model of a part of a document; None where keys are free."""
+    found: type[BaseModel] | None = model
+    for step in place:
+        if isinstance(step, int) or found is None:
+            continue  # an entry of a list has the list's model
+        field = found.model_fields.get(step)
+        types = () if field is None else (field.annotation, *get_args(field.annotation))
+        groups = (kind for kind in types if isinstance(kind, type) and issubclass(kind, BaseModel))
+        found = next(groups, None)
+    return found

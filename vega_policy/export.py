@@ -21,13 +21,14 @@ from hw_config import ConfigError
 from vega_policy import contract as contracts
 from vega_policy.checkpoint import expected, gathering, hf_config, names, reading, writing
 from vega_policy.checkpoint.files import read_json
-from vega_policy.contract import PolicyContract, problems
+from vega_policy.contract import problems
 from vega_policy.data.dataset import DatasetFacts
 from vega_policy.errors import CheckpointError, PolicyError
 from vega_policy.model.config import ModelConfig
 from vega_policy.normalization import Statistics
 from vega_policy.recipe import Recipe, load_recipe
 from vega_policy.training.provenance import training_contract
+from vega_policy.vega_contract import VegaContract
 
 _PUBLIC_PLATFORMS = {(7, 8): ("LIBERO", 8), (14, 14): ("ALOHA", 25), (7, 7): ("Bridge", 5)}
 """Public platforms and their chunks by the lengths of action and robot state."""
@@ -93,7 +94,7 @@ def export(
 
 
 def _from_own(source: Path, base: Path | None) -> writing.Contents:
-    contract = PolicyContract.load(source)
+    contract = VegaContract.load(source)
     state = gathering.gather(source, base)
     config = reading.config_of(source, state, contract)
     return writing.Contents(
@@ -199,7 +200,7 @@ def _statistics(
 
 def _public_contract(
     recipe: Recipe, key: str, action: Statistics, proprio: Statistics
-) -> PolicyContract:
+) -> VegaContract:
     hw = hw_config.load()
     model = recipe.model
     for what, wanted, found in (

@@ -1,13 +1,11 @@
-"""Runs a policy: one observation in, one chunk of actions in physical units out."""
+"""Runs a policy of the kind ``vega``: OpenVLA-OFT's network behind the general protocol."""
 
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from vega_policy import checkpoint
@@ -18,36 +16,11 @@ from vega_policy.model.config import ModelConfig
 from vega_policy.model.layout import TextBatch, text_batch
 from vega_policy.model.vision import VisionModulation
 from vega_policy.normalization import Normalizer
+from vega_policy.policy import ActionChunk, Observation, checked_state
 
 _WARM_UP_PASSES = 2
 _REMEMBERED_INSTRUCTIONS = 16
 _NOISE_SEED = 0
-
-
-class Observation(NamedTuple):
-    """What the robot sees and is told.
-
-    Attributes:
-        images: Frame of each camera by name, uint8 [height, width, 3] RGB as the camera gives it.
-        state: Joint positions in rad and gripper openings in m, float [proprio_dim].
-        instruction: In plain words.
-    """
-
-    images: Mapping[str, NDArray[np.uint8]]
-    state: NDArray[np.floating]
-    instruction: str
-
-
-class ActionChunk(NamedTuple):
-    """What the policy wants to do.
-
-    Attributes:
-        values: Absolute joint targets float32 [K, action_dim], rad and m, one a control period.
-        timings_ms: Milliseconds by stage: ``preprocess``, ``model``, ``total``.
-    """
-
-    values: NDArray[np.float32]
-    timings_ms: dict[str, float]
 
 
 def sequence_length(config: ModelConfig, prompt_ids: int) -> int:
@@ -62,7 +35,7 @@ def sequence_length(config: ModelConfig, prompt_ids: int) -> int:
     return inserted + prompt_ids + config.action_token_count + 1
 
 
-class PolicyRunner:
+class VegaRunner:
     """A loaded policy. Equal observations give equal chunks; calls must not overlap.
 
     Args:
@@ -82,7 +55,7 @@ class PolicyRunner:
         self._warm_up()
 
     @classmethod
-    def load(cls, directory: Path | str, device: str = "cpu", threads: int = 1) -> "PolicyRunner":
+    def load(cls, directory: Path | str, device: str = "cpu", threads: int = 1) -> "VegaRunner":
         """Loads a checkpoint, probes it, and runs it once or twice.
 
         Args:
@@ -104,7 +77,7 @@ class PolicyRunner:
             ObservationError: The observation does not have the form the policy was trained on.
         """
         begin = time.perf_counter()
-        state = self._checked_state(observation.state)
+        state = checked_state(observation.state, self.contract)
         text, modulation = self._instructed(observation.instruction)
         pixels = self._pixels(observation.images)
         proprio = torch.from_numpy(self._proprio.normalize_observation(state))[None]
@@ -125,6 +98,13 @@ class PolicyRunner:
             },
         )
 
+    def reset(self) -> None:
+        """Changes nothing: what it answers depends on one observation alone."""
+
+    def close(self) -> None:
+        """Forgets its instructions; the weights go with the last reference to them."""
+        self._instructions.clear()
+
     def _pixels(self, images: object) -> Tensor:
         wanted = f"expected images of {', '.join(self.contract.camera_names)}"
         if not isinstance(images, Mapping):
@@ -141,18 +121,6 @@ class PolicyRunner:
         ]
         views = [torch.from_numpy(frame)[None].to(self._device) for frame in frames]
         return preprocess(views, self.contract.image)
-
-    def _checked_state(self, state: object) -> NDArray[np.floating]:
-        expected = f"expected {self.contract.proprio_dim} finite floats"
-        if not isinstance(state, np.ndarray) or not np.issubdtype(state.dtype, np.floating):
-            kind = getattr(state, "dtype", type(state).__name__)
-            raise ObservationError(f"state: {expected}, got {kind}")
-        if state.shape != (self.contract.proprio_dim,):
-            raise ObservationError(f"state: {expected}, got shape {state.shape}")
-        bad = [name for name, x in zip(self.contract.joint_names, state) if not np.isfinite(x)]
-        if bad:
-            raise ObservationError(f"state: {expected}; not finite: {', '.join(bad)}")
-        return state
 
     def _instructed(self, instruction: object) -> tuple[TextBatch, VisionModulation | None]:
         """Prompt and FiLM of an instruction, kept because they depend on nothing else."""

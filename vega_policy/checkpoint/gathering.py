@@ -14,9 +14,9 @@ from vega_policy.checkpoint.files import (
     read_shards,
     read_weights,
 )
-from vega_policy.contract import PolicyContract
 from vega_policy.errors import CheckpointError
 from vega_policy.recipe import models_dir
+from vega_policy.vega_contract import VegaContract
 
 
 def gather(directory: Path, base: Path | None = None) -> dict[str, Weight]:
@@ -38,7 +38,7 @@ def gather(directory: Path, base: Path | None = None) -> dict[str, Weight]:
     adapter = directory / lora.FOLDER
     own = (directory / contracts.FILE_NAME).exists()
     if own:
-        contract = PolicyContract.load(directory)
+        contract = VegaContract.load(directory)
         separate = contract.adapter == "separate"
         if base is None and contract.base_checkpoint is not None:
             base = base_folder(contract.base_checkpoint)

@@ -13,12 +13,12 @@ from vega_policy.checkpoint.expected import check_weights
 from vega_policy.checkpoint.files import Weight
 from vega_policy.checkpoint.gathering import gather, require_base
 from vega_policy.checkpoint.hf_config import ALOHA, CONFIG_FILE, Platform, read_config
-from vega_policy.contract import PolicyContract
 from vega_policy.errors import CheckpointError
 from vega_policy.model.config import ModelConfig
 from vega_policy.model.llm import assert_bidirectional
 from vega_policy.model.policy import VegaPolicy
 from vega_policy.tokenizer import InstructionTokenizer
+from vega_policy.vega_contract import VegaContract
 
 _COMPUTE_PARTS = ("vision_backbone", "projector", "language_model")
 _DTYPE_KEY = "projector.fc1.weight"
@@ -28,7 +28,7 @@ class LoadedPolicy(NamedTuple):
     """A policy ready to run and what it says of itself."""
 
     policy: VegaPolicy
-    contract: PolicyContract
+    contract: VegaContract
     tokenizer: InstructionTokenizer
 
 
@@ -45,7 +45,7 @@ def load(directory: Path, device: str = "cpu") -> LoadedPolicy:
         CheckpointError: Something is missing, corrupt, superfluous or of the wrong shape.
     """
     refuse_public(directory)
-    contract = PolicyContract.load(directory)
+    contract = VegaContract.load(directory)
     state = gather(directory)
     config = config_of(directory, state, contract)
     config = config.model_copy(update={"full_layout": False})
@@ -200,9 +200,7 @@ def _assign(policy: VegaPolicy, key: str, value: Tensor) -> None:
     policy.get_submodule(path).register_parameter(name, nn.Parameter(value))
 
 
-def config_of(
-    directory: Path, state: Mapping[str, Weight], contract: PolicyContract
-) -> ModelConfig:
+def config_of(directory: Path, state: Mapping[str, Weight], contract: VegaContract) -> ModelConfig:
     """Sizes of a checkpoint with a policy.yaml.
 
     Raises:
@@ -228,9 +226,7 @@ def config_of(
     return config
 
 
-def load_tokenizer(
-    path: Path, contract: PolicyContract, config: ModelConfig
-) -> InstructionTokenizer:
+def load_tokenizer(path: Path, contract: VegaContract, config: ModelConfig) -> InstructionTokenizer:
     """The tokenizer of a checkpoint.
 
     Raises:

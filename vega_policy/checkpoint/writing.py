@@ -15,10 +15,10 @@ from vega_policy.checkpoint.files import Weight, held
 from vega_policy.checkpoint.hf_config import CONFIG_FILE, to_json
 from vega_policy.checkpoint.lora import FOLDER, Adapter
 from vega_policy.checkpoint.streaming import MAX_SHARD_BYTES, write_shards, write_tensors
-from vega_policy.contract import PolicyContract
 from vega_policy.errors import CheckpointError
 from vega_policy.model.config import ModelConfig
 from vega_policy.model.policy import VegaPolicy
+from vega_policy.vega_contract import VegaContract
 
 STATISTICS_FILE = "dataset_statistics.json"
 ALIGN_FILE = names.part_file(names.ALIGN)
@@ -46,7 +46,7 @@ class Contents:
 
     state: Mapping[str, Weight]
     config: ModelConfig
-    contract: PolicyContract
+    contract: VegaContract
     tokenizer_file: Path
     statistics: Mapping[str, Any]
     config_fields: Mapping[str, Any] = field(default_factory=dict)
@@ -57,7 +57,7 @@ class Contents:
 def save(
     directory: Path,
     policy: VegaPolicy,
-    contract: PolicyContract,
+    contract: VegaContract,
     tokenizer_file: Path,
     align_projector: nn.Module | None = None,
     adapter: Adapter | None = None,

@@ -9,7 +9,6 @@ from functools import cached_property
 from pathlib import Path
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 import hw_config
@@ -25,7 +24,6 @@ from vega_policy.data.lerobot_tables import (
     read_tasks,
 )
 from vega_policy.errors import DatasetError
-from vega_policy.images import squash
 
 _AT_ONCE = 32
 _LARGEST_GRIPPER_M = 0.2
@@ -65,6 +63,11 @@ class LeRobotSource:
         ]
 
     def views(self, episode: Episode) -> Iterator[Views]:
+        # For the images alone: states and actions are read without torch.
+        import torch
+
+        from vega_policy.images import squash
+
         row, index = self._rows[episode.name], episode.image_index
         for camera, key in enumerate(self._videos.values()):
             part = row.videos[key]

@@ -7,12 +7,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from vega_policy.contract import ImageContract
 from vega_policy.errors import ObservationError
 from vega_policy.images.colour import Jitter, apply_jitter, to_model_channels
 from vega_policy.images.crop import Crops, centre_crop, crop_and_resize
 from vega_policy.images.resize import lanczos_resize, squash
 from vega_policy.jpeg import jpeg_round_trip
+from vega_policy.vega_contract import ImageContract
 
 
 def preprocess(views: Sequence[Tensor], image: ImageContract) -> Tensor:

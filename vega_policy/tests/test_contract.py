@@ -3,19 +3,19 @@ import yaml
 
 import hw_config
 from vega_policy import contract
-from vega_policy.contract import PolicyContract
 from vega_policy.errors import CheckpointError, ContractError
+from vega_policy.vega_contract import VegaContract
 
 
 @pytest.fixture
 def fields(saved):
-    return PolicyContract.load(saved).model_dump()
+    return VegaContract.load(saved).model_dump()
 
 
 def test_what_was_saved_is_read_back(saved, tmp_path):
-    original = PolicyContract.load(saved)
+    original = VegaContract.load(saved)
     original.save(tmp_path)
-    assert PolicyContract.load(tmp_path) == original
+    assert VegaContract.load(tmp_path) == original
     assert original.camera_names == ("head", "left_wrist", "right_wrist")
     assert original.tasks == {"close_laptop": "close the laptop"}
     original.check_against(hw_config.load())
@@ -25,7 +25,7 @@ def test_every_contradiction_is_listed(fields):
     head, left, right = fields["cameras"]
     names = list(fields["joint_names"])
     names[0], names[1] = names[1], names[0]
-    other = PolicyContract.model_validate(
+    other = VegaContract.model_validate(
         fields
         | {
             "control_hz": 50.0,
@@ -49,7 +49,7 @@ def test_every_contradiction_is_listed(fields):
 
 def test_a_camera_that_the_robot_lacks_is_a_contradiction(fields):
     cameras = [*fields["cameras"][:2], fields["cameras"][2] | {"name": "belly"}]
-    other = PolicyContract.model_validate(fields | {"cameras": cameras})
+    other = VegaContract.model_validate(fields | {"cameras": cameras})
     with pytest.raises(ContractError, match=r"cameras in order.*belly"):
         other.check_against(hw_config.load())
 
@@ -68,7 +68,7 @@ def test_a_contract_that_contradicts_itself_is_refused(fields, tmp_path, change,
     path = tmp_path / contract.FILE_NAME
     path.write_text(yaml.safe_dump(_plain(fields | change)))
     with pytest.raises(CheckpointError, match=message) as caught:
-        PolicyContract.load(tmp_path)
+        VegaContract.load(tmp_path)
     assert str(path) in str(caught.value)
 
 
@@ -82,9 +82,9 @@ def _plain(value):
 def test_a_file_that_is_no_contract(tmp_path, text):
     (tmp_path / contract.FILE_NAME).write_bytes(text.encode("latin-1"))
     with pytest.raises(CheckpointError, match="malformed"):
-        PolicyContract.load(tmp_path)
+        VegaContract.load(tmp_path)
 
 
 def test_a_folder_without_one_is_no_checkpoint(tmp_path):
     with pytest.raises(CheckpointError, match=r"no policy.yaml: it is no checkpoint"):
-        PolicyContract.load(tmp_path)
+        VegaContract.load(tmp_path)

@@ -11,7 +11,7 @@ from vega_policy import checkpoint
 from vega_policy.checkpoint import streaming
 from vega_policy.errors import CheckpointError
 from vega_policy.export import Public, export, main
-from vega_policy.inference import PolicyRunner
+from vega_policy.inference import VegaRunner
 from vega_policy.tests import public_layout
 from vega_policy.tests.synthetic import small_recipe, write_checkpoint
 from vega_policy.tests.test_inference import make_observation
@@ -46,7 +46,7 @@ def assert_same_bits(one, other):
 
 
 def actions(folder):
-    runner = PolicyRunner.load(folder)
+    runner = VegaRunner.load(folder)
     return [runner.infer(make_observation(seed)).values for seed in range(3)]
 
 
@@ -118,7 +118,7 @@ def test_folded_lora_acts_as_lora_does(recipe, tmp_path):
     tokenizer = base / "tokenizer.json"
     checkpoint.save(tmp_path / "run", policy, contract, tokenizer, adapter=adapter)
     export(tmp_path / "run", tmp_path / "deployed")
-    unfolded = PolicyRunner(start._replace(policy=policy.eval()))
+    unfolded = VegaRunner(start._replace(policy=policy.eval()))
     expected = [unfolded.infer(make_observation(seed)).values for seed in range(3)]
     plain = actions(base)
     assert np.abs(np.array(expected) - plain).max() > 1e-3
@@ -176,7 +176,7 @@ def test_a_public_folder_becomes_a_checkpoint(public, policy, recipe, tmp_path):
     assert "auto_map" not in config
     assert config["norm_stats"]["close_laptop"]["num_trajectories"] == 4
     assert config["vega"]["full_layout"]
-    assert PolicyRunner(loaded).infer(make_observation(0)).values.shape == (5, 14)
+    assert VegaRunner(loaded).infer(make_observation(0)).values.shape == (5, 14)
     # What was exported may be exported again.
     export(tmp_path / "deployed", tmp_path / "again")
     assert_same_bits(weights(tmp_path / "again"), weights(tmp_path / "deployed"))

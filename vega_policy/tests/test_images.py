@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from vega_policy import images
-from vega_policy.contract import ImageContract
 from vega_policy.errors import ObservationError
 from vega_policy.images import Crops, Jitter
 from vega_policy.jpeg import jpeg_round_trip
+from vega_policy.vega_contract import ImageContract
 
 DATA = Path(__file__).parent / "data"
 EVERY = 8  # pixels of the crops that the golden file keeps

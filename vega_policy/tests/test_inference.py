@@ -6,7 +6,8 @@ import torch
 
 from vega_policy import checkpoint
 from vega_policy.errors import CheckpointError, ObservationError
-from vega_policy.inference import Observation, PolicyRunner
+from vega_policy.inference import VegaRunner
+from vega_policy.policy import Observation
 from vega_policy.tests import synthetic
 
 CAMERAS = ("head", "left_wrist", "right_wrist")
@@ -14,7 +15,7 @@ CAMERAS = ("head", "left_wrist", "right_wrist")
 
 @pytest.fixture(scope="module")
 def runner(saved):
-    return PolicyRunner.load(saved)
+    return VegaRunner.load(saved)
 
 
 @pytest.fixture
@@ -41,7 +42,7 @@ def test_equal_observations_give_equal_chunks(runner, saved, observation):
     first = runner.infer(observation).values
     runner.infer(make_observation(1, "open the laptop"))
     assert (runner.infer(observation).values == first).all()
-    assert (PolicyRunner.load(saved).infer(observation).values == first).all()
+    assert (VegaRunner.load(saved).infer(observation).values == first).all()
 
 
 def test_every_input_matters(runner, observation):
@@ -135,7 +136,7 @@ def test_an_instruction_that_does_not_fit_the_sequence_is_refused(runner, observ
 def test_every_head_gives_the_same_chunk_again(saved, observation, changes):
     loaded = checkpoint.load(saved)
     policy = synthetic.small_policy(**changes)
-    runner = PolicyRunner(loaded._replace(policy=policy))
+    runner = VegaRunner(loaded._replace(policy=policy))
     first = runner.infer(observation).values
     assert first.shape == (5, 14)
     torch.rand(3)
@@ -146,7 +147,7 @@ def test_the_jpeg_round_trip_is_part_of_the_contract(saved, tmp_path, runner, ob
     folder = shutil.copytree(saved, tmp_path / "checkpoint")
     path = folder / "policy.yaml"
     path.write_text(path.read_text().replace("jpeg: false", "jpeg: true"))
-    plain, jpeg = runner.infer(observation).values, PolicyRunner.load(folder).infer(observation)
+    plain, jpeg = runner.infer(observation).values, VegaRunner.load(folder).infer(observation)
     assert (jpeg.values != plain).any()
 
 
@@ -154,11 +155,11 @@ def test_bfloat16_weights(saved, tmp_path, runner, observation):
     loaded = checkpoint.load(saved)
     half = loaded.policy.to_compute_dtype(torch.bfloat16)
     checkpoint.save(tmp_path / "half", half, loaded.contract, saved / "tokenizer.json")
-    values = PolicyRunner.load(tmp_path / "half").infer(observation).values
+    values = VegaRunner.load(tmp_path / "half").infer(observation).values
     difference = np.abs(values - runner.infer(observation).values)
     assert 0 < difference.max() < 0.05
 
 
 def test_a_folder_that_is_no_checkpoint(tmp_path):
     with pytest.raises(CheckpointError, match="it is no checkpoint"):
-        PolicyRunner.load(tmp_path)
+        VegaRunner.load(tmp_path)

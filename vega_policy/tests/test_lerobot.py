@@ -9,7 +9,6 @@ import torch
 
 import hw_config
 from vega_policy import train
-from vega_policy.contract import PolicyContract
 from vega_policy.data.dataset import open_datasets
 from vega_policy.data.lerobot import LeRobotSource
 from vega_policy.data.video import pictures
@@ -28,6 +27,7 @@ from vega_policy.tests.lerobot_files import (
 )
 from vega_policy.tests.synthetic import SMALL
 from vega_policy.tokenizer import InstructionTokenizer
+from vega_policy.vega_contract import VegaContract
 
 NAMES = hw_config.load().joint_names
 
@@ -192,7 +192,7 @@ def test_the_command_trains_on_it_and_resumes(dataset, tmp_path, capsys, on_the_
     folder = shutil.copytree(dataset, tmp_path / "dataset")
     arguments = ["--recipe", "twin_oft", "--dataset", str(folder), "--out", str(tmp_path / "run")]
     assert train.main([*arguments, *SMALL, "training.steps=2"]) == 0
-    contract = PolicyContract.load(tmp_path / "run" / "checkpoint")
+    contract = VegaContract.load(tmp_path / "run" / "checkpoint")
     contract.check_against(hw_config.load())
     assert contract.tasks == {"close_laptop": "close the laptop"}
     assert contract.control_hz == 25.0

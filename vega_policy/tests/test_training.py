@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import load_file
 
 from vega_policy.errors import RecipeError
-from vega_policy.inference import PolicyRunner
+from vega_policy.inference import VegaRunner
 from vega_policy.recipe import OptimizerRecipe
 from vega_policy.tests.synthetic import SMALL, small_recipe
 from vega_policy.tests.test_inference import make_observation
@@ -132,7 +132,7 @@ def test_training_lowers_both_losses_and_leaves_a_policy(dataset, tmp_path):
     assert len(log(tmp_path, "val_action")) == 1
     assert lines[-1].startswith("saved")
     assert "60/60" in lines[-2]
-    chunk = PolicyRunner.load(tmp_path / "checkpoint").infer(make_observation(0))
+    chunk = VegaRunner.load(tmp_path / "checkpoint").infer(make_observation(0))
     assert chunk.values.shape == (5, 14)
 
 

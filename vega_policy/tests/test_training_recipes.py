@@ -8,9 +8,10 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from vega_policy import checkpoint, compare_ranks, train
+from benches import compare_ranks
+from vega_policy import checkpoint, train
 from vega_policy.checkpoint.names import part_file
-from vega_policy.inference import PolicyRunner
+from vega_policy.inference import VegaRunner
 from vega_policy.recipe import load_recipe, recipe_names
 from vega_policy.tests.small_models import OVERRIDES, TRAINED, write_small_models
 from vega_policy.tests.test_inference import make_observation
@@ -104,7 +105,7 @@ def test_every_head_learns(dataset, tmp_path, head, lora):
     assert run(tmp_path, dataset, name, *HEADS[head], "training.steps=60", rate).run()
     losses = log(tmp_path)
     assert np.mean(losses[-8:]) < 0.75 * np.mean(losses[:4])
-    chunk = PolicyRunner.load(tmp_path / "checkpoint").infer(make_observation(0))
+    chunk = VegaRunner.load(tmp_path / "checkpoint").infer(make_observation(0))
     assert chunk.values.shape == (5, 14)
 
 

@@ -4,18 +4,14 @@ import subprocess
 from pathlib import Path
 
 import hw_config
-from vega_policy.contract import (
-    CameraContract,
-    ImageContract,
-    NormalizationContract,
-    PolicyContract,
-)
+from vega_policy.contract import CameraContract
 from vega_policy.data.dataset import DatasetFacts
 from vega_policy.errors import DatasetError
 from vega_policy.recipe import Recipe
+from vega_policy.vega_contract import ImageContract, NormalizationContract, VegaContract
 
 
-def training_contract(recipe: Recipe, facts: DatasetFacts) -> PolicyContract:
+def training_contract(recipe: Recipe, facts: DatasetFacts) -> VegaContract:
     """What the policy.yaml of a run says.
 
     Raises:
@@ -31,7 +27,7 @@ def training_contract(recipe: Recipe, facts: DatasetFacts) -> PolicyContract:
             f"{recipe.model.action_dim}"
         )
     cameras = [known[name] for name in facts.camera_names]
-    return PolicyContract(
+    return VegaContract(
         recipe=recipe.name,
         tasks=facts.tasks,
         joint_names=facts.joint_names,

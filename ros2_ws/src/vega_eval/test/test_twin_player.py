@@ -52,7 +52,7 @@ def test_what_goes_wrong_in_a_trial_is_no_failure_of_the_policy(policy, monkeypa
         raise ZeroDivisionError("division by zero")
 
     worker = player.Player()
-    monkeypatch.setattr(worker, "_runners", {"mine": None})
+    monkeypatch.setattr(worker, "_ready", {"mine": None})
     monkeypatch.setattr(worker, "_twin_of", fails)
     order = Order("close_laptop", "easy", 0, "mine", timing=None)
     assert worker.play(order) == Trouble("ZeroDivisionError: division by zero", for_good=False)

@@ -10,6 +10,7 @@ from vega_eval.errors import EvalError
 from vega_eval.trials.identity import Policy, digest_of, names_of
 from vega_policy.contract import PolicyContract
 from vega_policy.errors import ContractError, PolicyError
+from vega_policy.kinds import load_contract
 
 
 def policies_of(
@@ -52,7 +53,7 @@ def untrained_for(policies: Sequence[Policy], task: str) -> list[str]:
     """What a person should know of the policies that have never seen a task."""
     said = []
     for policy in policies:
-        tasks = PolicyContract.load(Path(policy.checkpoint)).tasks
+        tasks = load_contract(Path(policy.checkpoint)).tasks
         if task not in tasks:
             known = ", ".join(tasks) or "nothing"
             said.append(f"{policy.name} was not trained on {task}, only on {known}")
@@ -60,7 +61,7 @@ def untrained_for(policies: Sequence[Policy], task: str) -> list[str]:
 
 
 def _contract(folder: Path, hw: HardwareConfig) -> PolicyContract:
-    contract = PolicyContract.load(folder)
+    contract = load_contract(folder)
     try:
         contract.check_against(hw)
     except ContractError as error:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import time
 from types import SimpleNamespace
 
@@ -18,7 +20,7 @@ from vega_runtime import images, qos
 
 import hw_config
 from vega_policy.errors import ContractError
-from vega_policy.inference import ActionChunk as PolicyChunk
+from vega_policy.policy import ActionChunk as PolicyChunk
 
 WAIT_S = 30.0
 HARDWARE = hw_config.load()
@@ -38,6 +40,7 @@ class FakeRunner:
             check_against=self._check,
         )
         self.seen = []
+        self.resets = self.closed = 0
 
     def _check(self, hardware):
         if self.contradiction:
@@ -47,6 +50,12 @@ class FakeRunner:
         self.seen.append(observation)
         values = np.tile(observation.state, (25, 1)) if self.actions is None else self.actions
         return PolicyChunk(values, {})
+
+    def reset(self):
+        self.resets += 1
+
+    def close(self):
+        self.closed += 1
 
 
 class Cell:
@@ -100,8 +109,7 @@ class Cell:
 @pytest.fixture
 def runner(monkeypatch):
     runner = FakeRunner()
-    loader = SimpleNamespace(load=lambda directory, device, threads: runner)
-    monkeypatch.setattr(policy_node, "PolicyRunner", loader)
+    monkeypatch.setattr(policy_node, "open_policy", lambda directory, device, threads: runner)
     return runner
 
 
@@ -132,6 +140,22 @@ def test_what_the_cameras_show_becomes_chunks(cell, runner):
     assert cell.policy.trigger_cleanup() == TransitionCallbackReturn.SUCCESS
 
 
+def test_every_activation_is_a_new_episode_for_the_policy_and_a_cleanup_closes_it(cell, runner):
+    cell.policy.trigger_configure()
+    for count in (1, 2):
+        cell.policy.trigger_activate()
+        assert (runner.resets, runner.closed) == (count, 0)
+        cell.policy.trigger_deactivate()
+    cell.policy.trigger_cleanup()
+    assert (runner.resets, runner.closed) == (2, 1)
+
+
+def test_a_policy_that_is_refused_is_closed(cell, runner):
+    runner.contradiction = "another robot"
+    cell.policy.trigger_configure()
+    assert runner.closed == 1
+
+
 def test_actions_that_are_not_finite_are_not_sent(cell, runner):
     runner.actions = np.full((25, 14), np.nan, np.float32)
     cell.policy.trigger_configure()
@@ -155,10 +179,11 @@ def test_an_unknown_task_is_refused_when_configuring(cell, runner, monkeypatch):
 
 def test_another_checkpoint_is_loaded_by_the_next_configure(cell, runner, monkeypatch, tmp_path):
     loaded = []
-    loader = SimpleNamespace(
-        load=lambda directory, device, threads: loaded.append(str(directory)) or runner
+    monkeypatch.setattr(
+        policy_node,
+        "open_policy",
+        lambda directory, device, threads: loaded.append(str(directory)) or runner,
     )
-    monkeypatch.setattr(policy_node, "PolicyRunner", loader)
     (tmp_path / "policy.yaml").touch()
     client = cell.node.create_client(SelectPolicy, "policy/select")
     cell.until(client.service_is_ready)
@@ -183,3 +208,9 @@ def test_a_frame_that_was_on_its_way_when_the_node_was_cleaned_up_is_left(cell):
     cell.policy.trigger_configure()
     cell.policy.trigger_cleanup()
     cell.policy._on_image("head", b"")
+
+
+def test_the_node_does_not_import_torch():
+    code = "import sys, vega_inference.policy_node; print('torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"

@@ -28,9 +28,10 @@ import hw_config
 from vega_inference import cdr_image, messages
 from vega_inference.loop import Inference, InferenceLoop, SourceWatch
 from vega_inference.observation import ObservationBuffer, Snapshot, StaleObservation
-from vega_policy.contract import FILE_NAME
+from vega_policy.contract import FILE_NAME, PolicyContract
 from vega_policy.errors import PolicyError
-from vega_policy.inference import Observation, PolicyRunner
+from vega_policy.kinds import open_policy
+from vega_policy.policy import Observation, Policy
 
 _WATCH_HZ = 20.0
 # rclpy refuses two severities from one line of code.
@@ -60,7 +61,7 @@ class PolicyNode(LifecycleNode):
         super().__init__("policy")
         self._settings = declare(self, Parameters)
         self._checkpoint, self._alias = self._settings.checkpoint, ""
-        self._runner: PolicyRunner | None = None
+        self._policy: Policy | None = None
         self._active = False
         self._ros_clock = self.get_clock()
         self._loop: InferenceLoop | None = None
@@ -73,7 +74,7 @@ class PolicyNode(LifecycleNode):
         """Loads the checkpoint, checks it against hw_config, and lets it warm up."""
         self._hardware = hw_config.load()
         self._task = hw_config.load_task(self._settings.task)
-        runner = self._runner = self._load()
+        policy = self._policy = self._load()
         rates = self._hardware.rates
         self._dt_s = 1.0 / rates.control_hz
         self._names = list(self._hardware.joint_names)
@@ -97,7 +98,7 @@ class PolicyNode(LifecycleNode):
         replan_s = self._settings.replan_steps * self._dt_s
         self._loop = InferenceLoop(
             self._buffer,
-            partial(self._infer, runner),
+            partial(self._infer, policy),
             self._send,
             self._now_s,
             replan_s,
@@ -105,30 +106,40 @@ class PolicyNode(LifecycleNode):
         )
         self._connect()
 
-    def _load(self) -> PolicyRunner:
+    def _load(self) -> Policy:
         settings, called = self._settings, self._alias or self._checkpoint
         if not self._checkpoint:
             raise TransitionError("no checkpoint given; set the parameter 'checkpoint'")
         try:
-            runner = PolicyRunner.load(Path(self._checkpoint), settings.device, settings.threads)
-            runner.contract.check_against(self._hardware)
-            if settings.replan_steps > runner.contract.chunk:
-                raise TransitionError(
-                    f"replan_steps is {settings.replan_steps}, but a chunk of "
-                    f"{called} has only {runner.contract.chunk} steps"
-                )
+            policy = open_policy(Path(self._checkpoint), settings.device, settings.threads)
         except PolicyError as error:
             raise TransitionError(str(error)) from None
+        try:
+            self._check(policy.contract, called)
+        except TransitionError:
+            policy.close()
+            raise
         # The recipe would tell who hides behind an alias.
-        recipe = "" if self._alias else f" (recipe {runner.contract.recipe})"
+        recipe = "" if self._alias else f" (recipe {policy.contract.recipe})"
         self.get_logger().info(f"loaded {called}{recipe}")
-        trained = runner.contract.tasks
+        trained = policy.contract.tasks
         if self._task.name not in trained and not self._alias:
             self.get_logger().warning(
                 f"this policy was not trained on {self._task.name}, only on "
                 f"{', '.join(trained) or 'nothing'}: expect it to fail"
             )
-        return runner
+        return policy
+
+    def _check(self, contract: PolicyContract, called: str) -> None:
+        try:
+            contract.check_against(self._hardware)
+        except PolicyError as error:
+            raise TransitionError(str(error)) from None
+        if self._settings.replan_steps > contract.chunk:
+            raise TransitionError(
+                f"replan_steps is {self._settings.replan_steps}, but a chunk of "
+                f"{called} has only {contract.chunk} steps"
+            )
 
     def _connect(self) -> None:
         for name, camera in self._hardware.cameras.items():
@@ -160,10 +171,14 @@ class PolicyNode(LifecycleNode):
 
     def activate(self) -> None:
         """Starts inferring as soon as every source is fresh; until then nothing is sent."""
+        policy, loop = self._policy, self._loop
+        if policy is None or loop is None:
+            raise RuntimeError("the policy node is not configured")
+        policy.reset()
         self._active = True
         self._watch.start(self._now_s())
         self._buffer.reset_counts()
-        self._ready_loop().start()
+        loop.start()
         self._owned_timers = [
             self.create_timer(1.0 / _WATCH_HZ, self._poll),
             self.create_timer(1.0, self._publish_diagnostics),
@@ -187,11 +202,18 @@ class PolicyNode(LifecycleNode):
         for publisher in self._owned_publishers:
             self.destroy_publisher(publisher)
         self._owned_subscriptions, self._owned_publishers = [], []
-        self._loop = self._runner = None
+        self._loop = None
+        self._close_policy()
 
     def close(self) -> None:
         """Called at the end of the process."""
         self.deactivate()
+        self._close_policy()
+
+    def _close_policy(self) -> None:
+        policy, self._policy = self._policy, None
+        if policy is not None:
+            policy.close()
 
     def _on_select(
         self, request: SelectPolicy.Request, response: SelectPolicy.Response
@@ -205,11 +227,6 @@ class PolicyNode(LifecycleNode):
             response.success = True
             response.message = "it is loaded when the node is configured next"
         return response
-
-    def _ready_loop(self) -> InferenceLoop:
-        if self._loop is None:
-            raise RuntimeError("the policy node is not configured")
-        return self._loop
 
     def _now_s(self) -> float:
         return float(self._ros_clock.now().nanoseconds * 1e-9)
@@ -234,9 +251,11 @@ class PolicyNode(LifecycleNode):
     def _poll(self) -> None:
         self._watch.poll(self._now_s())
 
-    def _infer(self, runner: PolicyRunner, snapshot: Snapshot) -> np.ndarray:
-        observation = Observation(snapshot.images, snapshot.state, self._task.instruction)
-        return runner.infer(observation).values
+    def _infer(self, policy: Policy, snapshot: Snapshot) -> np.ndarray:
+        observation = Observation(
+            snapshot.images, snapshot.state, self._task.instruction, snapshot.stamp_s
+        )
+        return policy.infer(observation).values
 
     def _send(self, inference: Inference) -> None:
         self._chunks.publish(

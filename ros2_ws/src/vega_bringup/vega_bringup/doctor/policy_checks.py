@@ -8,8 +8,8 @@ from pathlib import Path
 
 from hw_config import HardwareConfig
 from vega_bringup.doctor.findings import Row, fail, ok, skip, warn
-from vega_policy.contract import PolicyContract
 from vega_policy.errors import CheckpointError, ContractError
+from vega_policy.kinds import load_contract
 
 _GB = 1e9
 _NEEDS_GPU = 2 * _GB
@@ -30,7 +30,7 @@ def contract(hardware: HardwareConfig, checkpoint: Path, weights: float) -> Row:
     """The checkpoint was trained for a robot like this one."""
     check = "checkpoint"
     try:
-        policy = PolicyContract.load(checkpoint)
+        policy = load_contract(checkpoint)
         policy.check_against(hardware)
     except CheckpointError as error:
         return fail(check, str(error), "name a folder that training has written: --checkpoint DIR")
@@ -40,8 +40,10 @@ def contract(hardware: HardwareConfig, checkpoint: Path, weights: float) -> Row:
             str(error),
             "use a policy trained for this cell, or mend hw_config where it is wrong",
         )
-    if not weights:
-        return fail(check, f"{checkpoint} has no weights", "copy the whole folder (*.safetensors)")
+    if policy.weights is not None and not weights:
+        return fail(
+            check, f"{checkpoint} has no weights", f"copy the whole folder ({policy.weights})"
+        )
     tasks = ", ".join(policy.tasks)
     return ok(check, f"{checkpoint} ({policy.recipe}; {tasks}): fits hw_config")
 

@@ -16,19 +16,20 @@ from vega_eval.scoring import failure_type
 from vega_eval.trials.record import Figures, Percentiles, Verdict
 from vega_eval.twin.chunks import ChunkPlayer, Timing
 from vega_eval.twin.orders import Order, Played
-from vega_policy.inference import Observation, PolicyRunner
+from vega_policy.policy import Observation, Policy
 
 _VIDEO_EVERY = 2  # control steps from one frame to the next
 _ROUNDING_S = 1e-6
 
 
-def play(twin: Twin, runner: PolicyRunner, order: Order) -> Played:
-    """Plays an order in a twin of its task and variant with a runner of its checkpoint."""
+def play(twin: Twin, policy: Policy, order: Order) -> Played:
+    """Plays an order in a twin of its task and variant with the policy of its checkpoint."""
     twin.reset(order.seed)
+    policy.reset()
     with tempfile.TemporaryDirectory(prefix="vega_trial_") as folder:
         path = Path(folder) / "trial.mp4"
         film = _Film(twin, path) if order.video else None
-        episode = _Episode(twin, runner, order.timing, film)
+        episode = _Episode(twin, policy, order.timing, film)
         try:
             while episode.goes_on():
                 episode.step()
@@ -61,7 +62,7 @@ class _Episode:
     """A trial while it runs."""
 
     twin: Twin
-    runner: PolicyRunner
+    policy: Policy
     timing: Timing
     film: _Film | None
     start_s: float | None = None
@@ -99,10 +100,11 @@ class _Episode:
         self._look()
 
     def _infer(self) -> None:
-        images = {name: self.twin.render(name) for name in self.runner.contract.camera_names}
+        images = {name: self.twin.render(name) for name in self.policy.contract.camera_names}
         state = self.twin.positions().astype(np.float32)
         instruction = self.twin.task.config.instruction
-        chunk = self.runner.infer(Observation(images, state, instruction))
+        observation = Observation(images, state, instruction, self.twin.time_s)
+        chunk = self.policy.infer(observation)
         self.inference_ms.append(chunk.timings_ms["total"])
         self.player.offer(self.step_number, chunk.values)
 

@@ -18,7 +18,8 @@ from vega_eval.trials.identity import Policy, digest_of
 from vega_eval.twin.episode import play
 from vega_eval.twin.orders import Order, Played, Ready, Trouble
 from vega_policy.errors import PolicyError
-from vega_policy.inference import PolicyRunner
+from vega_policy.kinds import open_policy
+from vega_policy.policy import Policy as RunnablePolicy
 
 Done = TypeVar("Done")
 _FOR_PEOPLE = (EvalError, PolicyError, RenderError, hw_config.ConfigError, OSError)
@@ -34,10 +35,10 @@ def on_one_core() -> None:
 
 
 class Player:
-    """Keeps the newest twin, and a runner for each checkpoint."""
+    """Keeps the newest twin, and the policy of each checkpoint ready to run."""
 
     def __init__(self) -> None:
-        self._runners: dict[str, PolicyRunner] = {}
+        self._ready: dict[str, RunnablePolicy] = {}
         self._twin: Twin | None = None
 
     def compare(self, policies: tuple[Policy, ...], home: Provenance) -> Ready | Trouble:
@@ -50,13 +51,13 @@ class Player:
 
     def play(self, order: Order) -> Played | Trouble:
         """Plays an order of a checkpoint that was loaded."""
-        runner = self._runners[order.checkpoint]
-        return _answer(lambda: play(self._twin_of(order), runner, order))
+        policy = self._ready[order.checkpoint]
+        return _answer(lambda: play(self._twin_of(order), policy, order))
 
     def _load(self, policies: tuple[Policy, ...]) -> Ready:
         for policy in policies:
             try:
-                self._runners[policy.checkpoint] = PolicyRunner.load(policy.checkpoint, threads=1)
+                self._ready[policy.checkpoint] = open_policy(policy.checkpoint, threads=1)
             except PolicyError as error:
                 raise PolicyError(f"{policy.checkpoint} does not load: {error}") from None
         return Ready()
