@@ -46,7 +46,8 @@ class ViewNode(Node):
         given = declare(self, Parameters)
         hardware = hw_config.load()
         arms = [str(arm) for arm in hardware.arms]
-        sink = RerunSink(given.to, _from_left_to_right(hardware), arms, given.port, given.web_port)
+        cameras = tuple(_from_left_to_right(hardware))
+        sink = RerunSink(given.to, cameras, arms, given.port, given.web_port)
         self._view = View(sink, given.rate_hz, given.jpeg_quality)
         for name, camera in hardware.cameras.items():
             self.create_subscription(
