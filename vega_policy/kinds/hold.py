@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 
 import hw_config
 from vega_policy.contract import PolicyContract
-from vega_policy.errors import CheckpointError, PolicyError
-from vega_policy.kinds.kind import Kind, cell_fields
+from vega_policy.errors import PolicyError
+from vega_policy.kinds.kind import Kind, cell_fields, new_folder
 from vega_policy.policy import ActionChunk, Observation, checked_state
 
 
@@ -83,12 +83,7 @@ def make(out: Path) -> HoldContract:
     contract = HoldContract(
         recipe="hold", tasks={}, git_commit="none", **cell_fields(hw_config.load())
     )
-    try:
-        out.mkdir(parents=True)
-    except FileExistsError:
-        raise CheckpointError(
-            f"{out} exists already: choose another folder, or remove it first"
-        ) from None
+    new_folder(out)
     contract.save(out)
     return contract
 

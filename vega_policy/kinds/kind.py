@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from hw_config import HardwareConfig
 from vega_policy.contract import PolicyContract
+from vega_policy.errors import CheckpointError
 from vega_policy.policy import Policy
 
 
@@ -38,3 +39,19 @@ def cell_fields(hw: HardwareConfig) -> dict[str, Any]:
         "chunk": max(1, round(hw.rates.control_hz)),
         "control_hz": hw.rates.control_hz,
     }
+
+
+def new_folder(path: Path) -> None:
+    """Makes the folder of a policy.
+
+    Raises:
+        CheckpointError: It exists, or cannot be made.
+    """
+    try:
+        path.mkdir(parents=True)
+    except FileExistsError:
+        raise CheckpointError(
+            f"{path} exists already: choose another folder, or remove it first"
+        ) from None
+    except OSError as error:
+        raise CheckpointError(f"{path} cannot be made ({error.strerror})") from None

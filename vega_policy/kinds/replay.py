@@ -25,7 +25,7 @@ from vega_policy.contract import PolicyContract
 from vega_policy.data.episodes import Episode
 from vega_policy.data.formats import open_dataset
 from vega_policy.errors import CheckpointError, DatasetError, ObservationError, PolicyError
-from vega_policy.kinds.kind import Kind, cell_fields
+from vega_policy.kinds.kind import Kind, cell_fields, new_folder
 from vega_policy.policy import ActionChunk, Observation, checked_state
 
 _ACTIONS_FILE = "actions.npy"
@@ -136,12 +136,7 @@ def make(dataset: Path, number: int, out: Path) -> ReplayContract:
         replay=ReplayPart(actions=_ACTIONS_FILE, dataset=dataset.name, episode=episode.name),
         **fields,
     )
-    try:
-        out.mkdir(parents=True)
-    except FileExistsError:
-        raise CheckpointError(
-            f"{out} exists already: choose another folder, or remove it first"
-        ) from None
+    new_folder(out)
     np.save(out / _ACTIONS_FILE, episode.action)
     contract.save(out)
     return contract

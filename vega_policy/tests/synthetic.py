@@ -1,4 +1,4 @@
-"""Small made-up stand-ins: a recipe, a policy, a checkpoint; datasets are in data/made_up.py."""
+"""Small synthetic recipes, policies and checkpoints; datasets are in data/synthetic.py."""
 
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ import hw_config
 from vega_policy import checkpoint
 from vega_policy.alignment.projector import AlignmentProjector
 from vega_policy.data.dataset import DatasetFacts
-from vega_policy.data.made_up import IMAGE_EVERY, STEPS, write_dataset, write_episode
+from vega_policy.data.synthetic import IMAGE_EVERY, STEPS, write_dataset, write_episode
 from vega_policy.model.config import ModelConfig
 from vega_policy.model.initialization import initialize_from_scratch
 from vega_policy.model.policy import VegaPolicy

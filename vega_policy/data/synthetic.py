@@ -1,4 +1,4 @@
-"""A made-up dataset in the recorder's format, for tests and comparisons that need no real one.
+"""A synthetic dataset in the recorder's format, for tests and comparisons that need no real one.
 
 A red square before the head camera decides where the right arm goes, so there is something to
 learn; the ground truth is a floor 1 m away with the square 10 cm above it.
