@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import hw_config
 from teleop.dataset.episode import hardware_files
-from teleop.recording import provenance
+from vega_core import provenance
 from vega_eval.trials.card import config_digest
 
 

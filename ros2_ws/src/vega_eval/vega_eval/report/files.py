@@ -11,7 +11,7 @@ import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 
-from teleop.dataset.files import sha256_of, write_atomically
+from vega_core.files import sha256_of, write_atomically
 from vega_eval.errors import SessionError
 
 DIGESTS = "report.sha256"

@@ -1,6 +1,6 @@
 """Style of the page, on top of that of dataset reports."""
 
-from teleop.report.style import CSS as _HOUSE
+from vega_core.style import CSS as _HOUSE
 
 CSS = (
     _HOUSE

@@ -15,8 +15,8 @@ from vega_msgs.msg import GateState
 from vega_msgs.srv import ResetScene
 
 from hw_config import HardwareConfig, TaskConfig
-from teleop.dataset.episode import GitState
 from teleop.errors import TeleopError
+from vega_core.provenance import GitState
 from vega_eval.episode.course import Course, Patience, Scene
 from vega_eval.episode.course import Outcome as CourseOutcome
 from vega_eval.episode.observer import Observer, Tap, seconds

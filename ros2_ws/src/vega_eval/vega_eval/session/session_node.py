@@ -17,7 +17,7 @@ from vega_runtime.parameters import ParameterError, declare
 import hw_config
 from teleop.dataset.episode import hardware_files
 from teleop.errors import TeleopError
-from teleop.recording.provenance import git_state
+from vega_core.provenance import git_state
 from vega_eval.checkpoints import policies_of, untrained_for
 from vega_eval.errors import EvalError
 from vega_eval.provenance import provenance_now

@@ -20,10 +20,9 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from teleop.dataset.files import write_atomically
-from teleop.dataset.lock import DatasetLock
-from teleop.dataset.stamps import iso_utc
-from teleop.errors import DatasetBusy, DatasetError
+from vega_core.files import why, write_atomically
+from vega_core.lock import FolderBusy, FolderLock
+from vega_core.stamps import iso_utc
 from vega_eval.errors import SessionBusy, SessionError
 from vega_eval.trials import journal
 from vega_eval.trials.card import FILE_NAME, Judge, Robot, Session, TaskCard
@@ -103,7 +102,7 @@ class SessionFolder:
     """
 
     def __init__(
-        self, folder: Path, session: Session, key: Key, lock: DatasetLock, resumed: bool
+        self, folder: Path, session: Session, key: Key, lock: FolderLock, resumed: bool
     ) -> None:
         self.folder = folder
         self.session = session
@@ -271,17 +270,15 @@ def read_session(folder: Path) -> Session:
         raise SessionError(f"{path}: {where + ': ' if where else ''}{first['msg']}") from None
 
 
-def _locked(folder: Path) -> DatasetLock:
+def _locked(folder: Path) -> FolderLock:
     try:
         _refuse_foreign(folder)
         folder.mkdir(parents=True, exist_ok=True)
-        return DatasetLock(folder, "evaluated into")
-    except DatasetBusy as error:
+        return FolderLock(folder, "evaluated into")
+    except FolderBusy as error:
         raise SessionBusy(str(error)) from None
-    except DatasetError as error:
-        raise SessionError(str(error)) from None
     except OSError as error:
-        raise SessionError(f"{folder}: cannot be written ({error.strerror})") from None
+        raise SessionError(f"{folder}: cannot be written ({why(error)})") from None
 
 
 def _refuse_foreign(folder: Path) -> None:

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from vega_core import jsonl
 from vega_eval.errors import SessionError
 from vega_eval.trials.record import Line, parse
 
@@ -40,21 +40,11 @@ def read(folder: Path) -> Journal:
     """
     path = folder / FILE_NAME
     try:
-        content = path.read_bytes()
-    except FileNotFoundError:
-        return Journal(())
+        lines, unreadable = jsonl.read(path, _parse)
     except OSError as error:
         raise SessionError(f"{path}: cannot be read ({error.strerror})") from None
-    lines: list[Line] = []
-    damaged: list[str] = []
-    for number, text in enumerate(content.split(b"\n"), start=1):
-        if not text.strip():
-            continue
-        try:
-            lines.append(_parse(text))
-        except (ValueError, RecursionError) as error:
-            damaged.append(f"{path}, line {number}: {_in_words(error)}")
-    return Journal(tuple(lines), tuple(damaged))
+    damaged = (f"{path}, line {line.number}: {_in_words(line.error)}" for line in unreadable)
+    return Journal(lines, tuple(damaged))
 
 
 def _parse(text: bytes) -> Line:
@@ -90,28 +80,9 @@ def append(folder: Path, line: Line) -> None:
     text = json.dumps({**data, "check": _check(data)}, ensure_ascii=False) + "\n"
     path = folder / FILE_NAME
     try:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-        try:
-            end = os.lseek(descriptor, 0, os.SEEK_END)
-            if end and os.pread(descriptor, 1, end - 1) != b"\n":
-                text = "\n" + text
-            _write_all(descriptor, text.encode(), end)
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        jsonl.append(path, text.encode())
     except OSError as error:
         raise SessionError(
             f"{path}: cannot be written ({error.strerror}): make space or choose another folder; "
             "the same command goes on where this session stands"
         ) from None
-
-
-def _write_all(descriptor: int, data: bytes, end: int) -> None:
-    """Writes all of it at the end, or nothing that is left there."""
-    try:
-        view = memoryview(data)
-        while view:
-            view = view[os.write(descriptor, view) :]
-    except OSError:
-        os.ftruncate(descriptor, end)
-        raise

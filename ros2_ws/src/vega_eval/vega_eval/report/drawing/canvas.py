@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from html import escape
 
-from teleop.report.svg import COLOURS
+from vega_core.svg import COLOURS
 
 INK, FAINT, LINE, FIELD = "#20262e", "#68717c", "#c9ced5", "#f1f3f5"
 GOOD, HALF, BAD = "#1a7f4b", "#e3b341", "#b3261e"
