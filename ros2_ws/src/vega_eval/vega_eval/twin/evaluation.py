@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import hw_config
-from teleop.dataset.files import OutputFile
+from vega_core.files import OutputFile
 from vega_eval.errors import EvalError
 from vega_eval.placements import consecutive
 from vega_eval.provenance import Provenance
