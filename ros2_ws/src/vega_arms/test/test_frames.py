@@ -8,9 +8,11 @@ import can
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from vega_arms import frames, fuzz, packing, seam
+from vega_arms import frames, packing, seam
 from vega_arms.inbox import Inbox
 from vega_arms.port import ArmPort
+
+from benches.arms import fuzz
 
 _WIDTHS = {"B": (0, 255), "b": (-128, 127), "H": (0, 65535), "h": (-32768, 32767)}
 _WIDTHS["i"] = (-(2**31), 2**31 - 1)

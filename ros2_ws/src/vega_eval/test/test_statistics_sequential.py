@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from vega_eval.statistics import PairCounts, SequentialTest, State, mcnemar_exact
-from vega_eval.statistics.bench_sequential import simulate
+
+from benches.statistics.sequential import simulate
 
 A, B, BOTH, NEITHER = (True, False), (False, True), (True, True), (False, False)
 DECIDED = (State.A_BETTER, State.B_BETTER)

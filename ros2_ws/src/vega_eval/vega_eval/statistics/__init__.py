@@ -5,7 +5,7 @@
 Rates: `clopper_pearson` covers as often as it says, `wilson` only on average. Policies on the same
 scenes: `mcnemar_exact` and `newcombe_paired`, or `SequentialTest` to look after every pair. On
 scenes of their own: `barnard` and `newcombe`. Several tasks: `pooling`; several comparisons: `holm`
-and `letters`. `python -m vega_eval.statistics.bench` shows by simulation that all this holds.
+and `letters`. `python -m benches.statistics` shows by simulation that all this holds.
 """
 
 from vega_eval.statistics.bayes import Posterior, probability_better

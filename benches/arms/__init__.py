@@ -1,0 +1,1 @@
+"""The arm driver over emulated arms."""

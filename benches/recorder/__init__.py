@@ -1,0 +1,1 @@
+"""The recorder, under the load of a whole cell."""

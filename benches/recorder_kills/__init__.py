@@ -1,0 +1,1 @@
+"""Recording sessions that are killed at random moments."""

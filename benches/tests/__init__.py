@@ -1,0 +1,1 @@
+"""Whether the benches find what they look for."""
