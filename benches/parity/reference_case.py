@@ -27,7 +27,7 @@ class ReferenceCase:
     """A folder of golden data of the network.
 
     Args:
-        folder: See :func:`vega_policy.parity.model_parity.compare_model`.
+        folder: See :func:`benches.parity.model_parity.compare_model`.
 
     Raises:
         GoldenDataError: A file is missing or corrupt.

@@ -1,4 +1,0 @@
-"""Measures how long a recipe's network takes to make a chunk of actions.
-
-python -m vega_policy.bench --help
-"""
