@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
@@ -10,7 +11,6 @@ from hw_config import consistency
 from hw_config.consistency import Contradiction, Problem
 
 ARM_NAMES = ("left", "right")
-CAMERA_NAMES = ("head", "left_wrist", "right_wrist")
 JOINTS_PER_ARM = 7
 
 Positive = Annotated[float, Field(gt=0)]
@@ -18,6 +18,7 @@ Vector3 = tuple[float, float, float]
 ArmVector = Annotated[tuple[float, ...], Field(min_length=7, max_length=7)]
 # Linux allows 15 characters for the name of a network interface.
 CanName = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_.-]{0,14}$")]
+_CAMERA_NAME = re.compile(r"[a-z][a-z0-9_]*")
 GRIPPER_STROKES_M = (0.07, 0.1)
 ArmNames = Annotated[tuple[str, ...], Field(min_length=7, max_length=7)]
 
@@ -51,8 +52,10 @@ class ArmConfig(_Schema):
 class CameraConfig(_Schema):
     """One camera: which device it is, what it streams and where it is mounted."""
 
-    name: Literal["head", "left_wrist", "right_wrist"]
-    dataset_key: str
+    name: str = Field(description="key under which it stands in cameras.yaml")
+    dataset_key: str = Field(
+        pattern=r"^[A-Za-z][A-Za-z0-9_]*$", description="of its images in datasets"
+    )
     model: Literal["D435", "D405"]
     serial: str = Field(pattern=r"^[0-9A-Za-z]{6,20}$", description="as the SDK prints it")
     namespace: str = Field(pattern=r"^[a-z][a-z0-9_]*$", description="of its topics")
@@ -71,6 +74,16 @@ class CameraConfig(_Schema):
     )
     allow_usb2: bool = Field(default=False, description="take it when it is connected by USB 2")
 
+    @field_validator("name")
+    @classmethod
+    def _identifier(cls, value: str) -> str:
+        if not _CAMERA_NAME.fullmatch(value):
+            raise ValueError(
+                "a camera's name is lower-case letters, digits and underscores, beginning with a "
+                f"letter, as 'head'; got {value!r}"
+            )
+        return value
+
     @field_validator("serial", mode="before")
     @classmethod
     def _quoted(cls, value: object) -> object:
@@ -84,6 +97,11 @@ class CameraConfig(_Schema):
     def frame_id(self) -> str:
         """Frame of the image: z forward, x right, y down (REP 103)."""
         return f"{self.namespace}_color_optical_frame"
+
+    @property
+    def arm(self) -> str | None:
+        """Name of the arm that carries the camera; None for one that stands still."""
+        return next((arm for arm in ARM_NAMES if self.parent.startswith(f"{arm}_")), None)
 
 
 class Limits(_Schema):
@@ -152,17 +170,17 @@ class Workspace(_Schema):
 class RecordingConfig(_Schema):
     """How demonstrations are recorded, and what makes a take bad while it is recorded."""
 
-    jpeg_quality: int = Field(ge=1, le=100, description="of the pictures")
-    encoders: int = Field(ge=1, le=8, description="threads that encode pictures")
+    jpeg_quality: int = Field(ge=1, le=100, description="of the images")
+    encoders: int = Field(ge=1, le=8, description="threads that encode images")
     max_waiting_pictures: int = Field(ge=3, le=300, description="received, not encoded yet")
     rate_tolerance: float = Field(gt=0, lt=1, description="a stream may be this much too slow")
     max_missing_images: float = Field(
         ge=0, lt=1, description="of a camera, of those that should have come"
     )
-    max_image_gap_s: Positive = Field(description="between two pictures of a camera")
+    max_image_gap_s: Positive = Field(description="between two images of a camera")
     max_state_gap_s: Positive = Field(description="between two joint states or commands of an arm")
     max_camera_skew_s: Positive = Field(description="between the cameras of one sample")
-    max_joint_skew_s: Positive = Field(description="from a picture to the nearest joint state")
+    max_joint_skew_s: Positive = Field(description="from an image to the nearest joint state")
     max_delay_s: Positive = Field(description="from capture to arrival")
     max_clock_step_s: Positive = Field(description="of the system's clock during a take")
     leaders_rest_silently: bool = Field(
@@ -177,7 +195,7 @@ class HardwareConfig(_Schema):
     """The whole cell."""
 
     arms: dict[Literal["left", "right"], ArmConfig]
-    cameras: dict[Literal["head", "left_wrist", "right_wrist"], CameraConfig]
+    cameras: dict[str, CameraConfig] = Field(description="in the order of cameras.yaml")
     limits: Limits
     rates: Rates
     workspace: Workspace
@@ -198,15 +216,19 @@ class HardwareConfig(_Schema):
 
     @model_validator(mode="after")
     def _consistent(self) -> HardwareConfig:
-        for key, found, expected in (
-            ("arms", tuple(self.arms), ARM_NAMES),
-            ("cameras", tuple(self.cameras), CAMERA_NAMES),
-        ):
-            if found != expected:
-                text = f"expected {', '.join(expected)} in this order, got {', '.join(found)}"
-                raise Contradiction([Problem((key,), text)])
+        if tuple(self.arms) != ARM_NAMES:
+            text = f"expected {', '.join(ARM_NAMES)} in this order, got {', '.join(self.arms)}"
+            raise Contradiction([Problem(("arms",), text)])
+        if not self.cameras:
+            raise Contradiction([Problem(("cameras",), "expected at least one camera, as 'head'")])
         consistency.check(self)
         return self
+
+    @property
+    def overview_camera(self) -> CameraConfig:
+        """The first camera that no arm carries; the first of all where every one is carried."""
+        standing = (camera for camera in self.cameras.values() if camera.arm is None)
+        return next(standing, next(iter(self.cameras.values())))
 
     @property
     def joint_names(self) -> tuple[str, ...]:
@@ -220,7 +242,7 @@ class HardwareConfig(_Schema):
 
 
 class PlacementRegion(_Schema):
-    """Where the task's main object is laid: a rectangle in `footprint`, divided into cells."""
+    """Where the task's main object is placed: a rectangle in `footprint`, divided into cells."""
 
     x: tuple[float, float] = Field(description="of the object's middle, m, ahead of the robot")
     y: tuple[float, float] = Field(description="of the object's middle, m, to the left")
@@ -232,7 +254,7 @@ class PlacementRegion(_Schema):
         "null: it looks alike from all sides",
     )
     either_way_round: bool = Field(default=False, description="also turned by 180 degrees more")
-    also: str = Field(default="", description="how everything else is laid, for the operator")
+    also: str = Field(default="", description="how everything else is placed, for the operator")
 
     @model_validator(mode="after")
     def _ordered(self) -> PlacementRegion:
@@ -246,7 +268,7 @@ class PlacementRegion(_Schema):
 class PlacementConfig(_Schema):
     """The grid over which demonstrations and trials of a task are spread."""
 
-    object: str = Field(min_length=1, description="what is laid by the grid, as people call it")
+    object: str = Field(min_length=1, description="what is placed by the grid, as people call it")
     facing: str = Field(default="", description="how it lies when it is turned by 0 degrees")
     regions: dict[str, PlacementRegion] = Field(min_length=1, description="one for each variant")
 
@@ -266,7 +288,7 @@ class TaskConfig(_Schema):
     )
     variants: tuple[str, ...] = ("easy", "hard")
     placement: PlacementConfig | None = Field(
-        default=None, description="where to lay the main object; null: wherever one likes"
+        default=None, description="where to place the main object; null: wherever one likes"
     )
 
     @model_validator(mode="after")

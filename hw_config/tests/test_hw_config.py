@@ -83,7 +83,14 @@ def test_a_cell_folder_that_is_not_there_is_named(monkeypatch, tmp_path):
         ("cameras.yaml", "fps: 30", "fps: fast", "cameras.head.fps"),
         ("cameras.yaml", "allow_usb2: false", "allow_usb2: 7", "cameras.head.allow_usb2"),
         ("cameras.yaml", "lock_exposure:", "lock_exposures:", "lock_exposures: unknown key"),
-        ("cameras.yaml", "  head:", "  neck:", "cameras.neck.*: .*'head'"),
+        ("cameras.yaml", "  head:", "  Neck:", "cameras.Neck.*: .*'head'"),
+        ("cameras.yaml", "dataset_key: cam_high", "dataset_key: a/b", "cameras.head.dataset_key"),
+        (
+            "cameras.yaml",
+            "namespace: left_wrist_camera",
+            "namespace: head_camera",
+            "namespace used more than once: head_camera, see cameras.head.namespace",
+        ),
         ("arms.yaml", "can: can_right", "can: can_left", "CAN interface used more than once"),
         ("arms.yaml", "can: can_right", "can: can_of_the_right_arm", "arms.right.can: "),
         ("arms.yaml", "home: [0.0, 0.9", "home: [0.0, 9.9", "home of left_joint2 is 9.9"),
@@ -178,3 +185,35 @@ def test_a_mistake_in_a_grid_of_placements_is_named_with_its_line(cell, old, new
         hw_config.load_task("close_laptop", cell)
     told = int(re.match(rf"{re.escape(str(file))}:(\d+): ", str(error.value))[1])
     assert told <= line
+
+
+REAR = """cameras:
+  rear:
+    dataset_key: cam_rear
+    model: D435
+    serial: "000000000004"
+    namespace: rear_camera
+    parent: footprint
+    xyz: [-0.3, 0.4, 1.2]
+    rpy: [0.0, 0.6, -0.3]
+    vertical_fov_deg: 50.0
+    width: 320
+    height: 240
+"""
+
+
+def test_cameras_of_any_name_keep_their_order_and_know_their_arm(cell):
+    spoil(cell / "cameras.yaml", "cameras:\n", REAR)
+    hardware = hw_config.load(cell)
+    arms = {name: camera.arm for name, camera in hardware.cameras.items()}
+    assert arms == {"rear": None, "head": None, "left_wrist": "left", "right_wrist": "right"}
+    assert list(arms) == ["rear", "head", "left_wrist", "right_wrist"]
+    assert hardware.overview_camera.name == "rear"
+    assert (hardware.cameras["rear"].width, hardware.cameras["head"].width) == (320, 640)
+
+
+def test_a_cell_without_cameras_is_refused(cell):
+    text = (cell / "cameras.yaml").read_text()
+    (cell / "cameras.yaml").write_text("cameras: {}\n" + text[text.index("\nwidth:") + 1 :])
+    with pytest.raises(hw_config.ConfigError, match=r"yaml:1: cameras: .*at least one camera"):
+        hw_config.load(cell)

@@ -22,6 +22,7 @@ from functools import partial
 from pathlib import Path
 from types import FrameType
 
+import hw_config
 from teleop.errors import TeleopError
 from teleop.export.demonstration import Refused
 from teleop.export.formats import FORMATS, Plan
@@ -33,7 +34,12 @@ from teleop.export.workers import processors
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command line; returns the exit code."""
-    arguments = _parser().parse_args(argv)
+    try:
+        parser = _parser()
+    except hw_config.ConfigError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    arguments = parser.parse_args(argv)
     return guarded(partial(_export, arguments), arguments.out)
 
 
@@ -92,7 +98,8 @@ def _parser() -> argparse.ArgumentParser:
     add("datasets", type=Path, nargs="+", metavar="DIR", help="recorded datasets")
     add("--format", required=True, choices=FORMATS.names())
     add("--out", type=Path, required=True, help="folder to make")
-    add("--fps", type=positive, default=25, help="steps a second (default %(default)s)")
+    rate = round(hw_config.load().rates.control_hz)
+    add("--fps", type=positive, default=rate, help="steps a second (default %(default)s)")
     add(
         "--action",
         choices=("follower", "leader"),

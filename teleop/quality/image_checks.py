@@ -56,8 +56,11 @@ def _camera(
 
 def _exchanged(quality: EpisodeQuality, limits: Thresholds) -> Iterator[FindingDraft]:
     """Wrist cameras whose images change when the other arm moves."""
-    change = {c.camera: c.change for c in quality.cameras}
-    one, other = change.get("left_wrist"), change.get("right_wrist")
+    mounted = quality.context.hardware.cameras
+    change = {
+        mounted[c.camera].arm: c.change for c in reversed(quality.cameras) if c.camera in mounted
+    }
+    one, other = change.get("left"), change.get("right")
     if not one or not other:
         return
     own = one.get("left", 0.0) + other.get("right", 0.0)

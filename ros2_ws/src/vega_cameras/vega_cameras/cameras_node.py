@@ -1,4 +1,4 @@
-"""The node `cameras`: the three RealSense cameras behind their topics."""
+"""The node `cameras`: the RealSense cameras behind their topics."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Parameters:
         "with the twin's pictures; or a folder of recordings (*.db3)",
     )
     cameras: tuple[str, ...] = parameter(
-        ("head", "left_wrist", "right_wrist"), "cameras that are started"
+        lambda: tuple(hw_config.load().cameras), "cameras that are started"
     )
     silent_s: float = parameter(
         0.5, "a camera that sends nothing for this long is reset (s)", 0.1, 10.0

@@ -41,6 +41,9 @@ def build_cell(hw: HardwareConfig, *, near_m: float = 0.02, far_m: float = 12.0)
     spec = mujoco.MjSpec()
     spec.modelname = "cobot_magic"
     _set_options(spec, near_m, far_m)
+    frame_buffer = spec.visual.global_
+    frame_buffer.offwidth = max(camera.width for camera in hw.cameras.values())
+    frame_buffer.offheight = max(camera.height for camera in hw.cameras.values())
     _add_surroundings(spec)
     for side, arm in hw.arms.items():
         add_arm(spec, side, arm.base_xyz, arm.base_rpy, hw.gripper_stroke_m)
@@ -62,7 +65,6 @@ def _set_options(spec: mujoco.MjSpec, near_m: float, far_m: float) -> None:
     visual.quality.shadowsize = 0
     visual.quality.numslices = 16
     visual.quality.numstacks = 8
-    visual.global_.offwidth, visual.global_.offheight = 640, 480
     visual.headlight.ambient = (0.45, 0.45, 0.45)
     visual.headlight.diffuse = (0.25, 0.25, 0.25)
     visual.headlight.specular = (0.0, 0.0, 0.0)

@@ -34,7 +34,8 @@ def parameter(
 ) -> Any:
     """A dataclass field that `declare` turns into a read-only ROS parameter.
 
-    Lists take a tuple as default. `low` and `high` bound a number, inclusive.
+    Lists take a tuple as default. A default that is only known when the node starts is given as a
+    function without arguments. `low` and `high` bound a number, inclusive.
     """
     metadata = {"description": description, "low": low, "high": high}
     return dataclasses.field(default=default, metadata=metadata)
@@ -67,11 +68,12 @@ def _refuse_unknown(node: Node, known: list[str]) -> None:
 
 
 def _declare_one(node: Node, field: dataclasses.Field[Any], hint: Any) -> Any:
-    default = list(field.default) if isinstance(field.default, tuple) else field.default
+    given_default = field.default() if callable(field.default) else field.default
+    default = list(given_default) if isinstance(given_default, tuple) else given_default
     descriptor = ParameterDescriptor(description=field.metadata["description"], read_only=True)
     low, high = field.metadata["low"], field.metadata["high"]
     if low is not None or high is not None:
-        if isinstance(field.default, float):
+        if isinstance(given_default, float):
             lower = float("-inf") if low is None else float(low)
             upper = float("inf") if high is None else float(high)
             descriptor.floating_point_range = [
@@ -96,7 +98,7 @@ def _declare_one(node: Node, field: dataclasses.Field[Any], hint: Any) -> Any:
             f"parameter '{field.name}' of node {node.get_name()}: expected "
             f"{getattr(hint, '__name__', hint)}{bounds}, got {given!r}"
         ) from error
-    return tuple(value) if isinstance(field.default, tuple) else value
+    return tuple(value) if isinstance(given_default, tuple) else value
 
 
 def _in_words(low: float | None, high: float | None) -> str:

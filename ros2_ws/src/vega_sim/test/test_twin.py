@@ -1,4 +1,6 @@
 import json
+import shutil
+from pathlib import Path
 
 import gymnasium
 import numpy as np
@@ -229,6 +231,26 @@ def test_unknown_names_are_answered_with_the_valid_ones(arguments, words):
 
     with pytest.raises(hw_config.ConfigError, match=words):
         TwinEnv(**arguments)
+
+
+def test_a_fourth_camera_is_rendered_when_cameras_yaml_names_it(tmp_path, monkeypatch):
+    source = Path(hw_config.__file__).parent
+    cell = shutil.copytree(source, tmp_path / "cell", ignore=shutil.ignore_patterns("*.py"))
+    text = (cell / "cameras.yaml").read_text()
+    head = text[text.index("  head:") : text.index("  left_wrist:")]
+    rear = head.replace("head", "rear").replace("cam_high", "cam_rear").replace("01", "04")
+    rear = rear.replace("rpy: [0.0, 0.80, 0.0]", "rpy: [0.0, 0.60, 0.4]") + "    width: 800\n"
+    (cell / "cameras.yaml").write_text(text.replace("width:", rear + "width:", 1))
+    monkeypatch.setenv("VEGA_HW_CONFIG", str(cell))
+    env = gymnasium.make("vega_sim/CloseLaptop-v0", render_mode="rgb_array")
+    observation, _ = env.reset(seed=0)
+    assert list(observation) == ["state", "head", "left_wrist", "right_wrist", "rear"]
+    assert observation["rear"].shape == (480, 800, 3)
+    assert observation["rear"].std() > 5.0
+    assert (observation["rear"][:, :640] != observation["head"]).any()
+    assert env.render().shape == (480, 3 * 640 + 800, 3)
+    assert env.metadata["render_fps"] == 25
+    env.close()
 
 
 def test_recording_keeps_whole_episodes_and_goes_on_where_it_stopped(tmp_path, capsys):

@@ -11,28 +11,29 @@ from numpy.typing import NDArray
 from vega_description.transforms import Array
 
 import hw_config
+from vega_sim.render import side_by_side
 from vega_sim.twin import Twin
 
 Observation = dict[str, NDArray[Any]]
 
 
 class TwinEnv(gymnasium.Env[Any, Any]):
-    """One task in the twin, one step a policy step (40 ms).
+    """One task in the twin, one step a policy step (1 / control_hz of rates.yaml, 40 ms).
 
-    Observation: `state` float32 [14] (rad, gripper m) and one uint8 [480,640,3] image for each
-    camera asked for. Action: float32 [14], absolute joint targets that the arms are to reach at
+    Observation: `state` float32 [14] (rad, gripper m) and one uint8 [height, width, 3] image for
+    each camera asked for. Action: float32 [14], absolute joint targets that the arms shall reach at
     the end of the step, in a straight line from the last ones. Reward 1 on success, else 0. The
     episode terminates on success and is truncated at the task's time limit. `info` holds
     `success`, `milestones` and `time_s`. The same seed gives the same episode, bit for bit.
     """
 
-    metadata = {"render_modes": ["rgb_array"], "render_fps": 25}
+    metadata = {"render_modes": ["rgb_array"]}
 
     def __init__(
         self,
         task: str,
         variant: str = "easy",
-        cameras: tuple[str, ...] = ("head", "left_wrist", "right_wrist"),
+        cameras: tuple[str, ...] | None = None,
         render_mode: str | None = None,
     ) -> None:
         """Builds the scene.
@@ -40,7 +41,8 @@ class TwinEnv(gymnasium.Env[Any, Any]):
         Args:
             task: name of the task in hw_config.
             variant: "easy" or "hard".
-            cameras: whose images an observation holds; () renders nothing, which is fast.
+            cameras: whose images an observation holds, None: all of the cell's; () renders
+                nothing, which is fast.
             render_mode: None or "rgb_array": `render()` gives all cameras side by side.
 
         Raises:
@@ -48,7 +50,8 @@ class TwinEnv(gymnasium.Env[Any, Any]):
         """
         self.twin = Twin(task, variant)
         self.render_mode = render_mode
-        self._cameras = tuple(cameras)
+        self._cameras = tuple(self.twin.hw.cameras if cameras is None else cameras)
+        self.metadata = {**self.metadata, "render_fps": round(self.twin.hw.rates.control_hz)}
         self._time_limit_s = hw_config.load_task(task).time_limit_s
         limits = self.twin.hw.limits
         low, high = (np.array(bound, np.float32) for bound in (limits.lower, limits.upper))
@@ -74,17 +77,17 @@ class TwinEnv(gymnasium.Env[Any, Any]):
         return self._observation(), self._info()
 
     def step(self, action: Array) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
-        """Moves towards `action` [14] for 40 ms."""
+        """Moves towards `action` [14] for one policy step."""
         self.twin.advance(action)
         info = self._info()
         late = self.twin.time_s >= self._time_limit_s - 1e-9
         return self._observation(), float(info["success"]), info["success"], late, info
 
     def render(self) -> NDArray[np.uint8] | None:  # type: ignore[override]
-        """All cameras side by side [480,1920,3], in "rgb_array" mode."""
+        """All cameras side by side [height, sum of widths, 3], in "rgb_array" mode."""
         if self.render_mode is None:
             return None
-        return np.hstack([self.twin.render(name) for name in self.twin.hw.cameras])
+        return side_by_side([self.twin.render(name) for name in self.twin.hw.cameras])
 
     def close(self) -> None:
         """Frees the OpenGL context."""

@@ -9,10 +9,9 @@ import argparse
 import sys
 from pathlib import Path
 
-import numpy as np
-
 import hw_config
 from vega_sim import command_line, operators
+from vega_sim.render import side_by_side
 from vega_sim.tasks import built_tasks
 from vega_sim.twin import Twin
 from vega_sim.video import VideoWriter
@@ -30,7 +29,7 @@ def play(task: str, seed: int, variant: str, out: Path) -> bool:
     success, phases = False, ""
     with VideoWriter(out, twin.hw.rates.control_hz) as video:
         while twin.time_s < end:
-            video.add(np.hstack([twin.render(camera) for camera in twin.hw.cameras]))
+            video.add(side_by_side([twin.render(camera) for camera in twin.hw.cameras]))
             twin.advance(operator.act(twin))
             now = ", ".join(f"{side} {phase}" for side, phase in operator.phases.items())
             if now != phases:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes.util
 import importlib
 import os
+from collections.abc import Sequence
 from typing import Any
 
 import mujoco
@@ -17,6 +18,12 @@ _OFF = (_FLAG.mjRND_SHADOW, _FLAG.mjRND_REFLECTION, _FLAG.mjRND_HAZE, _FLAG.mjRN
 
 class RenderError(RuntimeError):
     """No OpenGL library can be used, or an image larger than the frame buffer was asked for."""
+
+
+def side_by_side(images: Sequence[NDArray[np.uint8]]) -> NDArray[np.uint8]:
+    """Images [height, width, 3] from left to right in one; shorter ones end in black."""
+    tallest = max(len(image) for image in images)
+    return np.hstack([np.pad(i, ((0, tallest - len(i)), (0, 0), (0, 0))) for i in images])
 
 
 class Renderer:

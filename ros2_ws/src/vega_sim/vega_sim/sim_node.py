@@ -40,7 +40,7 @@ class Parameters:
     variant: str = parameter("easy", "easy or hard")
     seed: int = parameter(0, "seed of the first episode's placements", low=0)
     cameras: tuple[str, ...] = parameter(
-        ("head", "left_wrist", "right_wrist"), "cameras that are rendered"
+        lambda: tuple(hw_config.load().cameras), "cameras that are rendered"
     )
     max_real_time_factor: float = parameter(
         1.0, "simulated seconds a second of wall time, at most", low=0.01, high=1.0

@@ -40,7 +40,6 @@ _CHUNK_S = 0.3  # about how long a chunk leads until the next one takes over
 # After a scene was laid, so much older pictures must be gone from everybody's queues (ROS time).
 _SETTLED_S = 0.3
 _POLL_S = 0.02
-_HEAD = "head"
 VIDEO = "video.mp4"
 
 
@@ -112,7 +111,8 @@ class RosStack:
         self._calls.offer(Trigger, "gate/home")
         if cell.robot != "real":
             self._calls.offer(ResetScene, "sim/reset")
-        self.head_frame = cell.hardware.cameras["head"].frame_id
+        self._overview = cell.hardware.overview_camera.name
+        self.head_frame = cell.hardware.overview_camera.frame_id
         self.schedule_length = 0
 
     def _tap(self, what: str, name: str, cdr: bytes) -> None:
@@ -187,7 +187,7 @@ class RosStack:
         scene = Scene(cell.card.task)
         if cell.judged:
             scene = Scene(cell.card.task, cell.card.variant, placement.seed or 0)
-        difference = self.resets.photograph(folder, self.observer.picture(_HEAD))
+        difference = self.resets.photograph(folder, self.observer.picture(self._overview))
         course = Course(scene, cell.card.time_limit_s, cell.patience, time.monotonic(), cell.judged)
         recording = self._begin_recording(placement)
         self.observer.follow(course, folder / VIDEO)
@@ -291,7 +291,7 @@ class RosStack:
 
     def reset_picture(self) -> Picture | None:
         """What helps to lay the present placement; see `Resets.blended`."""
-        return self.resets.blended(self.observer.picture(_HEAD))
+        return self.resets.blended(self.observer.picture(self._overview))
 
     def _now_s(self) -> float:
         return seconds(self._node.get_clock().now().to_msg())

@@ -32,7 +32,7 @@ class TwinView:
         twin = Twin(self._card.task, self._card.variant)
         try:
             twin.reset(seed)
-            return twin.render("head")
+            return twin.render(twin.hw.overview_camera.name)
         except RenderError as error:
             self._works = False
             self._tell(f"the twin cannot show how a scene should look: {error}")
