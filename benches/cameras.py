@@ -33,6 +33,7 @@ from vega_runtime.node import light_executor
 from vega_runtime.qos import SENSOR
 
 import hw_config
+from benches.harness import BenchError, process_cpu_s
 from hw_config import CameraConfig
 
 _STAMP = struct.Struct("<iI")
@@ -41,10 +42,6 @@ _WAIT_S = 60.0
 _RATE_TOLERANCE = 0.01
 _AGE_MS = 15.0
 _TICKS_S = 1.0 / os.sysconf("SC_CLK_TCK")
-
-
-class BenchError(RuntimeError):
-    """The driver did not do what the measurement needs; the text says what."""
 
 
 class Listener:
@@ -103,14 +100,15 @@ def measure(duration_s: float) -> dict[str, Any]:
         _until(executor, lambda: all(len(one.rows) > 30 for one in listeners.values()), driver)
         for listener in listeners.values():
             listener.rows.clear()
-        before_s = (_cpu_s(driver.pid), _cpu_s(os.getpid()), time.monotonic())
+        before_s = (process_cpu_s(driver.pid), process_cpu_s(os.getpid()), time.monotonic())
         while time.monotonic() - before_s[2] < duration_s:
             executor.spin_once(timeout_sec=0.1)
         spent_s = time.monotonic() - before_s[2]
         figures: dict[str, Any] = {
             "duration_s": spent_s,
-            "cpu_share_driver_and_software_cameras": (_cpu_s(driver.pid) - before_s[0]) / spent_s,
-            "cpu_share_subscriber": (_cpu_s(os.getpid()) - before_s[1]) / spent_s,
+            "cpu_share_driver_and_software_cameras": (process_cpu_s(driver.pid) - before_s[0])
+            / spent_s,
+            "cpu_share_subscriber": (process_cpu_s(os.getpid()) - before_s[1]) / spent_s,
         }
         figures["cameras"] = {name: one.figures() for name, one in listeners.items() if one.rows}
         return figures
@@ -173,12 +171,6 @@ def _until(executor: Executor, condition: Any, driver: subprocess.Popen[bytes]) 
         if time.monotonic() > end_s:
             raise BenchError(f"the cameras did not start within {_WAIT_S:g} s")
         executor.spin_once(timeout_sec=0.05)
-
-
-def _cpu_s(pid: int) -> float:
-    """Processor time of a process so far."""
-    fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) * _TICKS_S
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -33,6 +33,7 @@ from vega_eval.twin.processes import Processes
 from vega_sim import command_line
 
 import hw_config
+from benches.harness import process_cpu_s
 from teleop.errors import TeleopError
 from teleop.export.workers import processors
 from vega_policy.errors import PolicyError
@@ -105,12 +106,7 @@ def _busy_s() -> float:
 
 def _own_s(pids: Sequence[int]) -> float:
     """Processor time that some processes have spent."""
-    spent = 0
-    for pid in pids:
-        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
-        after_name = stat.rpartition(")")[2].split()
-        spent += int(after_name[11]) + int(after_name[12])
-    return spent / _TICKS
+    return sum(process_cpu_s(pid) for pid in pids)
 
 
 def figures_of(rounds: Sequence[Round], workers: int) -> dict[str, object]:

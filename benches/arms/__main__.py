@@ -33,7 +33,8 @@ from vega_runtime.node import light_executor
 
 import hw_config
 from benches.arms import fault_detection, fuzz
-from benches.arms.processes import BenchError, Processes, cpu_s, machine_s
+from benches.arms.processes import Processes, machine_s
+from benches.harness import BenchError, process_cpu_s
 
 ARMS = ("left", "right")
 _RATE_HZ, _RATE_TOLERANCE = 200.0, 0.02
@@ -146,7 +147,10 @@ class Bench:
         for side in self.sides.values():
             side.forget()
         pids = {**processes.pids, "bench": os.getpid()}
-        before, machine_before_s = {name: cpu_s(pid) for name, pid in pids.items()}, machine_s()
+        before, machine_before_s = (
+            {name: process_cpu_s(pid) for name, pid in pids.items()},
+            machine_s(),
+        )
         start_s = time.monotonic()
         self.spin(seconds)
         spent_s = time.monotonic() - start_s
@@ -155,7 +159,10 @@ class Bench:
             for arm, side in self.sides.items()
             for role in roles
         }
-        used = {name: 100.0 * (cpu_s(pid) - before[name]) / spent_s for name, pid in pids.items()}
+        used = {
+            name: 100.0 * (process_cpu_s(pid) - before[name]) / spent_s
+            for name, pid in pids.items()
+        }
         figures.update({f"{name}_cpu_percent": value for name, value in used.items()})
         # Programs that have nothing to do with it spoil a latency: so that a reader can tell.
         whole = 100.0 * (machine_s() - machine_before_s) / spent_s

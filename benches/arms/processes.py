@@ -12,18 +12,10 @@ from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState
 from rclpy.node import Node
 
+from benches.harness import BenchError
+
 _TICKS_S = 1.0 / os.sysconf("SC_CLK_TCK")
 _NODE = "from vega_arms.arm_node import main; main()"
-
-
-class BenchError(RuntimeError):
-    """A process did not do what the measurement needs; the text says what."""
-
-
-def cpu_s(pid: int) -> float:
-    """CPU time that a process has used."""
-    fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) * _TICKS_S
 
 
 def machine_s() -> float:

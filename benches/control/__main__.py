@@ -29,9 +29,10 @@ import rclpy
 from vega_msgs.msg import GateState
 
 import hw_config
-from benches.control.gate_under_test import BenchError, Cell
+from benches.control.gate_under_test import Cell
 from benches.control.load import Load
 from benches.control.random_policies import tape_of, torture
+from benches.harness import BenchError
 
 _REPETITIONS = 40
 _SETTLE_S = 0.3

@@ -27,6 +27,7 @@ from vega_runtime import qos
 from vega_runtime.node import light_executor
 
 import hw_config
+from benches.harness import BenchError
 
 Array = NDArray[np.float64]
 
@@ -35,10 +36,6 @@ _WAIT_S = 20.0
 _DOUBT_S = 2.0
 _END_S = 5.0
 _DT_S = 0.04
-
-
-class BenchError(RuntimeError):
-    """The gate did not do what the measurement needs; the text says what."""
 
 
 class Received(NamedTuple):

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import threading
 
-from benches.control.gate_under_test import BenchError
+from benches.harness import BenchError
 
 
 class Load:

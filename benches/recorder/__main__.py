@@ -27,7 +27,8 @@ import rclpy
 from vega_msgs.msg import TeleopState
 
 import hw_config
-from benches.recorder.processes import BenchError, RecorderUnderTest, Streams
+from benches.harness import BenchError, process_cpu_s
+from benches.recorder.processes import RecorderUnderTest, Streams
 from hw_config import HardwareConfig
 from teleop.dataset.episode import DatasetLayout, EpisodeInfo, command_topic, joint_topic
 from teleop.dataset.store import read_infos
@@ -75,10 +76,9 @@ class Usage:
 
     def sample(self, pid: int) -> None:
         """Looks at the process."""
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
         resident = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
         self.times_s.append(time.monotonic())
-        self.cpu_s.append((int(fields[11]) + int(fields[12])) / _TICKS_A_SECOND)
+        self.cpu_s.append(process_cpu_s(pid))
         self.memory_mb.append(resident * _PAGE_BYTES / 1e6)
 
     @property

@@ -20,11 +20,9 @@ from vega_msgs.msg import TeleopState
 from vega_runtime import qos
 from vega_runtime.node import light_executor
 
+from benches.harness import BenchError
+
 _WAIT_S = 30.0
-
-
-class BenchError(RuntimeError):
-    """The recorder did not do what the measurement needs; the text says what."""
 
 
 class RecorderUnderTest:
