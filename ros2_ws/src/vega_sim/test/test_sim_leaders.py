@@ -105,7 +105,9 @@ def test_on_a_shared_bus_the_followers_obey_their_leaders_and_nobody_else(shared
         led = shared.heard["right/leader/joint_states"]
         return [(m, followed[stamp_ns(m)]) for m in led if stamp_ns(m) in followed]
 
-    shared.until(lambda: len(pairs()) > 100)
+    led = shared.heard["right/leader/joint_states"]
+    # What a busy computer loses of either is made up for by what comes later.
+    shared.until(lambda: len(pairs()) > 0.8 * len(led) > 100)
     for leader, follower in pairs():
         assert leader.name == follower.name
         np.testing.assert_allclose(leader.position[:6], follower.position[:6], atol=0.1)
