@@ -99,13 +99,12 @@ def test_on_a_shared_bus_the_followers_obey_their_leaders_and_nobody_else(shared
     assert answer.success
     assert answer.message == "the script of close_laptop begins"
     shared.until(lambda: shared.last("sim/task_state").success)
+    led = shared.heard["right/leader/joint_states"]
 
     def pairs():
         followed = {stamp_ns(m): m for m in shared.heard["right/follower/joint_states"]}
-        led = shared.heard["right/leader/joint_states"]
         return [(m, followed[stamp_ns(m)]) for m in led if stamp_ns(m) in followed]
 
-    led = shared.heard["right/leader/joint_states"]
     # What a busy computer loses of either is made up for by what comes later.
     shared.until(lambda: len(pairs()) > 0.8 * len(led) > 100)
     for leader, follower in pairs():
