@@ -4,13 +4,13 @@
 lie beside this module; set VEGA_HW_CONFIG to a folder of the same shape to describe another cell.
 """
 
+from hw_config.cell import HardwareConfig
 from hw_config.loader import config_dir, load, load_task, task_names
 from hw_config.schema import (
     ArmConfig,
     CameraConfig,
     ConfigError,
     ForbiddenBox,
-    HardwareConfig,
     Limits,
     PlacementConfig,
     PlacementRegion,

@@ -11,8 +11,8 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
-from hw_config.consistency import Contradiction, Problem
-from hw_config.schema import ConfigError, HardwareConfig, TaskConfig
+from hw_config.cell import HardwareConfig
+from hw_config.schema import ConfigError, Contradiction, Problem, TaskConfig
 
 _HERE = Path(__file__).resolve().parent
 # Keys of cameras.yaml that may stand once for all cameras.

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
-
-from hw_config import consistency
-from hw_config.consistency import Contradiction, Problem
 
 ARM_NAMES = ("left", "right")
 JOINTS_PER_ARM = 7
@@ -19,7 +16,6 @@ ArmVector = Annotated[tuple[float, ...], Field(min_length=7, max_length=7)]
 # Linux allows 15 characters for the name of a network interface.
 CanName = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_.-]{0,14}$")]
 _CAMERA_NAME = re.compile(r"[a-z][a-z0-9_]*")
-GRIPPER_STROKES_M = (0.07, 0.1)
 ArmNames = Annotated[tuple[str, ...], Field(min_length=7, max_length=7)]
 
 
@@ -27,11 +23,31 @@ class ConfigError(ValueError):
     """The configuration is missing, malformed or contradicts itself; the text says where."""
 
 
-class _Schema(BaseModel):
+Key = tuple[str, ...]
+
+
+class Problem(NamedTuple):
+    """A contradiction: the path of the key where it shows, and what is wrong."""
+
+    key: Key
+    text: str
+
+
+class Contradiction(ValueError):
+    """Some values are possible, but not together."""
+
+    def __init__(self, problems: list[Problem]) -> None:
+        super().__init__("; ".join(text for _, text in problems))
+        self.problems = problems
+
+
+class Schema(BaseModel):
+    """An unknown key, and a number that is not finite, are errors."""
+
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
-class ArmConfig(_Schema):
+class ArmConfig(Schema):
     """One follower arm. Joint vectors are joints 1-6 in rad, then the gripper opening in m."""
 
     can: CanName = Field(
@@ -49,7 +65,7 @@ class ArmConfig(_Schema):
     home: ArmVector = Field(description="resting posture: rad, gripper in m")
 
 
-class CameraConfig(_Schema):
+class CameraConfig(Schema):
     """One camera: which device it is, what it streams and where it is mounted."""
 
     name: str = Field(description="key under which it stands in cameras.yaml")
@@ -104,7 +120,7 @@ class CameraConfig(_Schema):
         return next((arm for arm in ARM_NAMES if self.parent.startswith(f"{arm}_")), None)
 
 
-class Limits(_Schema):
+class Limits(Schema):
     """Limits of all 14 joints, in the order of `HardwareConfig.joint_names`."""
 
     lower: tuple[float, ...] = Field(description="rad; gripper m")
@@ -122,7 +138,7 @@ class Limits(_Schema):
         return self
 
 
-class Rates(_Schema):
+class Rates(Schema):
     """Rates (Hz) and ages (s) that all nodes share."""
 
     control_hz: Positive = Field(description="policy steps a second")
@@ -133,7 +149,7 @@ class Rates(_Schema):
     max_chunk_age_s: Positive = Field(description="a chunk observed longer ago is refused")
 
 
-class ForbiddenBox(_Schema):
+class ForbiddenBox(Schema):
     """A box that no part of an arm may enter. Corners in `footprint`, m."""
 
     lower: Vector3
@@ -146,7 +162,7 @@ class ForbiddenBox(_Schema):
         return self
 
 
-class Workspace(_Schema):
+class Workspace(Schema):
     """Where the arms may be. Metres, in `footprint`."""
 
     floor_z: float = Field(description="no part of an arm may be below, m")
@@ -167,7 +183,7 @@ class Workspace(_Schema):
         return self
 
 
-class RecordingConfig(_Schema):
+class RecordingConfig(Schema):
     """How demonstrations are recorded, and what makes a take bad while it is recorded."""
 
     jpeg_quality: int = Field(ge=1, le=100, description="of the images")
@@ -191,57 +207,7 @@ class RecordingConfig(_Schema):
     )
 
 
-class HardwareConfig(_Schema):
-    """The whole cell."""
-
-    arms: dict[Literal["left", "right"], ArmConfig]
-    cameras: dict[str, CameraConfig] = Field(description="in the order of cameras.yaml")
-    limits: Limits
-    rates: Rates
-    workspace: Workspace
-    recording: RecordingConfig
-    gripper_stroke_m: float = Field(description="largest opening of the grippers, m")
-    topology: Literal["shared_bus", "bus_per_arm"] = Field(
-        default="shared_bus",
-        description="a leader and its follower share a CAN bus, or each arm has its own",
-    )
-
-    @field_validator("gripper_stroke_m")
-    @classmethod
-    def _known_gripper(cls, value: float) -> float:
-        if value not in GRIPPER_STROKES_M:
-            known = " or ".join(map(str, GRIPPER_STROKES_M))
-            raise ValueError(f"the Piper's grippers open {known} m, got {value}")
-        return value
-
-    @model_validator(mode="after")
-    def _consistent(self) -> HardwareConfig:
-        if tuple(self.arms) != ARM_NAMES:
-            text = f"expected {', '.join(ARM_NAMES)} in this order, got {', '.join(self.arms)}"
-            raise Contradiction([Problem(("arms",), text)])
-        if not self.cameras:
-            raise Contradiction([Problem(("cameras",), "expected at least one camera, as 'head'")])
-        consistency.check(self)
-        return self
-
-    @property
-    def overview_camera(self) -> CameraConfig:
-        """The first camera that no arm carries; the first of all where every one is carried."""
-        standing = (camera for camera in self.cameras.values() if camera.arm is None)
-        return next(standing, next(iter(self.cameras.values())))
-
-    @property
-    def joint_names(self) -> tuple[str, ...]:
-        """The 14 names: left joints 1-6, left gripper, right joints 1-6, right gripper."""
-        return tuple(name for arm in self.arms.values() for name in arm.joint_names)
-
-    @property
-    def home(self) -> tuple[float, ...]:
-        """Resting posture of both arms [14]: rad, gripper in m."""
-        return tuple(q for arm in self.arms.values() for q in arm.home)
-
-
-class PlacementRegion(_Schema):
+class PlacementRegion(Schema):
     """Where the task's main object is placed: a rectangle in `footprint`, divided into cells."""
 
     x: tuple[float, float] = Field(description="of the object's middle, m, ahead of the robot")
@@ -265,7 +231,7 @@ class PlacementRegion(_Schema):
         return self
 
 
-class PlacementConfig(_Schema):
+class PlacementConfig(Schema):
     """The grid over which demonstrations and trials of a task are spread."""
 
     object: str = Field(min_length=1, description="what is placed by the grid, as people call it")
@@ -273,7 +239,7 @@ class PlacementConfig(_Schema):
     regions: dict[str, PlacementRegion] = Field(min_length=1, description="one for each variant")
 
 
-class TaskConfig(_Schema):
+class TaskConfig(Schema):
     """One task of the cell."""
 
     name: str

@@ -1,33 +1,81 @@
-"""What in hw_config contradicts something else in it; each contradiction has the key to blame."""
+"""The whole cell, and what in it contradicts something else; each has the key to blame."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, NamedTuple
+from typing import Literal
 
-if TYPE_CHECKING:
-    from hw_config.schema import HardwareConfig
+from pydantic import Field, field_validator, model_validator
 
-Key = tuple[str, ...]
-_PER_ARM = 7
+from hw_config.schema import (
+    ARM_NAMES,
+    JOINTS_PER_ARM,
+    ArmConfig,
+    CameraConfig,
+    Contradiction,
+    Key,
+    Limits,
+    Problem,
+    Rates,
+    RecordingConfig,
+    Schema,
+    Workspace,
+)
 
-
-class Problem(NamedTuple):
-    """A contradiction: the path of the key where it shows, and what is wrong."""
-
-    key: Key
-    text: str
-
-
-class Contradiction(ValueError):
-    """Some values are possible, but not together."""
-
-    def __init__(self, problems: list[Problem]) -> None:
-        super().__init__("; ".join(text for _, text in problems))
-        self.problems = problems
+GRIPPER_STROKES_M = (0.07, 0.1)
 
 
-def check(hardware: HardwareConfig) -> None:
+class HardwareConfig(Schema):
+    """The whole cell."""
+
+    arms: dict[Literal["left", "right"], ArmConfig]
+    cameras: dict[str, CameraConfig] = Field(description="in the order of cameras.yaml")
+    limits: Limits
+    rates: Rates
+    workspace: Workspace
+    recording: RecordingConfig
+    gripper_stroke_m: float = Field(description="largest opening of the grippers, m")
+    topology: Literal["shared_bus", "bus_per_arm"] = Field(
+        default="shared_bus",
+        description="a leader and its follower share a CAN bus, or each arm has its own",
+    )
+
+    @field_validator("gripper_stroke_m")
+    @classmethod
+    def _known_gripper(cls, value: float) -> float:
+        if value not in GRIPPER_STROKES_M:
+            known = " or ".join(map(str, GRIPPER_STROKES_M))
+            raise ValueError(f"the Piper's grippers open {known} m, got {value}")
+        return value
+
+    @model_validator(mode="after")
+    def _consistent(self) -> HardwareConfig:
+        if tuple(self.arms) != ARM_NAMES:
+            text = f"expected {', '.join(ARM_NAMES)} in this order, got {', '.join(self.arms)}"
+            raise Contradiction([Problem(("arms",), text)])
+        if not self.cameras:
+            raise Contradiction([Problem(("cameras",), "expected at least one camera, as 'head'")])
+        _check(self)
+        return self
+
+    @property
+    def overview_camera(self) -> CameraConfig:
+        """The first camera that no arm carries; the first of all where every one is carried."""
+        standing = (camera for camera in self.cameras.values() if camera.arm is None)
+        return next(standing, next(iter(self.cameras.values())))
+
+    @property
+    def joint_names(self) -> tuple[str, ...]:
+        """The 14 names: left joints 1-6, left gripper, right joints 1-6, right gripper."""
+        return tuple(name for arm in self.arms.values() for name in arm.joint_names)
+
+    @property
+    def home(self) -> tuple[float, ...]:
+        """Resting posture of both arms [14]: rad, gripper in m."""
+        return tuple(q for arm in self.arms.values() for q in arm.home)
+
+
+def _check(hardware: HardwareConfig) -> None:
     """Refuses a cell that contradicts itself.
 
     Raises:
@@ -79,8 +127,10 @@ def _topology(hardware: HardwareConfig) -> Iterator[Problem]:
 def _lengths(hardware: HardwareConfig) -> Iterator[Problem]:
     for field in ("lower", "upper", "velocity", "acceleration", "jerk"):
         count = len(getattr(hardware.limits, field)) // len(hardware.arms)
-        if count != _PER_ARM:
-            yield Problem(("limits", field), f"limits.{field} needs {_PER_ARM} values, got {count}")
+        if count != JOINTS_PER_ARM:
+            yield Problem(
+                ("limits", field), f"limits.{field} needs {JOINTS_PER_ARM} values, got {count}"
+            )
 
 
 def _homes(hardware: HardwareConfig) -> Iterator[Problem]:
@@ -96,7 +146,7 @@ def _homes(hardware: HardwareConfig) -> Iterator[Problem]:
 
 
 def _grippers(hardware: HardwareConfig) -> Iterator[Problem]:
-    stroke, opening = hardware.gripper_stroke_m, hardware.limits.upper[_PER_ARM - 1]
+    stroke, opening = hardware.gripper_stroke_m, hardware.limits.upper[JOINTS_PER_ARM - 1]
     if opening > stroke:
         yield Problem(
             ("limits", "upper"),
