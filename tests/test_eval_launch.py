@@ -10,9 +10,10 @@ import pytest
 from sensor_msgs.msg import Image
 from std_srvs.srv import Trigger
 from system import Terminal, launched, probing
+from vega_eval.failure_types import COMMS, PLACEMENT
 from vega_eval.trials import journal
 from vega_eval.trials.folder import read_session
-from vega_eval.trials.record import FailureType, Outcome
+from vega_eval.trials.record import Outcome
 from vega_eval.trials.state import standing
 from vega_msgs.msg import EvalState
 from vega_msgs.srv import JudgeTrial
@@ -132,7 +133,7 @@ def test_a_camera_that_dies_makes_the_trial_invalid_and_the_session_waits_for_it
     first, second = standing_of(folder).attempts
     assert (first.verdict.outcome, first.verdict.failure_type) == (
         Outcome.INVALID,
-        FailureType.COMMS,
+        COMMS,
     )
     assert "head camera" in first.verdict.reason
     assert (second.trial, second.attempt, second.valid) == (1, 2, True)
@@ -177,7 +178,7 @@ def test_a_person_lays_judges_and_notes(policies, short_cell, tmp_path):
         assert system.wait(LONG_S) == 0, system.text
     (record,) = standing_of(folder).valid
     verdict = record.verdict
-    assert (verdict.outcome, verdict.failure_type) == (Outcome.PARTIAL, FailureType.PLACEMENT)
+    assert (verdict.outcome, verdict.failure_type) == (Outcome.PARTIAL, PLACEMENT)
     assert (verdict.judged_by, verdict.note) == ("ada", "the table shook")
     assert (record.operator, record.lighting) == ("ada", "lamps")
 

@@ -6,6 +6,7 @@ setup(
     packages=[
         "vega_eval",
         "vega_eval.episode",
+        "vega_eval.failure_types",
         "vega_eval.published",
         "vega_eval.report",
         "vega_eval.report.drawing",

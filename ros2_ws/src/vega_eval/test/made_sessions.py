@@ -7,12 +7,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from vega_eval.failure_types import COMMS, DROP, ESTOP, LOCALISATION, PLACEMENT, TIMEOUT, WORKSPACE
 from vega_eval.trials.card import TaskCard
 from vega_eval.trials.folder import Plan, SessionFolder
 from vega_eval.trials.identity import Policy
 from vega_eval.trials.record import (
     Begun,
-    FailureType,
     Figures,
     Files,
     Outcome,
@@ -24,13 +24,13 @@ from vega_eval.trials.schedule import Placement
 import hw_config
 
 _FAILURES = {
-    "1": FailureType.LOCALISATION,
-    "2": FailureType.PLACEMENT,
-    "3": FailureType.WORKSPACE,
-    "t": FailureType.TIMEOUT,
-    "d": FailureType.DROP,
-    "e": FailureType.ESTOP,
-    "c": FailureType.COMMS,
+    "1": LOCALISATION,
+    "2": PLACEMENT,
+    "3": WORKSPACE,
+    "t": TIMEOUT,
+    "d": DROP,
+    "e": ESTOP,
+    "c": COMMS,
     "f": None,
 }
 

@@ -1,6 +1,7 @@
 import pytest
+from vega_eval.failure_types import PLACEMENT
 from vega_eval.session.desk import Desk, Phase
-from vega_eval.trials.record import FailureType, Outcome
+from vega_eval.trials.record import Outcome
 
 MILESTONES = ("touched", "folded", "closed")
 
@@ -23,7 +24,7 @@ def test_a_partial_success_tells_how_far_it_came(desk):
     desk.judge(Outcome.PARTIAL, ["touched"], "II", "slipped off")
     verdict = desk.judged()
     assert verdict.progress == pytest.approx(1 / 3)
-    assert (verdict.failure_type, verdict.note) == (FailureType.PLACEMENT, "slipped off")
+    assert (verdict.failure_type, verdict.note) == (PLACEMENT, "slipped off")
 
 
 def test_judging_a_running_trial_ends_it(desk):

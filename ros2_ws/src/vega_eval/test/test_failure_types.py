@@ -2,7 +2,8 @@
 
 import numpy as np
 import pytest
-from vega_eval.scoring import FailureType, failure_type
+from vega_eval.failure_types import DROP, LOCALISATION, PLACEMENT, TIMEOUT, WORKSPACE
+from vega_eval.scoring import failure_type
 from vega_sim import operators
 from vega_sim.tasks import built_tasks
 from vega_sim.twin import Twin
@@ -69,7 +70,7 @@ def test_hands_that_go_beside_what_they_should_take_mislocalised_it(twins, task)
             action[ARMS[arm]][0] += 0.30
 
     kind, signals = fail(twins[task], aside)
-    assert kind is FailureType.LOCALISATION
+    assert kind is LOCALISATION
     assert not signals.ever_held
 
 
@@ -92,7 +93,7 @@ def test_a_hand_on_the_screen_side_of_the_laptop_mislocalised_it(twins):
     kind, signals = fail(twin, from_the_front)
     assert signals.touched
     assert twin.world.angle("laptop_hinge") > angle
-    assert kind is FailureType.LOCALISATION
+    assert kind is LOCALISATION
 
 
 def test_a_laptop_that_is_pushed_away_was_mislocalised(twins):
@@ -104,7 +105,7 @@ def test_a_laptop_that_is_pushed_away_was_mislocalised(twins):
     kind, signals = fail(twin, prepare=push_away)
     assert "pushed away" in twin.progress()
     assert signals.touched
-    assert kind is FailureType.LOCALISATION
+    assert kind is LOCALISATION
 
 
 @pytest.mark.parametrize(
@@ -113,7 +114,7 @@ def test_a_laptop_that_is_pushed_away_was_mislocalised(twins):
 )
 def test_jaws_that_open_on_the_way_drop_what_they_hold(twins, task, arm):
     kind, signals = fail(twins[task], OpensJaws(arm, lambda phases: phases[arm] in ON_THE_WAY))
-    assert kind is FailureType.DROP
+    assert kind is DROP
     assert not signals.held
 
 
@@ -132,7 +133,7 @@ def test_what_is_let_go_beside_its_place_is_a_placement_failure(twins, task, arm
         return phases[arm] in ("carry", "lower", "over") and way_to_go(twin, body) < aside_m
 
     kind, signals = fail(twin, OpensJaws(arm, beside))
-    assert kind is FailureType.PLACEMENT
+    assert kind is PLACEMENT
     assert signals.released_at_target
     assert not signals.lost
 
@@ -145,7 +146,7 @@ def test_what_is_held_and_goes_nowhere_is_a_placement_failure(twins):
             action[:] = frozen.setdefault("there", action.copy())
 
     kind, signals = fail(twins["handover_cucumber"], freeze)
-    assert kind is FailureType.PLACEMENT
+    assert kind is PLACEMENT
     assert signals.held
 
 
@@ -160,7 +161,7 @@ def test_arms_that_press_on_the_table_collided_with_the_boundary(twins, task):
         arm[:6] = -0.9, min(0.2 + 0.02 * steps, 2.6), -0.7, 0.0, 0.3, 0.0
 
     kind, signals = fail(twins[task], press, seconds=8.0)
-    assert kind is FailureType.WORKSPACE
+    assert kind is WORKSPACE
     assert signals.table_force_n > 50.0
 
 
@@ -175,5 +176,5 @@ def test_arms_that_press_on_the_table_collided_with_the_boundary(twins, task):
 )
 def test_arms_that_were_getting_on_when_time_ran_out_were_too_slow(twins, task, seconds):
     kind, signals = fail(twins[task], seconds=seconds)
-    assert kind is FailureType.TIMEOUT
+    assert kind is TIMEOUT
     assert signals.stalled_s < 2.0

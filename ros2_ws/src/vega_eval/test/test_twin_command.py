@@ -13,9 +13,10 @@ from pathlib import Path
 
 import pytest
 from checkpoints import untrained, with_nan, with_swapped_wrists
+from vega_eval.failure_types import TIMEOUT
 from vega_eval.trials import journal
 from vega_eval.trials.folder import read_session
-from vega_eval.trials.record import FailureType, TrialRecord
+from vega_eval.trials.record import TrialRecord
 from vega_eval.trials.state import standing
 from vega_eval.twin import __main__ as command
 
@@ -94,7 +95,7 @@ def test_every_trial_is_judged_and_measured(one_worker):
     assert 0.0 < figures.moved_rad < 1.0
     assert 0.0 < figures.inference_ms.p50 <= figures.inference_ms.p95
     assert records[0].verdict.reason == "not done within 0.6 s"
-    assert records[0].verdict.failure_type is FailureType.TIMEOUT
+    assert records[0].verdict.failure_type is TIMEOUT
     assert list(records[0].verdict.milestones) == ["touched", "folded", "closed"]
 
 

@@ -1,8 +1,9 @@
 import pytest
 from vega_eval.episode.course import Outcome as CourseOutcome
 from vega_eval.episode.summary import CameraCount, Record
+from vega_eval.failure_types import COMMS, ESTOP, LOCALISATION
 from vega_eval.session import verdicts
-from vega_eval.trials.record import FailureType, Outcome
+from vega_eval.trials.record import Outcome
 
 NONE = {"touched": False, "folded": False, "closed": False}
 SOME = {"touched": True, "folded": False, "closed": False}
@@ -18,7 +19,7 @@ def test_success_is_success():
     [(NONE, Outcome.FAIL, 0.0), (SOME, Outcome.PARTIAL, 1 / 3)],
 )
 def test_time_that_ran_out_is_a_failure_of_its_type(milestones, outcome, progress):
-    kind = FailureType.LOCALISATION
+    kind = LOCALISATION
     verdict = verdicts.by_rules(CourseOutcome.FAILURE, "not done within 15 s", milestones, kind)
     assert (verdict.outcome, verdict.failure_type) == (outcome, kind)
     assert verdict.progress == pytest.approx(progress)
@@ -27,7 +28,7 @@ def test_time_that_ran_out_is_a_failure_of_its_type(milestones, outcome, progres
 def test_what_is_not_the_policy_s_doing_is_invalid():
     problem = "the head camera has been silent for more than 2 s"
     verdict = verdicts.by_rules(CourseOutcome.ABORTED, problem, SOME, None, problem)
-    assert (verdict.outcome, verdict.failure_type) == (Outcome.INVALID, FailureType.COMMS)
+    assert (verdict.outcome, verdict.failure_type) == (Outcome.INVALID, COMMS)
     assert "head camera" in verdict.reason
     still = verdicts.by_rules(CourseOutcome.ABORTED, "time has stood still for 10 s", NONE, None)
     assert still.outcome is Outcome.INVALID
@@ -36,7 +37,7 @@ def test_what_is_not_the_policy_s_doing_is_invalid():
 def test_an_emergency_stop_is_a_failure_even_if_the_task_was_done_meanwhile():
     for outcome in (CourseOutcome.ABORTED, CourseOutcome.SUCCESS):
         verdict = verdicts.by_rules(outcome, "pressed", SOME, None, estopped=True)
-        assert (verdict.outcome, verdict.failure_type) == (Outcome.PARTIAL, FailureType.ESTOP)
+        assert (verdict.outcome, verdict.failure_type) == (Outcome.PARTIAL, ESTOP)
 
 
 def test_figures_are_what_rose_during_the_trial():

@@ -1,11 +1,13 @@
 """Where the objects of a session in the twin lie: which seeds its trials play.
 
-Demonstrations of this project are recorded with seeds from 1000 up; trials are better not.
+Demonstrations of this project are recorded with seeds from 1000 up; trials are better not. The twin
+itself is needed when placements are planned, not to import this.
 """
 
 from __future__ import annotations
 
-from vega_sim.placements import placement_record, seed_for
+from importlib import import_module
+from typing import Protocol, cast
 
 from hw_config import TaskConfig
 from teleop.placements import Cell, Grid
@@ -15,14 +17,26 @@ from vega_eval.trials.schedule import Placement
 _APART = 10_000
 
 
+class _Scenes(Protocol):
+    """What `vega_sim.placements` knows of the twin's episodes."""
+
+    def seed_for(self, task: str, variant: str, cell: Cell, after: int) -> int: ...
+    def placement_record(self, task: TaskConfig, variant: str, seed: int) -> dict[str, object]: ...
+
+
+def _scenes() -> _Scenes:
+    # By name: whoever sets a real table has neither the twin nor MuJoCo.
+    return cast(_Scenes, import_module("vega_sim.placements"))
+
+
 def consecutive(task: TaskConfig, variant: str, count: int, first: int) -> list[Placement]:
     """Seeds `first`, `first` + 1 ..., wherever they lay things.
 
     Raises:
         hw_config.ConfigError: The task has no such variant.
     """
-    seeds = range(first, first + count)
-    return [Placement.of(placement_record(task, variant, seed)) for seed in seeds]
+    scenes, seeds = _scenes(), range(first, first + count)
+    return [Placement.of(scenes.placement_record(task, variant, seed)) for seed in seeds]
 
 
 def spread(task: TaskConfig, variant: str, count: int, seed: int) -> list[Placement]:
@@ -38,13 +52,13 @@ def spread(task: TaskConfig, variant: str, count: int, seed: int) -> list[Placem
     first = seed * _APART
     if task.placement is None:
         return consecutive(task, variant, count, first)
-    grid = Grid(task, variant)
+    scenes, grid = _scenes(), Grid(task, variant)
     covered: dict[Cell, int] = dict.fromkeys(grid.cells, 0)
     newest: dict[Cell, int] = dict.fromkeys(grid.cells, first - 1)
     placements = []
     for _ in range(count):
         cell = grid.next_cell(covered, seed)
         covered[cell] += 1
-        newest[cell] = seed_for(task.name, variant, cell, newest[cell])
-        placements.append(Placement.of(placement_record(task, variant, newest[cell])))
+        newest[cell] = scenes.seed_for(task.name, variant, cell, newest[cell])
+        placements.append(Placement.of(scenes.placement_record(task, variant, newest[cell])))
     return placements

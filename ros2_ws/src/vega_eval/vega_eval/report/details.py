@@ -9,12 +9,13 @@ from pathlib import Path
 from statistics import median
 from urllib.parse import quote
 
+from vega_eval.failure_types import FAILURE_TYPES, in_order
 from vega_eval.report.analysis import Block
 from vega_eval.report.evaluation import Evaluation, Part, Played
 from vega_eval.report.layout import Row, Table
 from vega_eval.report.provenance import minute
 from vega_eval.report.results import NONE
-from vega_eval.trials.record import FailureType, Figures, Percentiles
+from vega_eval.trials.record import Figures, Percentiles
 
 UNKNOWN = "not said"
 
@@ -28,7 +29,7 @@ def failure_kinds(trials: Iterable[Played]) -> Counter[str]:
 def kinds_in(part: Part) -> list[str]:
     """The failure types that a task has, in their order."""
     there = failure_kinds(part.trials)
-    return [kind for kind in (*(t.value for t in FailureType), UNKNOWN) if there[kind]]
+    return [kind for kind in (*(kind.value for kind in in_order()), UNKNOWN) if there[kind]]
 
 
 def course_table(block: Block, part: Part) -> Table:
@@ -52,14 +53,14 @@ def course_table(block: Block, part: Part) -> Table:
 
 def kind_name(kind: str) -> str:
     """A failure type as people say it."""
-    return f"type {kind}" if kind in ("I", "II", "III") else kind.replace("estop", "e-stop")
+    return FAILURE_TYPES.get(kind).title if kind in FAILURE_TYPES else kind
 
 
 def kind_meanings(kinds: Collection[str]) -> Iterator[tuple[str, str]]:
     """What each failure type means, in their order."""
-    for kind in FailureType:
+    for kind in in_order():
         if kind.value in kinds:
-            yield kind_name(kind.value), kind.meaning
+            yield kind.title, kind.meaning
 
 
 def _reached(trials: Sequence[Played], milestone: str) -> str:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from html import escape
 
+from vega_eval.failure_types import FAILURE_TYPES
 from vega_eval.report.analysis import Block, count, estimate, summed
-from vega_eval.report.details import failure_kinds, kind_name, kinds_in
+from vega_eval.report.details import UNKNOWN, failure_kinds, kind_name, kinds_in
 from vega_eval.report.drawing.bars import Bar, Share, bars, stacked
 from vega_eval.report.drawing.boundary import boundary
 from vega_eval.report.drawing.canvas import colour
@@ -16,17 +17,12 @@ from vega_eval.report.results import paper_cells, told, words
 from vega_eval.report.walks import Walk
 from vega_eval.statistics import Estimate
 
-_SHADES: Mapping[str, tuple[str, str]] = {
-    "success": ("#1a7f4b", "#fff"),
-    "I": ("#f7f7f7", "#20262e"),
-    "II": ("#d4d9e0", "#20262e"),
-    "III": ("#9aa5b3", "#20262e"),
-    "timeout": ("#f6e3b4", "#20262e"),
-    "drop": ("#e0b04a", "#20262e"),
-    "estop": ("#b3261e", "#fff"),
-    "comms": ("#5c3a7a", "#fff"),
-    "not said": ("#20262e", "#fff"),
-}
+_SHADES = {"success": ("#1a7f4b", "#fff"), UNKNOWN: ("#20262e", "#fff")}
+
+
+def _shade(kind: str) -> tuple[str, str]:
+    """The colours of a piece and of the text on it."""
+    return _SHADES[kind] if kind in _SHADES else FAILURE_TYPES.get(kind).colours
 
 
 def figure(drawing: str, caption: str = "", title: str = "") -> str:
@@ -139,7 +135,7 @@ def failures(block: Block, part: Part) -> str:
         there = failure_kinds(trials)
         counts = {"success": len(trials) - sum(there.values()), **{k: there[k] for k in kinds}}
         shares = [
-            Share(kind_name(kind), number, *_SHADES[kind])
+            Share(kind_name(kind), number, *_shade(kind))
             for kind, number in counts.items()
             if number
         ]
@@ -147,7 +143,7 @@ def failures(block: Block, part: Part) -> str:
             rows.append((player.name, shares))
     drawing = stacked(rows, f"successes and failure types, {part.title}")
     swatches = "".join(
-        f"<span><i style='background:{_SHADES[kind][0]}'></i>{escape(kind_name(kind))}</span>"
+        f"<span><i style='background:{_shade(kind)[0]}'></i>{escape(kind_name(kind))}</span>"
         for kind in ("success", *kinds)
     )
     return f"{drawing}<p class='marks'>{swatches}</p>"

@@ -92,7 +92,7 @@ _COLUMNS: dict[str, Callable[[Played], _Value]] = {
     "success": lambda t: int(t.record.success),
     "outcome": lambda t: t.record.verdict.outcome.value,
     "progress": lambda t: t.record.verdict.progress,
-    "failure_type": lambda t: t.record.verdict.failure_type and t.record.verdict.failure_type.value,
+    "failure_type": lambda t: kind.value if (kind := t.record.verdict.failure_type) else None,
     "reason": lambda t: t.record.verdict.reason,
     "note": lambda t: t.record.verdict.note,
     "judged_by": lambda t: t.record.verdict.judged_by,

@@ -13,7 +13,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
-from vega_eval.trials.record import FailureType, Outcome, TrialRecord, Verdict, share
+from vega_eval.failure_types import FAILURE_TYPES, FailureType, in_order
+from vega_eval.trials.record import Outcome, TrialRecord, Verdict, share
 
 
 class Phase(enum.IntEnum):
@@ -116,9 +117,9 @@ class Desk:
             known = ", ".join(self._milestones)
             return Answer(False, f"unknown milestone {', '.join(unknown)}; they are: {known}")
         try:
-            kind = FailureType(failure) if failure else None
+            kind = FAILURE_TYPES.get(failure) if failure else None
         except ValueError:
-            known = ", ".join(each.value for each in FailureType)
+            known = ", ".join(each.value for each in in_order())
             return Answer(False, f"unknown failure type {failure!r}; expected one of {known}")
         if outcome is Outcome.INVALID and not note:
             return Answer(False, "an invalid trial needs a note that says why it does not count")

@@ -6,25 +6,13 @@ import enum
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from vega_eval.trials.record import FailureType, Outcome
+from vega_eval.failure_types import in_order
+from vega_eval.trials.record import Outcome
 
 HELP = (
     "Enter the objects lie    + success    - failed    % partly done    x does not count\n"
     "space end the trial      r play the last one again    n note    p pause or go on\n"
     "q leave this window (the session goes on)    h this help"
-)
-_FAILURES = {
-    "1": FailureType.LOCALISATION,
-    "2": FailureType.PLACEMENT,
-    "3": FailureType.WORKSPACE,
-    "t": FailureType.TIMEOUT,
-    "d": FailureType.DROP,
-    "e": FailureType.ESTOP,
-    "c": FailureType.COMMS,
-}
-ASK_FAILURE = (
-    "why? 1 wrong place (I)   2 grasp (II)   3 touched the table (III)   t time ran out   "
-    "d dropped   e e-stop   c comms   Enter not sure   Esc back"
 )
 _SIMPLE = {
     "\r": "ready",
@@ -74,7 +62,8 @@ class Keys:
     def question(self) -> str:
         """What is asked back now, with what was typed so far; empty if nothing."""
         if self._asks is _Asks.FAILURE:
-            return ASK_FAILURE
+            kinds = "   ".join(f"{kind.key} {kind.prompt}" for kind in in_order())
+            return f"why? {kinds}   Enter not sure   Esc back"
         if self._asks is _Asks.REACHED:
             steps = "   ".join(f"{i} {name}" for i, name in enumerate(self._steps, start=1))
             return f"how far? {steps}   Esc back"
@@ -123,11 +112,11 @@ class Keys:
 
     def _failure(self, character: str) -> Press | None:
         key = character.lower()
-        if key not in _FAILURES and character not in _ENTER:
+        kinds = {kind.key: kind.value for kind in in_order()}
+        if key not in kinds and character not in _ENTER:
             return None
         self._asks = _Asks.NOTHING
-        kind = _FAILURES[key].value if key in _FAILURES else ""
-        return Press("judge", self._outcome, self._reached, kind)
+        return Press("judge", self._outcome, self._reached, kinds.get(key, ""))
 
     def _type(self, character: str) -> Press | None:
         if character in _ENTER:

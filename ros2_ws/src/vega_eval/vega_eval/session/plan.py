@@ -8,6 +8,7 @@ from importlib.util import find_spec
 
 from hw_config import TaskConfig
 from teleop.placements import Grid
+from vega_eval.placements import spread
 from vega_eval.trials.schedule import Placement
 
 Lay = Callable[[int], Sequence[Placement]]
@@ -27,9 +28,6 @@ def placements_for(task: TaskConfig, variant: str, robot: str, seed: int) -> Lay
     """
     if robot == "real" and find_spec("mujoco") is None:
         return partial(by_hand, task, variant, seed)
-    # Here, not above: only the twin needs MuJoCo.
-    from vega_eval.placements import spread
-
     return lambda count: spread(task, variant, count, seed)
 
 

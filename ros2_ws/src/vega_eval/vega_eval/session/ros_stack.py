@@ -21,6 +21,8 @@ from vega_eval.episode.course import Course, Patience, Scene
 from vega_eval.episode.course import Outcome as CourseOutcome
 from vega_eval.episode.observer import Observer, Tap, seconds
 from vega_eval.episode.summary import increase
+from vega_eval.failure_types import FailureType
+from vega_eval.scoring import failure_type
 from vega_eval.session import verdicts
 from vega_eval.session.calls import Calls
 from vega_eval.session.health import Health
@@ -30,7 +32,7 @@ from vega_eval.session.reset_help import Picture
 from vega_eval.session.resets import RESET, Resets
 from vega_eval.session.stack import Played, StackError, Stopped
 from vega_eval.trials.card import TaskCard
-from vega_eval.trials.record import Begun, FailureType, Files, TrialRecord
+from vega_eval.trials.record import Begun, Files, TrialRecord
 from vega_eval.trials.schedule import Placement
 
 _HOME_S, _SCENE_S = 60.0, 30.0
@@ -259,16 +261,11 @@ class RosStack:
         task = self.observer.task
         if task is None:
             return None
-        # Here, not above: only the twin needs MuJoCo.
-        from vega_sim.sim_outputs import signals_from_message
-
-        from vega_eval.scoring import failure_type
-
         record, rates = self.observer.record, self._cell.hardware.rates
         # A refused chunk stands for the commands until the next one.
         chunks = increase(record.out_of_workspace)
         blocked = increase(record.blocked) + round(chunks * rates.gate_hz * _CHUNK_S)
-        return failure_type(signals_from_message(task.signs), blocked_by_workspace=blocked)
+        return failure_type(task.signs, blocked_by_workspace=blocked)
 
     def seal(self, record: TrialRecord) -> None:
         if self.recorder is None:

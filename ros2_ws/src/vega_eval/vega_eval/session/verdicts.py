@@ -12,7 +12,8 @@ from vega_eval.episode.summary import (
     increase,
     percentiles,
 )
-from vega_eval.trials.record import FailureType, Figures, Outcome, Percentiles, Verdict
+from vega_eval.failure_types import COMMS, ESTOP, FailureType
+from vega_eval.trials.record import Figures, Outcome, Percentiles, Verdict
 
 NEVER_ACTED = "the policy sent nothing that could be executed"
 
@@ -43,14 +44,13 @@ def by_rules(
     if outcome is CourseOutcome.SUCCESS and not estopped:
         return Verdict.succeeded(reached)
     if estopped:
-        return Verdict.failed(reached, FailureType.ESTOP, reason)
+        return Verdict.failed(reached, ESTOP, reason)
     if problem:
-        comms = FailureType.COMMS
         return Verdict(
             outcome=Outcome.INVALID,
             progress=0.0,
             milestones=reached,
-            failure_type=comms,
+            failure_type=COMMS,
             reason=problem,
         )
     if outcome is CourseOutcome.FAILURE:

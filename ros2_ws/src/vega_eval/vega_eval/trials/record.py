@@ -12,6 +12,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from vega_eval.failure_types import FailureType
+
 
 class Outcome(str, enum.Enum):
     """How a trial ended."""
@@ -25,34 +27,6 @@ class Outcome(str, enum.Enum):
     def valid(self) -> bool:
         """Whether it says something about the policy."""
         return self is not Outcome.INVALID
-
-
-class FailureType(str, enum.Enum):
-    """Why a trial failed: the paper's three types (Appendix E), and what it does not count."""
-
-    LOCALISATION = "I"
-    PLACEMENT = "II"
-    WORKSPACE = "III"
-    TIMEOUT = "timeout"
-    DROP = "drop"
-    ESTOP = "estop"
-    COMMS = "comms"
-
-    @property
-    def meaning(self) -> str:
-        """One line for people."""
-        return _MEANINGS[self]
-
-
-_MEANINGS = {
-    FailureType.LOCALISATION: "spatial localisation: the hand did not find what to take or push",
-    FailureType.PLACEMENT: "grasp and placement: it was taken, but did not come to its place",
-    FailureType.WORKSPACE: "workspace boundary: an arm pressed on the table, or was kept from it",
-    FailureType.TIMEOUT: "time limit: the arms were still getting on when time ran out",
-    FailureType.DROP: "drop: it got away from the hand on the way",
-    FailureType.ESTOP: "emergency stop",
-    FailureType.COMMS: "communication: cameras, arms or policy fell silent",
-}
 
 
 class Data(BaseModel):
