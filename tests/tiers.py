@@ -11,6 +11,8 @@ import pytest
 UNIT, LAUNCHED, SLOW = "unit", "launched", "slow"
 _ROOT = Path(__file__).resolve().parents[1]
 _SYSTEMS = _ROOT / "tests"
+# Of these, the ones that only read the sources.
+_READERS = frozenset({"test_documents", "test_imports", "test_packages", "test_words"})
 # What a module imports tells whether it starts nodes or whole systems.
 _STARTS = re.compile(
     r"^(?:import|from) (?:rclpy|system|domains|vega_runtime.launched_system)\b", re.M
@@ -23,9 +25,13 @@ _FIXTURES = frozenset({"launch"})
 _LANES = (("test_eval_launch", "test_episode", "test_emulated"), ("test_teleop_launch", ""))
 
 
+def _is_system(file: Path) -> bool:
+    return _SYSTEMS in file.parents and file.stem not in _READERS
+
+
 @functools.cache
 def _starts_something(path: Path) -> bool:
-    if _SYSTEMS in path.parents or path.stem.endswith(_NAMES):
+    if _is_system(path) or path.stem.endswith(_NAMES):
         return True
     return bool(_STARTS.search(path.read_text(encoding="utf-8")))
 
@@ -56,7 +62,7 @@ def order(item: pytest.Item) -> tuple[int, int]:
 
 
 def _lane(file: Path) -> int | None:
-    if _SYSTEMS not in file.parents:
+    if not _is_system(file):
         return None
     return next(i for i, names in enumerate(_LANES) if file.stem in names or "" in names)
 
