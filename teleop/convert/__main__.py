@@ -2,12 +2,20 @@
 
     python -m teleop.convert SRC OUT --from cobot_magic --task T --instruction "fold the towel"
     python -m teleop.convert SRC OUT --from robotwin --task click_bell --gripper-scale 0.07
+    python -m teleop.convert SRC OUT --from lerobot --task T --fps 25
+    python -m teleop.convert SRC OUT --from rosbag2 --task T --topics topics.yaml --fps 25
 
-SRC is a folder of HDF5 files. cobot_magic: the action is the leader's position at the time of the
-observation (the recorder stores it one row too early; that is undone), or with --action follower
-the next observation's joints. robotwin: the action is the next state; grippers are 0..1 there, and
---gripper-scale says how far an open one opens (m; 1 leaves 0..1). Joints are left six, gripper,
-right six, gripper in both. Without --fps every step is kept; with it, the nearest step is taken.
+cobot_magic: SRC is a folder of HDF5 files; the action is the leader's position at the time of the
+observation (the recorder stores it one row too early; that is undone). robotwin: as well HDF5; the
+action is the next state; grippers are 0..1 there, and --gripper-scale says how far an open one
+opens (m; 1 leaves 0..1). lerobot: a dataset of format v2.0, v2.1 or v3.0; --map says what is not
+called as usual there, such as --map cam_high=observation.images.third state=observation.qpos; parts
+of vectors are taken as KEY[0:14] and joined by +. rosbag2: a folder of ros2 bag record, or a folder
+of these; --topics names a file (see teleop/convert/rosbag2.py).
+
+--action follower takes the next step's state as the action everywhere. Joints are left six,
+gripper, right six, gripper, in rad and m. Without --fps every step is kept; with it joints are
+interpolated by time, and of images the nearest is taken.
 
 Exit code 1: something is damaged or mixed, 2: wrong use, 130: interrupted.
 """
@@ -15,13 +23,17 @@ Exit code 1: something is damaged or mixed, 2: wrong use, 130: interrupted.
 from __future__ import annotations
 
 import argparse
+import math
 import sys
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from teleop.convert.formats import FORMATS, ImportOptions
+from teleop.convert.formats import FORMATS, ImportFormat, ImportOptions
+from teleop.convert.hdf5_source import camera_keys
+from teleop.convert.streams import SAMPLES, prepared
 from teleop.export.__main__ import guarded, positive, report
+from teleop.export.demonstration import ExportError, Prepared
 from teleop.export.formats import Plan
 from teleop.export.run import Job, Summary, run
 from teleop.export.workers import processors
@@ -37,6 +49,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             f"{name}'s grippers are 0..1: say with --gripper-scale how far an open one "
             "opens (0.07 m, 0.1 m; 1 leaves 0..1)"
         )
+    for option in ("source_fps", "standard_jpeg", "map", "topics"):
+        if getattr(arguments, option) and option not in source.options:
+            parser.error(f"--{option.replace('_', '-')} means nothing for {name}: leave it out")
     if arguments.action == "leader" and "leader" not in source.actions:
         parser.error(f"{name} has no leader: leave --action out")
     return guarded(partial(_convert, arguments), arguments.out)
@@ -46,23 +61,50 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m teleop.convert", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     add = parser.add_argument
-    add("src", type=Path, metavar="SRC", help="folder of HDF5 files")
+    add("src", type=Path, metavar="SRC", help="folder to read")
     add("out", type=Path, metavar="OUT", help="folder to make")
     add("--from", dest="source", required=True, choices=FORMATS.names())
     add("--task", required=True, help="name of the task")
     add("--instruction", help="what the operator was told (default: what the source says)")
     add("--fps", type=positive, help="steps a second of the output (default: every step is kept)")
-    add("--source-fps", type=float, help="steps a second of the source, if it does not say")
-    add("--action", choices=("leader", "follower"), help="cobot_magic (default leader)")
-    add("--gripper-scale", type=float, metavar="M", help="metres a unit of the source's grippers")
+    add("--source-fps", type=above_zero, help="steps a second of the source, if it does not say")
+    add("--action", choices=("leader", "follower"), help="default: leader, where there is one")
+    add(
+        "--gripper-scale",
+        type=above_zero,
+        metavar="M",
+        help="metres a unit of the source's grippers",
+    )
     add(
         "--standard-jpeg",
         action="store_true",
-        help="cobot_magic: compressed pictures have right colours in any viewer",
+        help="HDF5: compressed images have right colours in any viewer, marked or not",
     )
+    add("--degrees", action="store_true", help="joints are degrees")
+    add("--map", nargs="+", type=key_of, default=[], metavar="NAME=KEY", help="lerobot: see above")
+    add("--topics", type=Path, metavar="FILE", help="rosbag2: which topics are what")
     add("--skip-damaged", action="store_true", help="leave damaged files out, and say which")
     add("--workers", type=positive, default=processors(), help="processes (default %(default)s)")
     return parser
+
+
+def above_zero(text: str) -> float:
+    """A finite number above 0, for argparse."""
+    value = float(text)
+    if not (math.isfinite(value) and value > 0):
+        raise argparse.ArgumentTypeError(f"expected a number above 0, got {text}")
+    return value
+
+
+def key_of(text: str) -> tuple[str, str]:
+    """NAME=KEY, for argparse: one of this robot's names, and the source's."""
+    name, equals, key = text.partition("=")
+    known = (*camera_keys(), "state", "action")
+    if not equals or not key or name not in known:
+        raise argparse.ArgumentTypeError(
+            f"expected NAME=KEY with a NAME of {', '.join(known)}, got {text}"
+        )
+    return name, key
 
 
 def _convert(arguments: argparse.Namespace) -> Summary:
@@ -72,14 +114,18 @@ def _convert(arguments: argparse.Namespace) -> Summary:
         task=arguments.task,
         instruction=arguments.instruction,
         rate=arguments.source_fps,
-        fps=arguments.fps,
         action=arguments.action or source.actions[0],
         gripper_scale=(source.gripper_scale or 1.0) if scale is None else scale,
+        degrees=arguments.degrees,
         standard_jpeg=arguments.standard_jpeg,
+        keys=dict(arguments.map),
+        topics=arguments.topics,
     )
+    if not arguments.src.is_dir():
+        raise ExportError(f"{arguments.src} is no folder: give the one with the demonstrations")
     jobs = [
-        Job(str(path), partial(source.prepare, number, path, options))
-        for number, path in source.files(arguments.src)
+        Job(f"{path} {number}", partial(_prepare, source, number, path, options, arguments.fps))
+        for number, path in source.episodes(arguments.src, options)
     ]
     plan = Plan(
         out=arguments.out,
@@ -88,9 +134,16 @@ def _convert(arguments: argparse.Namespace) -> Summary:
         ahead=1 if options.action == "follower" else 0,
         workers=arguments.workers,
         skip_damaged=arguments.skip_damaged,
+        samples=SAMPLES,
         origin={"origin": arguments.source, "folder": str(arguments.src.absolute())},
     )
     return run(jobs, plan, report)
+
+
+def _prepare(
+    source: ImportFormat, number: int, path: Path, options: ImportOptions, fps: int | None
+) -> Prepared:
+    return prepared(source.read(number, path, options), options.action, fps)
 
 
 if __name__ == "__main__":

@@ -2,11 +2,12 @@
 
 The older: ``joint_action/*`` and ``observation/<camera>/rgb``, the instructions in a JSON file
 beside. The newer (August 2026): ``state/*``, ``vision/<camera>/colors``, instructions within.
-Images were made by cv2.imencode of RGB arrays: cv2.imdecode gives RGB, any other decoder
-exchanges red and blue. Grippers are 0 (closed) to 1 (open). The action is the next state.
+Images were made by cv2.imencode of RGB arrays, from which only cv2.imdecode makes RGB, until late
+2026; since then each has a comment segment that says that its colours are right in any viewer. Both
+kinds may stand in one file. Grippers are 0 (closed) to 1 (open). The action is the next state.
 
-A step is 15 physics steps of 1/250 s, so there are 16.7 a second. The newer files call these 15
-their frequency; it is not.
+Physics runs at 250 Hz. A step is 15 physics steps, unless ``additional_info/frequency`` of a newer
+file says another number: despite its name it is that number, not a rate.
 """
 
 from __future__ import annotations
@@ -19,25 +20,25 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from teleop.convert.formats import ImportOptions
-from teleop.convert.source import (
-    Rates,
-    Steps,
+from teleop.convert.formats import ImportOptions, positive_rate
+from teleop.convert.hdf5_source import (
+    Hdf5Images,
     camera_keys,
-    check_grippers,
     check_images,
     numbered_files,
     part,
-    prepared,
     reading,
-    with_gripper_scale,
 )
-from teleop.export.demonstration import ActionSource, ExportError, Prepared
+from teleop.convert.streams import Series, SourceEpisode, regular_stamps
+from teleop.convert.units import KEPT_AS_IT_IS, check_grippers, check_joints, in_robot_units
+from teleop.export.demonstration import ActionSource, ExportError
+from vega_core.files import sha256_of
 
 PATTERN = r"episode_?(\d+)\.hdf5"
-FPS = 250.0 / 15.0
-KEPT_AS_IT_IS = 1.0
-"""Gripper scale that leaves 0..1."""
+PHYSICS_HZ = 250.0
+PHYSICS_STEPS = 15.0
+"""Of a step, where the file does not say."""
+_FREQUENCY = "additional_info/frequency"
 _OLD_CAMERAS = ("head_camera", "left_camera", "right_camera")
 _NEW_CAMERAS = ("cam_head", "cam_left_wrist", "cam_right_wrist")
 _OLD_PARTS = ("left_arm", "left_gripper", "right_arm", "right_gripper")
@@ -54,47 +55,71 @@ class RobotWin:
 
     actions: tuple[ActionSource, ...] = ("follower",)
     gripper_scale: float | None = None
+    options = frozenset({"source_fps", "standard_jpeg"})
 
-    def files(self, folder: Path) -> list[tuple[int, Path]]:
+    def episodes(self, folder: Path, options: ImportOptions) -> list[tuple[int, Path]]:
         """Of a folder of files, or of one that has them in ``data/``."""
         inner = folder / "data"
         return numbered_files(inner if inner.is_dir() else folder, PATTERN)
 
-    def prepare(self, number: int, path: Path, options: ImportOptions) -> Prepared:
-        rate = options.rate or FPS
+    def read(self, number: int, path: Path, options: ImportOptions) -> SourceEpisode:
         with reading(path) as file:
             try:
-                is_new = "vision" in file
-                steps = _steps(file, is_new, options.gripper_scale)
-                check_images(file, steps)
-                instruction = options.instruction or _instruction(number, path, file, is_new)
+                return _episode(number, path, file, options)
             except ExportError as error:
                 raise ExportError(f"{path}: {error}") from None
-        facts = {"robot": "sim", "layout": "new" if is_new else "old", "source_fps": rate}
-        facts |= {"gripper_scale": options.gripper_scale}
-        rates = Rates(rate, options.fps)
-        return prepared(path, steps, rates, options.action, options.task, instruction, facts)
 
 
 FORMAT = RobotWin()
 
 
-def _steps(file: h5py.File, is_new: bool, gripper_scale: float) -> Steps:
+def _episode(number: int, path: Path, file: h5py.File, options: ImportOptions) -> SourceEpisode:
+    is_new = "vision" in file
+    rate = options.rate or _rate(file)
     group, parts = ("state", _NEW_PARTS) if is_new else ("joint_action", _OLD_PARTS)
-    pieces = [_columns(part(file, f"{group}/{name}")[()]) for name in parts]
-    state = with_gripper_scale(np.concatenate(pieces, axis=1), gripper_scale)
-    if gripper_scale != KEPT_AS_IT_IS:
+    state = in_robot_units(_joined(file, group, parts), options.gripper_scale, options.degrees)
+    if options.gripper_scale != KEPT_AS_IT_IS:
         check_grippers(state)
+    check_joints(state)
     cameras, place = (
         (_NEW_CAMERAS, "vision/{}/colors") if is_new else (_OLD_CAMERAS, "observation/{}/rgb")
     )
-    return Steps(
-        state=state,
+    places = {key: place.format(name) for key, name in zip(camera_keys(), cameras)}
+    check_images(file, places, len(state))
+    stamps = regular_stamps(len(state), rate)
+    return SourceEpisode(
+        name=str(path),
+        digest=sha256_of(path),
+        task=options.task,
+        instruction=options.instruction or _instruction(number, path, file, is_new),
+        fps=rate,
+        state=Series(stamps, state),
         leader=None,
-        leader_ahead=0,
-        cameras={key: place.format(name) for key, name in zip(camera_keys(), cameras)},
-        coding="swapped_jpeg",
+        images=Hdf5Images(path, places, dict.fromkeys(places, stamps), options.standard_jpeg, {}),
+        facts={
+            "robot": "sim",
+            "layout": "new" if is_new else "old",
+            "source_fps": rate,
+            "gripper_scale": options.gripper_scale,
+        },
     )
+
+
+def _rate(file: h5py.File) -> float:
+    steps: Any = PHYSICS_STEPS
+    if _FREQUENCY in file:
+        steps = np.asarray(part(file, _FREQUENCY)[()]).reshape(-1)
+        steps = steps[0] if len(steps) == 1 else None
+    return PHYSICS_HZ / positive_rate(steps, _FREQUENCY)
+
+
+def _joined(file: h5py.File, group: str, parts: tuple[str, ...]) -> NDArray[Any]:
+    pieces = [_columns(part(file, f"{group}/{name}")[()]) for name in parts]
+    lengths = [len(piece) for piece in pieces]
+    if len(set(lengths)) > 1:
+        said = ", ".join(f"{name} {length}" for name, length in zip(parts, lengths))
+        raise ExportError(f"{group} has parts of several lengths: {said}")
+    return np.concatenate(pieces, axis=1)
 
 
 def _columns(values: NDArray[Any]) -> NDArray[Any]:
@@ -109,11 +134,11 @@ def _instruction(number: int, path: Path, file: h5py.File, is_new: bool) -> str:
         beside = path.parent.parent / "instructions" / f"episode{number}.json"
         try:
             known = json.loads(beside.read_text(encoding="utf-8"))["seen"]
-        except (OSError, json.JSONDecodeError, KeyError, TypeError):
+        except (OSError, ValueError, KeyError, TypeError):
             raise ExportError(
                 f"{beside} has no instructions: restore it or give --instruction"
             ) from None
-    known = [text for text in known if text]
+    known = [text for text in known if isinstance(text, str) and text.strip()]
     if not known:
         raise ExportError("has no instructions: give --instruction")
     return str(known[number % len(known)])

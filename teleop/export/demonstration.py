@@ -97,7 +97,14 @@ class Demonstration:
 
 @dataclass(frozen=True)
 class Prepared:
-    """A demonstration that is ready to be written, with the layout that its source has."""
+    """A demonstration that is ready to be written, with the layout that its source has.
+
+    Attributes:
+        layout: Of the source.
+        demonstration: The steps.
+        notes: What was assumed or is odd about it, a sentence each.
+    """
 
     layout: Layout
     demonstration: Demonstration
+    notes: tuple[str, ...] = ()

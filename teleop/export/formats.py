@@ -28,6 +28,7 @@ class Plan:
         workers: Processes.
         compress: Images as JPEG, in formats that have the choice.
         skip_damaged: Leave damaged ones out instead of refusing all.
+        samples: How joints and images were brought to the rate, for people.
         origin: What else the metadata says of where the data came from.
     """
 
@@ -38,6 +39,7 @@ class Plan:
     workers: int
     compress: bool = False
     skip_damaged: bool = False
+    samples: str = "nearest by capture stamp, not interpolated"
     origin: Mapping[str, Any] = field(default_factory=dict)
 
 

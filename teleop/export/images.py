@@ -24,6 +24,7 @@ from teleop.export.workers import until_stopped
 
 Made = TypeVar("Made")
 
+_PNG = b"\x89PNG\r\n\x1a\n"
 _FULL = np.arange(256, dtype=np.float64)
 _LUMA = np.rint(16.0 + _FULL * 219.0 / 255.0).astype(np.uint8)
 _CHROMA = np.rint(128.0 + (_FULL - 128.0) * 224.0 / 255.0).astype(np.uint8)
@@ -41,6 +42,20 @@ def rgb(image: Image) -> NDArray[np.uint8]:
     if decoded is None:
         raise ExportError("a picture cannot be decoded")
     return np.asarray(cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB), dtype=np.uint8)
+
+
+def is_encoded(data: bytes) -> bool:
+    """Whether these bytes begin like a JPEG or PNG file."""
+    return data.startswith((b"\xff\xd8\xff", _PNG))
+
+
+def kept_if_jpeg(data: bytes) -> Image:
+    """A JPEG file as it is; any other image file as RGB [H, W, 3].
+
+    Raises:
+        ExportError: It is no image file, or a damaged one.
+    """
+    return rgb(data) if data.startswith(_PNG) else data
 
 
 def size(image: Image) -> tuple[int, int]:

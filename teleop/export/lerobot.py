@@ -26,7 +26,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from teleop.export import video
-from teleop.export.demonstration import Demonstration, ExportError, Layout
+from teleop.export.demonstration import Demonstration, ExportError, Layout, Refused
 from teleop.export.formats import Exported, Plan, naming
 from teleop.export.statistics import ColourCounts, Statistics, flat, merged, of_values
 from teleop.export.video import JoinedVideo
@@ -71,6 +71,11 @@ class LeRobotFormat:
         plan: Plan,
         workers: Workers,
     ) -> Generator[None]:
+        if layout.height % 2 or layout.width % 2:
+            raise Refused(
+                f"{demonstrations[0].name}: images have {layout.width}x{layout.height} pixels, "
+                "expected an even width and height, as H.264 needs: export to hdf5, or crop them"
+            )
         parts = folder / "parts"
         parts.mkdir()
         tasks = [_Encoding(n, each, layout, parts) for n, each in enumerate(demonstrations)]

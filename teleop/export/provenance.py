@@ -53,7 +53,7 @@ def write(
             "steps_ahead": plan.ahead,
             "meaning": _meaning(plan.action, plan.ahead),
         },
-        "samples": "nearest by capture stamp, not interpolated",
+        "samples": plan.samples,
         "colour": form.colour(plan),
         "episodes": [
             {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -88,6 +89,8 @@ def run(jobs: Sequence[Job], plan: Plan, report: Report, damaged: Sequence[str] 
             )
         if not prepared:
             raise Refused("no episode can be exported:\n  " + "\n  ".join(wrong))
+        for text, count in Counter(note for each in prepared for note in each.notes).items():
+            report(f"note: {text}" + (f" (in {count} episodes)" if count > 1 else ""))
         layout = _common(prepared, form)
         demonstrations = [each.demonstration for each in prepared]
         steps = sum(each.steps for each in demonstrations)

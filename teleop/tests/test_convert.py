@@ -37,6 +37,13 @@ def as_these_recorders_do(rgb):
     return cv2.imencode(".jpg", rgb, [cv2.IMWRITE_JPEG_QUALITY, 95])[1].tobytes()
 
 
+def as_marked_files_are(rgb):
+    """JPEG with right colours, and the comment segment with which RoboTwin says so."""
+    bgr = cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR)
+    data = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, 95])[1].tobytes()
+    return data[:2] + b"\xff\xfe\x00\x0aXPL-RGB1" + data[2:]
+
+
 def joints(steps=STEPS, start=0.0):
     """Distinct values at every step and joint; grippers in columns 6 and 13 from 0 to 0.06."""
     values = start + np.arange(steps)[:, None] * 0.01 + np.arange(14) * 0.1
@@ -88,7 +95,7 @@ def robotwin_old(folder, number, steps=STEPS):
     return values
 
 
-def robotwin_new(folder, number, steps=STEPS):
+def robotwin_new(folder, number, steps=STEPS, marked=lambda row: False, frequency=15):
     folder.mkdir(parents=True, exist_ok=True)
     values = joints(steps, start=number)
     names = {
@@ -100,12 +107,15 @@ def robotwin_new(folder, number, steps=STEPS):
     with h5py.File(folder / f"episode_{number}.hdf5", "w") as file:
         file["data_format_version"] = "v1.0"
         file["instructions"] = json.dumps(["do it", "please do it"])
-        file["additional_info/frequency"] = np.int32(15)
+        file["additional_info/frequency"] = np.int32(frequency)
         for name, part in names.items():
             file[f"state/{name}"] = part[:-1].astype(np.float32)
             file[f"action/{name}"] = part[1:].astype(np.float32)
         for name, key in zip(("cam_head", "cam_left_wrist", "cam_right_wrist"), KEYS):
-            coded = [as_these_recorders_do(p) for p in pictures(key, steps)[:-1]]
+            coded = [
+                as_marked_files_are(p) if marked(row) else as_these_recorders_do(p)
+                for row, p in enumerate(pictures(key, steps)[:-1])
+            ]
             file.create_dataset(
                 f"vision/{name}/colors", data=coded, dtype=f"S{max(map(len, coded))}"
             )
@@ -240,7 +250,7 @@ def test_robotwin_grippers_need_a_decision(tmp_path, capsys):
 
 @pytest.mark.parametrize(
     ("kind", "text"),
-    [("truncated", "cannot be read"), ("pictures", "pictures for"), ("nan", "not finite")],
+    [("truncated", "cannot be read"), ("pictures", "images for"), ("nan", "not finite")],
 )
 def test_damaged_files_are_named(kind, text, tmp_path, capsys):
     good, bad = tmp_path / "src/episode_0.hdf5", tmp_path / "src/episode_1.hdf5"
@@ -270,3 +280,147 @@ def test_the_wrong_kind_of_file_says_so(tmp_path, capsys):
     (tmp_path / "empty").mkdir()
     assert convert(tmp_path / "empty", tmp_path / "out", "cobot_magic") == 2
     assert "has no file like episode_0.hdf5" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("marked", [lambda row: True, lambda row: row % 2 == 0])
+def test_each_robotwin_image_says_itself_whether_its_colours_are_right(marked, tmp_path):
+    robotwin_new(tmp_path / "src", 0, marked=marked)
+    out = tmp_path / "out"
+    assert convert(tmp_path / "src", out, "robotwin", "--gripper-scale", "1") == 0
+    assert_colours(out, [step * 15 for step in range(STEPS - 2)])
+
+
+def test_standard_jpeg_is_honoured_by_robotwin_too(tmp_path):
+    robotwin_new(tmp_path / "src", 0)
+    out = tmp_path / "out"
+    options = ["--gripper-scale", "1", "--standard-jpeg"]
+    assert convert(tmp_path / "src", out, "robotwin", *options) == 0
+    path = out / "videos/observation.images.cam_high/chunk-000/file-000.mp4"
+    with av.open(str(path)) as video:
+        shown = next(video.decode(video=0)).to_ndarray(format="rgb24")[8, 16]
+    assert np.abs(shown.astype(int) - COLOURS["cam_high"][::-1]).max() <= 6
+
+
+@pytest.mark.parametrize(("frequency", "fps"), [(5, 50), (10, 25), (15, 17)])
+def test_robotwin_frequency_is_physics_steps_of_a_step(frequency, fps, tmp_path):
+    robotwin_new(tmp_path / "src", 0, frequency=frequency)
+    assert convert(tmp_path / "src", tmp_path / "out", "robotwin", "--gripper-scale", "1") == 0
+    assert json.loads((tmp_path / "out/meta/info.json").read_text())["fps"] == fps
+
+
+def test_a_robotwin_rate_that_is_none_is_refused(tmp_path, capsys):
+    robotwin_new(tmp_path / "src", 0, frequency=0)
+    assert convert(tmp_path / "src", tmp_path / "out", "robotwin", "--gripper-scale", "1") == 1
+    assert "frequency is 0, expected a number above 0" in capsys.readouterr().err
+
+
+def test_more_steps_a_second_are_interpolated_and_said(tmp_path, capsys):
+    robotwin_old(tmp_path / "src", 0)
+    out = tmp_path / "out"
+    options = ["--gripper-scale", "0.07", "--fps", "25"]
+    assert convert(tmp_path / "src", out, "robotwin", *options) == 0
+    assert "become 25: joints are interpolated, images repeat" in capsys.readouterr().err
+    state, action = columns(out, "observation.state"), columns(out, "action")
+    # 0.01 rad a step of 60 ms is 0.01 * 40 / 60 in 40 ms: every step moves, none is a copy.
+    assert np.allclose(np.diff(state[:, 0]), 0.01 * 40 / 60, atol=1e-6)
+    assert np.allclose(action[:-1], state[1:], atol=1e-7)
+
+
+@pytest.mark.parametrize(
+    "option",
+    [
+        ("--fps", "0"),
+        ("--fps", "nan"),
+        ("--source-fps", "0"),
+        ("--source-fps", "nan"),
+        ("--source-fps", "-30"),
+        ("--gripper-scale", "-0.07"),
+        ("--gripper-scale", "inf"),
+        ("--topics", "topics.yaml"),
+        ("--map", "cam_high=top"),
+        ("--map", "cam_top=top"),
+    ],
+)
+def test_options_that_can_mean_nothing_are_refused(option, tmp_path, capsys):
+    cobot_magic(tmp_path / "src/episode_0.hdf5")
+    with pytest.raises(SystemExit) as ended:
+        convert(tmp_path / "src", tmp_path / "out", "cobot_magic", *option)
+    assert ended.value.code == 2
+    assert option[0] in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def replaced(path, images):
+    with h5py.File(path, "a") as file:
+        for key in KEYS:
+            place = f"observations/images/{key}"
+            del file[place]
+            file[place] = images(key)
+
+
+@pytest.mark.parametrize(
+    ("images", "found"),
+    [
+        (lambda key: pictures(key).astype(np.float32) / 255, "float32 [12, 48, 64, 3]"),
+        (lambda key: pictures(key).transpose(0, 3, 1, 2), "uint8 [12, 3, 48, 64]"),
+        (lambda key: pictures(key)[..., 0], "uint8 [12, 48, 64]"),
+        (lambda key: np.repeat(pictures(key), 2, -1)[..., :4], "uint8 [12, 48, 64, 4]"),
+        (lambda key: pictures(key).astype(np.int64), "int64 [12, 48, 64, 3]"),
+        (lambda key: np.zeros((STEPS, 100), np.uint8), "uint8 [12, 100]"),
+    ],
+)
+def test_images_of_another_kind_are_refused_with_what_was_found(images, found, tmp_path, capsys):
+    cobot_magic(tmp_path / "src/episode_0.hdf5")
+    replaced(tmp_path / "src/episode_0.hdf5", images)
+    assert convert(tmp_path / "src", tmp_path / "out", "cobot_magic") == 1
+    said = capsys.readouterr().err
+    assert found in said
+    assert "expected uint8 [N, height, width, 3] in RGB" in said
+
+
+def as_strings(key):
+    coded = [as_these_recorders_do(picture) for picture in pictures(key)]
+    return np.array(coded, dtype=f"S{max(map(len, coded))}")
+
+
+def as_rows(key):
+    coded = as_strings(key)
+    return np.frombuffer(coded.tobytes(), np.uint8).reshape(len(coded), -1)
+
+
+@pytest.mark.parametrize("stored", [as_strings, as_rows])
+def test_jpeg_files_are_known_by_their_first_bytes(stored, tmp_path):
+    cobot_magic(tmp_path / "src/episode_0.hdf5")  # its attribute compress says False
+    replaced(tmp_path / "src/episode_0.hdf5", stored)
+    assert convert(tmp_path / "src", tmp_path / "out", "cobot_magic") == 0
+    assert_colours(tmp_path / "out", [step * 15 for step in range(1, STEPS)])
+
+
+def test_images_of_odd_size_are_refused_before_anything_is_written(tmp_path, capsys):
+    cobot_magic(tmp_path / "src/episode_0.hdf5")
+    replaced(tmp_path / "src/episode_0.hdf5", lambda key: pictures(key)[:, :47, :63])
+    assert convert(tmp_path / "src", tmp_path / "out", "cobot_magic") == 1
+    assert "63x47 pixels, expected an even width and height" in capsys.readouterr().err
+
+
+def test_steps_outside_of_the_limits_are_told(tmp_path, capsys):
+    cobot_magic(tmp_path / "src/episode_0.hdf5")
+    assert convert(tmp_path / "src", tmp_path / "out", "cobot_magic") == 0
+    assert "12 of 12 states lie outside of the robot's limits: left_joint3" in (
+        capsys.readouterr().err
+    )
+
+
+def test_degrees_have_to_be_said(tmp_path, capsys):
+    path = tmp_path / "src/episode_0.hdf5"
+    cobot_magic(path)
+    with h5py.File(path, "a") as file:
+        for place in ("observations/qpos", "action"):
+            values = file[place][()]
+            arms = [column for column in range(14) if column not in (6, 13)]
+            values[:, arms] = np.rad2deg(values[:, arms])
+            file[place][...] = values
+    assert convert(tmp_path / "src", tmp_path / "out", "cobot_magic") == 1
+    assert "give --degrees" in capsys.readouterr().err
+    assert convert(tmp_path / "src", tmp_path / "out", "cobot_magic", "--degrees") == 0
+    assert columns(tmp_path / "out", "observation.state") == pytest.approx(joints()[1:], abs=1e-6)

@@ -1,0 +1,146 @@
+"""Bags as `ros2 bag record` writes them, MCAP and SQLite, converted."""
+
+import av
+import cv2
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from teleop.convert.__main__ import main
+
+rosbag2 = pytest.importorskip("rosbags.rosbag2")
+from rosbags.typesys import Stores, get_typestore  # noqa: E402
+
+STORE = get_typestore(Stores.ROS2_HUMBLE)
+TYPES = STORE.types
+CAMERAS = {"cam_high": "/camera_f", "cam_left_wrist": "/camera_l", "cam_right_wrist": "/camera_r"}
+SHADES = dict(zip(CAMERAS.values(), (40, 110, 180)))
+SECONDS = 2.0
+TOPICS = """
+cameras: {cam_high: /camera_f, cam_left_wrist: /camera_l, cam_right_wrist: /camera_r}
+state: [{topic: /puppet/left}, {topic: /puppet/right, joints: [a, b, c, d, e, f, g]}]
+action: [{topic: /master/left}, {topic: /master/right}]
+"""
+START_NS = 1_700_000_000_000_000_000
+
+
+def header(at_s):
+    stamp_ns = START_NS + round(at_s * 1e9)
+    time = TYPES["builtin_interfaces/msg/Time"](stamp_ns // 10**9, stamp_ns % 10**9)
+    return TYPES["std_msgs/msg/Header"](time, "")
+
+
+def arm(at_s, offset=0.0):
+    positions = np.full(7, 0.2 + 0.1 * at_s + offset)
+    positions[2] *= -1
+    positions[6] = 0.03
+    nothing = np.array([])
+    joint_state = TYPES["sensor_msgs/msg/JointState"]
+    return joint_state(header(at_s), list("abcdefg"), positions, nothing, nothing)
+
+
+def image(at_s, topic, encoding, compressed):
+    rgb = np.full((48, 64, 3), SHADES[topic], np.uint8)
+    rgb[..., 0] += int(at_s * 20)
+    if compressed:
+        bgr = cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR)
+        data = cv2.imencode(".jpg", bgr)[1].reshape(-1)
+        return TYPES["sensor_msgs/msg/CompressedImage"](header(at_s), "jpeg", data)
+    pixels = rgb if encoding == "rgb8" else rgb[..., ::-1]
+    data = np.ascontiguousarray(pixels).reshape(-1)
+    return TYPES["sensor_msgs/msg/Image"](header(at_s), 48, 64, encoding, 0, 64 * 3, data)
+
+
+def bag(folder, storage="mcap", encoding="bgr8", compressed=False, until=SECONDS, jump=0.0):
+    """Joints at 200 Hz, cameras at 30 Hz; with `jump` the clock is set back by it half-way."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    plugin = getattr(rosbag2.StoragePlugin, storage.upper())
+    with rosbag2.Writer(folder, version=9, storage_plugin=plugin) as writer:
+        kind = "sensor_msgs/msg/CompressedImage" if compressed else "sensor_msgs/msg/Image"
+        topics = {
+            f"/{who}/{side}": "sensor_msgs/msg/JointState"
+            for who in ("puppet", "master")
+            for side in ("left", "right")
+        }
+        topics |= dict.fromkeys(CAMERAS.values(), kind)
+        connections = {t: writer.add_connection(t, k, typestore=STORE) for t, k in topics.items()}
+        for tick in range(int(until * 600)):
+            at_s = tick / 600
+            stamp_s = at_s - jump if at_s > until / 2 else at_s
+            for topic, connection in connections.items():
+                if topic in SHADES and tick % 20 == 0:
+                    message = image(stamp_s, topic, encoding, compressed)
+                elif topic not in SHADES and tick % 3 == 0:
+                    message = arm(stamp_s, 0.05 if "master" in topic else 0.0)
+                else:
+                    continue
+                data = STORE.serialize_cdr(message, connection.msgtype)
+                writer.write(connection, START_NS + round(at_s * 1e9), data)
+
+
+def convert(source, out, *options, topics=TOPICS):
+    path = out.parent / "topics.yaml"
+    path.write_text(topics)
+    command = [str(source), str(out), "--from", "rosbag2", "--task", "close_laptop"]
+    return main([*command, "--topics", str(path), "--workers", "1", *options])
+
+
+def columns(out, name):
+    return np.stack(pq.read_table(out / "data/chunk-000/file-000.parquet")[name].to_numpy())
+
+
+@pytest.mark.parametrize(
+    ("storage", "encoding", "compressed"),
+    [("mcap", "bgr8", False), ("sqlite3", "rgb8", False), ("mcap", "", True)],
+)
+def test_both_storages_and_all_images(storage, encoding, compressed, tmp_path):
+    bag(tmp_path / "src", storage, encoding, compressed)
+    assert convert(tmp_path / "src", tmp_path / "out", "--fps", "25") == 0
+    state, action = (columns(tmp_path / "out", name) for name in ("observation.state", "action"))
+    assert len(state) >= 48
+    at_s = np.arange(len(state)) / 25
+    assert state[:, 0] == pytest.approx(0.2 + 0.1 * at_s, abs=1e-5)
+    assert action[:, 7] == pytest.approx(0.25 + 0.1 * at_s, abs=1e-5)
+    for key, topic in CAMERAS.items():
+        path = tmp_path / f"out/videos/observation.images.{key}/chunk-000/file-000.mp4"
+        with av.open(str(path)) as container:
+            shown = next(container.decode(video=0)).to_ndarray(format="rgb24")
+        assert abs(shown.mean() - SHADES[topic]) < 4
+
+
+def test_a_folder_of_bags_is_episodes_in_order(tmp_path):
+    for name, until in (("b", 1.0), ("a", 2.0)):
+        bag(tmp_path / "src" / name, until=until)
+    assert convert(tmp_path / "src", tmp_path / "out", "--fps", "25") == 0
+    table = pq.read_table(tmp_path / "out/meta/episodes/chunk-000/file-000.parquet")
+    first, second = table["length"].to_pylist()
+    assert first > 45 > 30 > second
+
+
+def test_a_clock_that_was_set_back_is_refused(tmp_path, capsys):
+    bag(tmp_path / "src", jump=0.5)
+    assert convert(tmp_path / "src", tmp_path / "out") == 1
+    assert "the clock was set" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("topics", "said"),
+    [
+        (TOPICS.replace("/camera_f", "/nothing"), "has no topic /nothing: it has /camera_f"),
+        (TOPICS.replace("{topic: /puppet/left}", "{topic: /camera_f}"), "is sensor_msgs/msg/Image"),
+        (TOPICS.replace("cam_high", "cam_top"), "cameras are cam_top"),
+        (TOPICS.replace("joints:", "names:"), "state.1.names: Extra inputs are not permitted"),
+        (TOPICS.replace("[a, b,", "[x, b,"), "/puppet/right has no joint x: it has a, b"),
+        ("cameras: [", "is no YAML"),
+    ],
+)
+def test_a_wrong_file_of_topics_is_named(topics, said, tmp_path, capsys):
+    bag(tmp_path / "src", until=0.5)
+    assert convert(tmp_path / "src", tmp_path / "out", topics=topics) in (1, 2)
+    assert said in capsys.readouterr().err
+
+
+def test_a_folder_without_bags_says_so(tmp_path, capsys):
+    (tmp_path / "src").mkdir()
+    assert convert(tmp_path / "src", tmp_path / "out") == 2
+    assert "no metadata.yaml" in capsys.readouterr().err
