@@ -128,7 +128,7 @@ fi
 
 if changed python "${python_inputs[@]}"; then
     pip=("$venv/bin/pip" install --disable-pip-version-check --progress-bar off -c "$constraints")
-    run "Python packages (a minute or two)" "${pip[@]}" "${requirements[@]}" -e '.[sim,hardware,teleop,eval,train,dev]'
+    run "Python packages (a minute or two)" "${pip[@]}" "${requirements[@]}" -e '.[sim,hardware,teleop,rosbag,eval,train,dev]'
     if [ "$ros" = wheels ]; then
         "$venv/bin/python" setup/repair_cmake_paths.py
     fi
