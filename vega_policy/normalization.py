@@ -4,6 +4,7 @@ With ``low`` and ``high`` the minimum and maximum (BOUNDS) or the 1st and 99th p
 (BOUNDS_Q99) of a dimension, y = 2 (x - low) / (high - low + 1e-8) - 1.
 """
 
+import math
 from typing import Literal
 
 import numpy as np
@@ -36,6 +37,22 @@ class Statistics(BaseModel):
         lengths = {name: len(value) for name, value in self if value is not None}
         if len(set(lengths.values())) != 1:
             raise ValueError(f"statistics differ in length: {lengths}")
+        return self
+
+    @model_validator(mode="after")
+    def _of_numbers(self) -> "Statistics":
+        for name in ("min", "max", "mean", "std", "q01", "q99"):
+            values = getattr(self, name)
+            wrong = [n for n, value in enumerate(values or ()) if not math.isfinite(value)]
+            if wrong:
+                raise ValueError(f"{name} of dimension {wrong[0]} is {values[wrong[0]]}")
+        for below, above in (("min", "max"), ("q01", "q99")):
+            pairs = zip(getattr(self, below), getattr(self, above))
+            for number, (low, high) in enumerate(pairs):
+                if low > high:
+                    raise ValueError(
+                        f"{below} of dimension {number} is {low:g}, above its {above} {high:g}"
+                    )
         return self
 
     @property

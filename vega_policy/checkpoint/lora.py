@@ -27,7 +27,13 @@ _UNSUPPORTED = {
     "fan_in_fan_out": "transposed weights",
     "lora_bias": "biases of LoRA",
     "layer_replication": "replicated layers",
+    "target_parameters": "LoRA of bare parameters",
+    "trainable_token_indices": "trained rows of an embedding",
+    "loftq_config": "LoftQ's quantised base",
+    "alora_invocation_tokens": "LoRA from some tokens on",
 }
+_KNOWN_STARTS = (True, False, "gaussian")
+"""Initialisations of LoRA that leave the base as it was."""
 
 
 class Scaling(NamedTuple):
@@ -74,6 +80,17 @@ def read_scaling(folder: Path) -> Scaling:
     for field, meaning in _UNSUPPORTED.items():
         if config.get(field):
             raise CheckpointError(f"{path}: {field} ({meaning}) is not supported, only plain LoRA")
+    unknown = [name for name in config if name.startswith("use_") and config[name]]
+    if unknown:
+        raise CheckpointError(f"{path}: {', '.join(unknown)} is not supported, only plain LoRA")
+    start = config.get("init_lora_weights", True)
+    if not any(start is known or start == known for known in _KNOWN_STARTS):
+        raise CheckpointError(
+            f"{path}: init_lora_weights is {start}, which changed the base's weights as well, so "
+            "that the adapter does not fit the base as it was: merge it where it was trained "
+            "(peft's merge_and_unload, then save the whole model), or save it as plain LoRA "
+            "(save_pretrained with path_initial_model_for_weight_conversion)"
+        )
     if config.get("bias", "none") != "none":
         raise CheckpointError(f"{path}: bias is {config['bias']}, expected none")
     rank, alpha = config.get("r"), config.get("lora_alpha")

@@ -88,7 +88,21 @@ def read_rows(directory: Path, info: Info, videos: Sequence[str]) -> list[Row]:
         rows = [_row(directory, info, videos, entry) for entry in entries]
     except (KeyError, IndexError, TypeError, ValueError) as error:
         raise DatasetError(f"{directory / EPISODES} is malformed ({error!r})") from None
+    for row in rows:
+        _check_spans(row, info.fps)
     return sorted(rows, key=lambda row: row.number)
+
+
+def _check_spans(row: Row, fps: float) -> None:
+    """Refuses parts of videos that have not an image a step: each would be another step's."""
+    for path, start_s, end_s in row.videos.values():
+        images = (end_s - start_s) * fps
+        if abs(images - row.length) > _TOLERANCE:
+            raise DatasetError(
+                f"{path}: episode {row.number} goes from {start_s:.3f} s to {end_s:.3f} s, "
+                f"{images:.2f} pictures at {fps:g} a second for {row.length} steps: write the "
+                "dataset again, or its episode table"
+            )
 
 
 def read_tasks(directory: Path) -> dict[int, str]:

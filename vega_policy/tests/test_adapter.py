@@ -89,6 +89,13 @@ def test_the_reference_s_modules(tmp_path, default):
         ("rank_pattern", {"qkv": 4}, "rank_pattern"),
         ("peft_type", "IA3", "peft_type is IA3, expected LORA"),
         ("bias", "all", "bias is all"),
+        ("init_lora_weights", "pissa", "init_lora_weights is pissa, which changed the base's"),
+        ("init_lora_weights", "pissa_niter_16", "merge_and_unload"),
+        ("init_lora_weights", "olora", "init_lora_weights is olora"),
+        ("init_lora_weights", "corda", "init_lora_weights is corda"),
+        ("loftq_config", {"loftq_bits": 4}, "LoftQ"),
+        ("target_parameters", ["experts"], "bare parameters"),
+        ("use_bdlora", True, "use_bdlora is not supported"),
         ("r", 4, r"lora_A \(2, .*expected rank 4"),
         ("r", None, "expected numbers r and lora_alpha"),
     ],
@@ -123,3 +130,10 @@ def test_an_incomplete_adapter_is_refused(tmp_path):
         Adapter.read(folder)
     config = json.loads((folder / "adapter_config.json").read_text())
     assert config["r"] == 2
+
+
+@pytest.mark.parametrize("start", [True, False, "gaussian"])
+def test_starts_that_leave_the_base_alone_are_read(tmp_path, start):
+    adapter = public_layout.random_adapter(public_layout.public_policy())
+    public_layout.write_adapter(tmp_path, adapter, init_lora_weights=start)
+    assert Adapter.read(tmp_path / "lora_adapter").weights.keys() == adapter.weights.keys()

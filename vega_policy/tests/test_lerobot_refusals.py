@@ -219,3 +219,10 @@ def test_a_provenance_that_is_damaged_or_of_others(tmp_path):
 
 def test_all_cameras_are_known_here():
     assert list(COLOURS) == [camera.dataset_key for camera in hw_config.load().cameras.values()]
+
+
+def test_a_part_of_a_video_that_has_not_an_image_a_step(tmp_path):
+    key_of_head = f"videos/{key('cam_high')}/"
+    spans = {key_of_head + "from_timestamp": [0.04], key_of_head + "to_timestamp": [0.80]}
+    folder = write_lerobot(tmp_path, 1, rows=spans)
+    assert f"{(0.80 - 0.04) * 25:.2f} pictures at 25 a second for {STEPS} steps" in refusal(folder)

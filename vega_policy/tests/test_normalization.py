@@ -95,3 +95,20 @@ def test_a_narrow_range_is_widened_about_its_middle():
 def test_vectors_of_different_length_are_refused():
     with pytest.raises(ValidationError, match="differ in length"):
         Statistics(min=(0.0,), max=(1.0, 1.0), q01=(0.0,), q99=(1.0,))
+
+
+@pytest.mark.parametrize(
+    ("field", "values", "message"),
+    [
+        ("max", (1.0, float("nan")), "max of dimension 1 is nan"),
+        ("q01", (float("-inf"), 0.0), "q01 of dimension 0 is -inf"),
+        ("mean", (0.0, float("nan")), "mean of dimension 1 is nan"),
+        ("min", (0.0, 2.0), "min of dimension 1 is 2, above its max 1"),
+        ("q99", (-1.0, 1.0), "q01 of dimension 0 is 0, above its q99 -1"),
+        ("max", (1.0,), "statistics differ in length"),
+    ],
+)
+def test_statistics_that_are_none_are_refused(field, values, message):
+    good = {"min": (0.0, 0.0), "max": (1.0, 1.0), "q01": (0.0, 0.0), "q99": (1.0, 1.0)}
+    with pytest.raises(ValueError, match=message):
+        Statistics(**{**good, field: values})
