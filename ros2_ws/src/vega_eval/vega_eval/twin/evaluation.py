@@ -1,4 +1,4 @@
-"""Sessions of trials by a crew: a folder for each task and variant, written by this process."""
+"""Sessions of trials by a pool of workers; a folder for each task and variant is written here."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from vega_eval.trials.identity import Policy
 from vega_eval.trials.record import Begun, Files, Outcome, TrialRecord, Verdict
 from vega_eval.trials.schedule import Trial
 from vega_eval.twin.chunks import Timing
-from vega_eval.twin.crew import Crew
-from vega_eval.twin.orders import Order, Played, Trouble
+from vega_eval.twin.jobs import Job, JobFailure, JobResult
+from vega_eval.twin.worker_pool import WorkerPool
 
 MOST_TRIES = 3  # of a trial that workers die of, in one run
 VIDEO = "trial.mp4"
@@ -64,7 +64,7 @@ class Request:
 
 
 @dataclass(frozen=True)
-class _Job:
+class _Pending:
     """A trial of a session that is to be played."""
 
     session: SessionFolder
@@ -72,7 +72,7 @@ class _Job:
     tries: int = 0
 
 
-Tell = Callable[[SessionFolder, TrialRecord], None]
+OnRecord = Callable[[SessionFolder, TrialRecord], None]
 
 
 @contextlib.contextmanager
@@ -110,42 +110,42 @@ def _plan(request: Request, task: str, variant: str) -> Plan:
 
 
 def play_all(
-    opened: Sequence[SessionFolder], crew: Crew[Any], request: Request, tell: Tell
+    opened: Sequence[SessionFolder], pool: WorkerPool[Any], request: Request, on_record: OnRecord
 ) -> None:
     """Plays what is missing, and closes each session that is complete.
 
     Args:
         opened: Sessions of the request.
-        crew: Started if need be.
+        pool: Started if need be.
         request: Says how trials are played.
-        tell: Gets every record when it is on the disk.
+        on_record: Gets every record when it is on the disk.
 
     Raises:
         EvalError: A trial cannot be played; what was played is kept.
     """
-    waiting = deque(_Job(s, trial) for s in opened for trial in s.standing.missing)
-    left = Counter(id(job.session) for job in waiting)
-    running: dict[int, tuple[_Job, Begun]] = {}
+    waiting = deque(_Pending(s, trial) for s in opened for trial in s.standing.missing)
+    left = Counter(id(pending.session) for pending in waiting)
+    running: dict[int, tuple[_Pending, Begun]] = {}
     for session in opened:
         _close_if_done(session, left)
     if waiting:
-        crew.start()
+        pool.start()
     given = 0
     while waiting or running:
-        while waiting and crew.free:
-            job, given = waiting.popleft(), given + 1
-            running[given] = job, job.session.begin(job.trial)
-            crew.give(given, _order(job, request))
-        for ticket, answer in crew.wait():
-            job, begun = running.pop(ticket)
-            record = _record(job.session, begun, answer, request.known.config_sha256)
-            job.session.add(record)
-            tell(job.session, record)
-            if isinstance(answer, Trouble):
-                waiting.appendleft(_again(job, answer))
+        while waiting and pool.free:
+            pending, given = waiting.popleft(), given + 1
+            running[given] = pending, pending.session.begin(pending.trial)
+            pool.submit(given, _job(pending, request))
+        for job_id, answer in pool.wait():
+            pending, begun = running.pop(job_id)
+            record = _record(pending.session, begun, answer, request.known.config_sha256)
+            pending.session.add(record)
+            on_record(pending.session, record)
+            if isinstance(answer, JobFailure):
+                waiting.appendleft(_again(pending, answer))
             else:
-                left[id(job.session)] -= 1
-                _close_if_done(job.session, left)
+                left[id(pending.session)] -= 1
+                _close_if_done(pending.session, left)
 
 
 def _close_if_done(session: SessionFolder, left: Counter[int]) -> None:
@@ -153,31 +153,33 @@ def _close_if_done(session: SessionFolder, left: Counter[int]) -> None:
         session.finish("all trials were played")
 
 
-def _order(job: _Job, request: Request) -> Order:
-    session = job.session.session
-    seed = session.placements[job.trial.placement].seed
+def _job(pending: _Pending, request: Request) -> Job:
+    session = pending.session.session
+    seed = session.placements[pending.trial.placement].seed
     if seed is None:
-        raise EvalError(f"{job.session.folder}: placement {job.trial.placement} has no seed")
-    return Order(
+        raise EvalError(
+            f"{pending.session.folder}: placement {pending.trial.placement} has no seed"
+        )
+    return Job(
         task=session.card.task,
         variant=session.card.variant,
         seed=seed,
-        checkpoint=_folder_of(job, request),
+        checkpoint=_folder_of(pending, request),
         timing=request.timing,
         video=request.video,
     )
 
 
-def _folder_of(job: _Job, request: Request) -> str:
+def _folder_of(pending: _Pending, request: Request) -> str:
     """Where the checkpoint is now: it may have been moved since the session began."""
-    digest = job.session.key.policies[job.trial.policy].sha256
+    digest = pending.session.key.policies[pending.trial.policy].sha256
     return next(policy.checkpoint for policy in request.policies if policy.sha256 == digest)
 
 
 def _record(
-    session: SessionFolder, begun: Begun, answer: Played | Trouble, config_sha256: str
+    session: SessionFolder, begun: Begun, answer: JobResult | JobFailure, config_sha256: str
 ) -> TrialRecord:
-    if isinstance(answer, Trouble):
+    if isinstance(answer, JobFailure):
         verdict = Verdict(outcome=Outcome.INVALID, progress=0.0, reason=answer.reason)
         return session.record(begun, verdict, config_sha256=config_sha256)
     files = _keep_video(session, begun, answer.video)
@@ -199,12 +201,12 @@ def _keep_video(session: SessionFolder, begun: Begun, video: bytes) -> Files:
     return Files(video=str(path.relative_to(session.folder)))
 
 
-def _again(job: _Job, trouble: Trouble) -> _Job:
-    tried = replace(job, tries=job.tries + 1)
-    if trouble.for_good or tried.tries >= MOST_TRIES:
-        times = "" if trouble.for_good else f", {tried.tries} times"
+def _again(pending: _Pending, failure: JobFailure) -> _Pending:
+    tried = replace(pending, tries=pending.tries + 1)
+    if failure.permanent or tried.tries >= MOST_TRIES:
+        times = "" if failure.permanent else f", {tried.tries} times"
         raise EvalError(
-            f"trial {job.trial.number} of {job.session.folder.name} could not be played{times}: "
-            f"{trouble.reason}"
+            f"trial {pending.trial.number} of {pending.session.folder.name} could not be "
+            f"played{times}: {failure.reason}"
         )
     return tried

@@ -33,11 +33,11 @@ class Pace:
         self._began_s = time.monotonic()
         self._before = self.valid
 
-    def tell(self, session: SessionFolder, record: TrialRecord) -> None:
+    def log(self, session: SessionFolder, record: TrialRecord) -> None:
         """Prints how an attempt went."""
         self.played += 1
         self.valid += record.valid
-        print(f"[{self}] {_in_words(session, record)}", file=sys.stderr, flush=True)
+        print(f"[{self}] {_format(session, record)}", file=sys.stderr, flush=True)
 
     @property
     def wall_s(self) -> float:
@@ -58,7 +58,7 @@ class Pace:
         return f"{text}, {self.per_hour:,.0f} an hour, {format_duration(left_s)} left"
 
 
-def _in_words(session: SessionFolder, record: TrialRecord) -> str:
+def _format(session: SessionFolder, record: TrialRecord) -> str:
     card, verdict = session.session.card, record.verdict
     which = f"{card.task} ({card.variant}), seed {record.seed}, {record.policy}"
     if record.figures is None:

@@ -13,9 +13,9 @@ from typing import Any
 from vega_eval.errors import EvalError
 from vega_eval.provenance import Provenance
 from vega_eval.trials.identity import Policy
-from vega_eval.twin.crew import Answer, Crew, Lost
-from vega_eval.twin.orders import Order, Ready, Trouble
-from vega_eval.twin.player import Player, on_one_core
+from vega_eval.twin.jobs import Job, JobFailure, Ready
+from vega_eval.twin.worker import Worker, on_one_core
+from vega_eval.twin.worker_pool import Answer, WorkerLost, WorkerPool
 
 LOCAL = "local"
 _NO_STATISTICS = {"RAY_USAGE_STATS_ENABLED": "0"}
@@ -24,28 +24,28 @@ _NO_STATISTICS = {"RAY_USAGE_STATS_ENABLED": "0"}
 _LOOPBACK = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
 
 
-class _Remote(Player):
+class _Remote(Worker):
     """What runs in an actor."""
 
     def __init__(self) -> None:
         on_one_core()
         super().__init__()
 
-    def prepare(self, policies: tuple[Policy, ...], home: Provenance) -> Ready | Trouble:
+    def prepare(self, policies: tuple[Policy, ...], home: Provenance) -> Ready | JobFailure:
         """Loads the policies, if this machine has the same of everything."""
         answer = self.compare(policies, home)
-        return answer if isinstance(answer, Trouble) else self.load(policies)
+        return answer if isinstance(answer, JobFailure) else self.load(policies)
 
 
 class _Actor:
     """An actor and what it is doing now."""
 
-    def __init__(self, handle: Any, doing: Any) -> None:
-        self.handle = handle
+    def __init__(self, actor: Any, doing: Any) -> None:
+        self.actor = actor
         self.doing = doing
 
 
-class RayActors(Crew[_Actor]):
+class RayPool(WorkerPool[_Actor]):
     """Actors of one processor each."""
 
     def __init__(
@@ -68,25 +68,25 @@ class RayActors(Crew[_Actor]):
     def close(self) -> None:
         self._ray.shutdown()
 
-    def _hire(self) -> _Actor:
-        handle = self._class.remote()
-        return _Actor(handle, handle.prepare.remote(*self._prepare))
+    def _start_worker(self) -> _Actor:
+        actor = self._class.remote()
+        return _Actor(actor, actor.prepare.remote(*self._prepare))
 
-    def _hand_over(self, hand: _Actor, order: Order) -> None:
-        hand.doing = hand.handle.play.remote(order)
+    def _send(self, worker: _Actor, job: Job) -> None:
+        worker.doing = worker.actor.play.remote(job)
 
-    def _hear(self, hands: Sequence[_Actor]) -> dict[_Actor, Answer]:
-        busy = {hand.doing: hand for hand in hands if hand.doing is not None}
+    def _receive(self, workers: Sequence[_Actor]) -> dict[_Actor, Answer]:
+        busy = {worker.doing: worker for worker in workers if worker.doing is not None}
         ready, _ = self._ray.wait(list(busy))
         return {busy[reference]: self._answer(busy[reference]) for reference in ready}
 
-    def _answer(self, hand: _Actor) -> Answer:
-        doing, hand.doing = hand.doing, None
+    def _answer(self, worker: _Actor) -> Answer:
+        doing, worker.doing = worker.doing, None
         try:
             answer: Answer = self._ray.get(doing)
             return answer
         except self._ray.exceptions.RayActorError as error:
-            return Lost(f"the worker is no more ({_first_line(error)})")
+            return WorkerLost(f"the worker is no more ({_first_line(error)})")
 
 
 def _import_ray(environment: Mapping[str, str]) -> Any:

@@ -1,4 +1,4 @@
-"""What is said to workers and by them; plain values, so that it can travel."""
+"""The messages to workers and from them: plain values, so that they can travel."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from vega_eval.twin.chunks import Timing
 
 
 @dataclass(frozen=True)
-class Order:
+class Job:
     """What a worker is asked to play.
 
     Attributes:
@@ -30,12 +30,12 @@ class Order:
 
 
 @dataclass(frozen=True)
-class Played:
+class JobResult:
     """How a trial went.
 
     Attributes:
         verdict: By the task's rules.
-        figures: All but latencies are a function of the order.
+        figures: All but latencies are a function of the job.
         video: An MP4; empty if none was asked for.
     """
 
@@ -50,13 +50,13 @@ class Ready:
 
 
 @dataclass(frozen=True)
-class Trouble:
+class JobFailure:
     """Why something could not be done.
 
     Attributes:
         reason: For people.
-        for_good: It will not go better another time.
+        permanent: It will not go better another time.
     """
 
     reason: str
-    for_good: bool
+    permanent: bool

@@ -5,21 +5,21 @@ from __future__ import annotations
 import pytest
 from vega_eval.provenance import Provenance
 from vega_eval.trials.identity import Policy, digest_of
-from vega_eval.twin import player
-from vega_eval.twin.orders import Order, Ready, Trouble
+from vega_eval.twin import worker
+from vega_eval.twin.jobs import Job, JobFailure, Ready
 
 HERE = Provenance("config", "commit", ())
 
 
 @pytest.fixture
 def policy(tmp_path, monkeypatch):
-    monkeypatch.setattr(player, "provenance_now", lambda: HERE)
+    monkeypatch.setattr(worker, "provenance_now", lambda: HERE)
     (tmp_path / "model.safetensors").write_bytes(b"weights")
     return Policy(name="mine", checkpoint=str(tmp_path), sha256=digest_of(tmp_path))
 
 
 def compared(policy, home=HERE):
-    return player.Player().compare((policy,), home)
+    return worker.Worker().compare((policy,), home)
 
 
 def test_the_same_of_everything_is_ready(policy):
@@ -28,7 +28,7 @@ def test_the_same_of_everything_is_ready(policy):
 
 def test_a_checkpoint_that_is_not_there_is_named(policy):
     answer = compared(policy.model_copy(update={"checkpoint": "/nowhere/mine"}))
-    assert isinstance(answer, Trouble)
+    assert isinstance(answer, JobFailure)
     assert "has no /nowhere/mine: copy the checkpoint there" in answer.reason
 
 
@@ -51,8 +51,8 @@ def test_what_goes_wrong_in_a_trial_is_no_failure_of_the_policy(policy, monkeypa
     def fails(*_):
         raise ZeroDivisionError("division by zero")
 
-    worker = player.Player()
-    monkeypatch.setattr(worker, "_ready", {"mine": None})
-    monkeypatch.setattr(worker, "_twin_of", fails)
-    order = Order("close_laptop", "easy", 0, "mine", timing=None)
-    assert worker.play(order) == Trouble("ZeroDivisionError: division by zero", for_good=False)
+    ours = worker.Worker()
+    monkeypatch.setattr(ours, "_ready", {"mine": None})
+    monkeypatch.setattr(ours, "_twin_for", fails)
+    job = Job("close_laptop", "easy", 0, "mine", timing=None)
+    assert ours.play(job) == JobFailure("ZeroDivisionError: division by zero", permanent=False)

@@ -1,4 +1,4 @@
-"""What a worker does, wherever it runs: it keeps a twin and the policies, and plays orders."""
+"""What a worker does, wherever it runs: it keeps a twin and the policies, and runs jobs."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from vega_eval.errors import EvalError
 from vega_eval.provenance import Provenance, provenance_now
 from vega_eval.trials.identity import Policy, digest_of
 from vega_eval.twin.episode import play
-from vega_eval.twin.orders import Order, Played, Ready, Trouble
+from vega_eval.twin.jobs import Job, JobFailure, JobResult, Ready
 from vega_policy.errors import PolicyError
 from vega_policy.kinds import open_policy
 from vega_policy.policy import Policy as RunnablePolicy
@@ -34,25 +34,25 @@ def on_one_core() -> None:
     os.environ.setdefault("LP_NUM_THREADS", "0")
 
 
-class Player:
+class Worker:
     """Keeps the newest twin, and the policy of each checkpoint ready to run."""
 
     def __init__(self) -> None:
         self._ready: dict[str, RunnablePolicy] = {}
         self._twin: Twin | None = None
 
-    def compare(self, policies: tuple[Policy, ...], home: Provenance) -> Ready | Trouble:
+    def compare(self, policies: tuple[Policy, ...], home: Provenance) -> Ready | JobFailure:
         """Whether this machine has the checkpoints, the configuration and the code of another."""
         return _answer(lambda: _compare(policies, home))
 
-    def load(self, policies: tuple[Policy, ...]) -> Ready | Trouble:
+    def load(self, policies: tuple[Policy, ...]) -> Ready | JobFailure:
         """Loads the policies' checkpoints."""
         return _answer(lambda: self._load(policies))
 
-    def play(self, order: Order) -> Played | Trouble:
-        """Plays an order of a checkpoint that was loaded."""
-        policy = self._ready[order.checkpoint]
-        return _answer(lambda: play(self._twin_of(order), policy, order))
+    def play(self, job: Job) -> JobResult | JobFailure:
+        """Plays a trial of a checkpoint that was loaded."""
+        policy = self._ready[job.checkpoint]
+        return _answer(lambda: play(self._twin_for(job), policy, job))
 
     def _load(self, policies: tuple[Policy, ...]) -> Ready:
         for policy in policies:
@@ -62,26 +62,26 @@ class Player:
                 raise PolicyError(f"{policy.checkpoint} does not load: {error}") from None
         return Ready()
 
-    def _twin_of(self, order: Order) -> Twin:
+    def _twin_for(self, job: Job) -> Twin:
         twin = self._twin
         if twin is None or (twin.task.config.name, twin.task.variant) != (
-            order.task,
-            order.variant,
+            job.task,
+            job.variant,
         ):
             if twin is not None:
                 twin.close()
-            self._twin = twin = Twin(order.task, order.variant)
+            self._twin = twin = Twin(job.task, job.variant)
         return twin
 
 
-def _answer(work: Callable[[], Done]) -> Done | Trouble:
+def _answer(work: Callable[[], Done]) -> Done | JobFailure:
     try:
         return work()
     except _FOR_PEOPLE as error:
-        return Trouble(str(error), for_good=True)
+        return JobFailure(str(error), permanent=True)
     # A trial that could not be played is no failure of the policy, whatever went wrong.
     except Exception as error:
-        return Trouble(f"{type(error).__name__}: {error}", for_good=False)
+        return JobFailure(f"{type(error).__name__}: {error}", permanent=False)
 
 
 def _compare(policies: tuple[Policy, ...], home: Provenance) -> Ready:

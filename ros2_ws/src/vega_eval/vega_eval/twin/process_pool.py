@@ -13,70 +13,70 @@ from multiprocessing import connection
 from multiprocessing.process import BaseProcess
 
 from vega_eval.trials.identity import Policy
-from vega_eval.twin.crew import Answer, Crew, Lost
-from vega_eval.twin.orders import Order
+from vega_eval.twin.jobs import Job
+from vega_eval.twin.worker_pool import Answer, WorkerLost, WorkerPool
 
 _PATIENCE_S = 5.0
 
 
 @dataclass(frozen=True, eq=False)
-class Worker:
+class WorkerProcess:
     """A process and the way to speak to it."""
 
     process: BaseProcess
     pipe: connection.Connection
 
 
-class Processes(Crew[Worker]):
+class ProcessPool(WorkerPool[WorkerProcess]):
     """Spawned ones: a forked child would share this process's OpenGL and thread state."""
 
     def __init__(self, size: int, policies: tuple[Policy, ...]) -> None:
         super().__init__(size)
         self._policies = policies
-        self._hired: list[Worker] = []
+        self._started: list[WorkerProcess] = []
 
     @property
     def pids(self) -> tuple[int, ...]:
         """Of the processes."""
-        return tuple(w.process.pid for w in self._hired if w.process.pid is not None)
+        return tuple(w.process.pid for w in self._started if w.process.pid is not None)
 
     def close(self) -> None:
-        for worker in self._hired:
+        for worker in self._started:
             worker.process.kill()
-        for worker in self._hired:
+        for worker in self._started:
             worker.process.join(_PATIENCE_S)
             worker.pipe.close()
-        self._hired.clear()
+        self._started.clear()
 
-    def _hire(self) -> Worker:
+    def _start_worker(self) -> WorkerProcess:
         context = multiprocessing.get_context("spawn")
         ours, theirs = context.Pipe()
         process = context.Process(target=_work, args=(theirs, self._policies), daemon=True)
         with _no_interrupts():
             process.start()
         theirs.close()  # else their death would not end the pipe
-        worker = Worker(process, ours)
-        self._hired.append(worker)
+        worker = WorkerProcess(process, ours)
+        self._started.append(worker)
         return worker
 
-    def _hand_over(self, hand: Worker, order: Order) -> None:
+    def _send(self, worker: WorkerProcess, job: Job) -> None:
         # One that has just died is found when it is listened to.
         with contextlib.suppress(OSError):
-            hand.pipe.send(order)
+            worker.pipe.send(job)
 
-    def _hear(self, hands: Sequence[Worker]) -> dict[Worker, Answer]:
-        ready = connection.wait([hand.pipe for hand in hands])
-        return {hand: self._answer(hand) for hand in hands if hand.pipe in ready}
+    def _receive(self, workers: Sequence[WorkerProcess]) -> dict[WorkerProcess, Answer]:
+        ready = connection.wait([worker.pipe for worker in workers])
+        return {worker: self._answer(worker) for worker in workers if worker.pipe in ready}
 
-    def _answer(self, hand: Worker) -> Answer:
+    def _answer(self, worker: WorkerProcess) -> Answer:
         try:
-            answer: Answer = hand.pipe.recv()
+            answer: Answer = worker.pipe.recv()
             return answer
         except (EOFError, OSError):
-            hand.process.join(_PATIENCE_S)
-            hand.pipe.close()
-            self._hired.remove(hand)
-            return Lost(f"the worker's process ended{_how(hand.process.exitcode)}")
+            worker.process.join(_PATIENCE_S)
+            worker.pipe.close()
+            self._started.remove(worker)
+            return WorkerLost(f"the worker's process ended{_how(worker.process.exitcode)}")
 
 
 def _how(exit_code: int | None) -> str:
@@ -99,14 +99,14 @@ def _work(pipe: connection.Connection, policies: tuple[Policy, ...]) -> None:
     """In the worker, until the other end of the pipe is closed."""
     threading.Thread(target=_end_with_parent, daemon=True).start()
     # Here, not above: only workers need the model's code, which takes seconds to import.
-    from vega_eval.twin.player import Player, on_one_core
+    from vega_eval.twin.worker import Worker, on_one_core
 
     on_one_core()
-    player = Player()
+    worker = Worker()
     with contextlib.suppress(EOFError, OSError):
-        pipe.send(player.load(policies))
+        pipe.send(worker.load(policies))
         while True:
-            pipe.send(player.play(pipe.recv()))
+            pipe.send(worker.play(pipe.recv()))
 
 
 def _end_with_parent() -> None:
