@@ -7,7 +7,7 @@ setup(
         "vega_eval",
         "vega_eval.episode",
         "vega_eval.failure_types",
-        "vega_eval.published",
+        "vega_eval.paper_results",
         "vega_eval.report",
         "vega_eval.report.drawing",
         "vega_eval.session",
@@ -15,7 +15,7 @@ setup(
         "vega_eval.trials",
         "vega_eval.twin",
     ],
-    package_data={"vega_eval.published": ["*.yaml"]},
+    package_data={"vega_eval.paper_results": ["*.yaml"]},
     data_files=[
         ("share/ament_index/resource_index/packages", ["resource/vega_eval"]),
         ("share/vega_eval", ["package.xml"]),

@@ -16,7 +16,7 @@ from vega_eval.report.walks import walks
 from vega_eval.statistics import (
     Count,
     PairCounts,
-    State,
+    SequentialState,
     barnard,
     clopper_pearson,
     holm,
@@ -177,7 +177,7 @@ def test_of_a_session_that_ended_early_the_sequential_test_decides(played):
 
 def test_the_sequential_test_takes_the_pairs_in_the_order_of_play(played):
     (walk,) = walks(evaluate(played("one", {"oft": "1" * 20, "vega": "s" * 20})))
-    assert walk.decision.state is State.B_BETTER
+    assert walk.decision.state is SequentialState.B_BETTER
     assert walk.decision.pairs == walk.test.fewest_pairs
     assert walk.words == f"vega is better, decided after {walk.decision.pairs} of 20 pairs"
 

@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 from vega_eval.episode.video import EpisodeVideo
-from vega_eval.published import PAPER
+from vega_eval.paper_results import PAPER
 from vega_eval.report import __main__ as command
 from vega_eval.report.merging import merge
 from vega_eval.report.reading import read_source

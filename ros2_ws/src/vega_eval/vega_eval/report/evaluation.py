@@ -7,7 +7,7 @@ from pathlib import Path
 
 import hw_config
 from hw_config import ConfigError
-from vega_eval.published import table
+from vega_eval.paper_results import paper_table
 from vega_eval.report.reading import Source
 from vega_eval.trials.card import TaskCard
 from vega_eval.trials.identity import Policy
@@ -167,6 +167,6 @@ def group_of(task: str) -> str:
 
 def rank(card: TaskCard, group: str) -> tuple[bool, str, int, int, str]:
     """Sorts tasks as the paper does."""
-    known = [column.task for column in table("3").columns]
+    known = [column.task for column in paper_table("3").columns]
     place = known.index(card.task) if card.task in known else len(known)
     return card.variant != "easy", card.variant, _GROUPS.index(group), place, card.task

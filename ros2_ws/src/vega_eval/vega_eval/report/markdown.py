@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from vega_eval.published import PAPER
+from vega_eval.paper_results import PAPER
 from vega_eval.report import details, provenance, results
 from vega_eval.report.analysis import Block
 from vega_eval.report.evaluation import Evaluation

@@ -9,7 +9,7 @@ from html import escape
 from itertools import groupby
 from pathlib import Path
 
-from vega_eval.published import PAPER
+from vega_eval.paper_results import PAPER
 from vega_eval.report import details, figures, provenance, results
 from vega_eval.report.analysis import Block
 from vega_eval.report.evaluation import Evaluation, Part, Played

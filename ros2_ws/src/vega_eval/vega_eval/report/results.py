@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from itertools import groupby
 from math import floor
 
-from vega_eval.published import table as published
+from vega_eval.paper_results import paper_table
 from vega_eval.report.analysis import Block, Comparison, count, estimate, summed
 from vega_eval.report.evaluation import Player
 from vega_eval.report.layout import Row, Table
@@ -15,7 +15,7 @@ from vega_eval.statistics import Count, Estimate
 NONE = "–"
 _TINY = 1e-9  # far below what is shown: 0.475 counts as a half although no float is
 PAPER_STYLE = "paper"
-_PAPER = published("3")
+_PAPER = paper_table("3")
 
 
 def paper_cells(block: Block) -> Iterator[tuple[str, list[Count | None]]]:

@@ -8,7 +8,7 @@ from vega_eval.report.evaluation import Evaluation
 from vega_eval.report.provenance import minute
 from vega_eval.report.reading import short
 from vega_eval.report.results import words
-from vega_eval.statistics import in_words
+from vega_eval.statistics import resolution_sentences
 
 _ROBOTS = {
     "real": "the real robot",
@@ -66,7 +66,7 @@ def resolution(evaluation: Evaluation) -> Iterator[str]:
     """What this number of trials of each policy and task can resolve."""
     counts = [len(part.of(player)) for part in evaluation.parts for player in evaluation.players]
     if max(counts, default=0):
-        yield from in_words(max(counts), len(evaluation.players))
+        yield from resolution_sentences(max(counts), len(evaluation.players))
 
 
 def problems(evaluation: Evaluation) -> Iterator[str]:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from vega_eval.report.analysis import Block, Comparison
 from vega_eval.report.results import p_value, told, totals
 from vega_eval.report.walks import Walk
-from vega_eval.statistics import State
+from vega_eval.statistics import SequentialState
 
 
 class Verdict(NamedTuple):
@@ -50,7 +50,7 @@ def _to_go_by(found: Comparison, walks: Sequence[Walk]) -> Walk | None:
 
 def _by_walk(walk: Walk) -> tuple[str, str]:
     decision = walk.decision
-    better = {State.A_BETTER: walk.first.name, State.B_BETTER: walk.second.name}
+    better = {SequentialState.A_BETTER: walk.first.name, SequentialState.B_BETTER: walk.second.name}
     pairs = f"sequential test after {decision.pairs} of {walk.test.max_pairs} pairs"
     known = "" if decision.p_value is None else f", {_equals(decision.p_value)}"
     return better.get(decision.state, ""), pairs + known

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from vega_eval.report.evaluation import Evaluation, Player
 from vega_eval.report.reading import Source
-from vega_eval.statistics import Decision, SequentialTest, State
+from vega_eval.statistics import Decision, SequentialState, SequentialTest
 from vega_eval.statistics.sequential import MOST_PAIRS
 
 
@@ -37,10 +37,10 @@ class Walk:
         """What the test says, for people."""
         found = self.decision
         state = {
-            State.A_BETTER: f"{self.first.name} is better, decided after {found.pairs}",
-            State.B_BETTER: f"{self.second.name} is better, decided after {found.pairs}",
-            State.CONTINUE: f"open after {found.pairs}",
-            State.NO_DECISION: f"no decision after {found.pairs}",
+            SequentialState.A_BETTER: f"{self.first.name} is better, decided after {found.pairs}",
+            SequentialState.B_BETTER: f"{self.second.name} is better, decided after {found.pairs}",
+            SequentialState.CONTINUE: f"open after {found.pairs}",
+            SequentialState.NO_DECISION: f"no decision after {found.pairs}",
         }[found.state]
         return f"{state} of {self.test.max_pairs} pairs"
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from vega_eval.statistics.resolution import in_words
-from vega_eval.statistics.sequential import MOST_PAIRS, Decision, SequentialTest, State
+from vega_eval.statistics.resolution import resolution_sentences
+from vega_eval.statistics.sequential import MOST_PAIRS, Decision, SequentialState, SequentialTest
 from vega_eval.trials.card import Session
 from vega_eval.trials.folder import SessionFolder
 
@@ -40,17 +40,17 @@ class EarlyEnd:
     def _in_words(self, decision: Decision) -> str:
         a, b = self._session.session.policies
         after = f"after {decision.pairs} pair{'s' * (decision.pairs != 1)}"
-        if decision.state is State.A_BETTER or decision.state is State.B_BETTER:
-            better, worse = (a, b) if decision.state is State.A_BETTER else (b, a)
+        if decision.state is SequentialState.A_BETTER or decision.state is SequentialState.B_BETTER:
+            better, worse = (a, b) if decision.state is SequentialState.A_BETTER else (b, a)
             return (
                 f"{after} policy {better} is better than {worse} (p = {decision.p_value:.3f}, "
                 "sequential test)"
             )
-        if decision.state is State.NO_DECISION:
+        if decision.state is SequentialState.NO_DECISION:
             return f"{after} the trials that are left can no longer tell the two policies apart"
         return ""
 
     @staticmethod
     def resolution(session: Session) -> list[str]:
         """What a session of this size can tell apart, before it begins."""
-        return in_words(session.trials_each, len(session.policies))
+        return resolution_sentences(session.trials_each, len(session.policies))

@@ -19,14 +19,14 @@ NUMBERS = ("1", "2", "3", "4")
 Variant = Literal["easy", "hard"]
 
 
-class Cell(NamedTuple):
+class PaperCell(NamedTuple):
     """One figure: so many of so many trials."""
 
     successes: int
     trials: int
 
 
-class Column(Data):
+class PaperColumn(Data):
     """One task, in one variant where the table has several.
 
     Attributes:
@@ -42,7 +42,7 @@ class Column(Data):
     group: str
 
 
-class Row(Data):
+class PaperRow(Data):
     """One method.
 
     Attributes:
@@ -58,11 +58,11 @@ class Row(Data):
     averages: dict[Literal["easy", "hard", "all"], float] = {}
 
 
-class Note(Data):
+class PaperNote(Data):
     """What does not add up, or must be known to read the figures.
 
     Attributes:
-        text: It.
+        text: What it is, a sentence or two.
         methods: Whose cells it is about; none: of all rows.
         tasks: Whose cells it is about; none: of all columns.
         variant: Whose cells it is about; None: of both.
@@ -74,7 +74,7 @@ class Note(Data):
     variant: Variant | None = None
 
 
-class Table(Data):
+class PaperTable(Data):
     """One table of the paper.
 
     Attributes:
@@ -85,7 +85,7 @@ class Table(Data):
         decimals: Of the averages as printed.
         columns: Tasks, in printed order.
         rows: Methods, in printed order.
-        notes: See `Note`.
+        notes: See `PaperNote`.
     """
 
     number: str
@@ -93,12 +93,12 @@ class Table(Data):
     setting: str
     trials: int = Field(ge=1)
     decimals: int = 2
-    columns: tuple[Column, ...]
-    rows: tuple[Row, ...]
-    notes: tuple[Note, ...] = ()
+    columns: tuple[PaperColumn, ...]
+    rows: tuple[PaperRow, ...]
+    notes: tuple[PaperNote, ...] = ()
 
     @model_validator(mode="after")
-    def _whole(self) -> Table:
+    def _whole(self) -> PaperTable:
         for row in self.rows:
             if len(row.rates) != len(self.columns):
                 raise ValueError(f"{row.method}: {len(row.rates)} of {len(self.columns)} cells")
@@ -112,13 +112,13 @@ class Table(Data):
                 raise ValueError(f"a note about {', '.join(sorted(unknown))}, which it has not")
         return self
 
-    def cell(self, method: str, task: str, variant: str | None = None) -> Cell | None:
+    def cell(self, method: str, task: str, variant: str | None = None) -> PaperCell | None:
         """Successes and trials of a method at a task; None where the cell is empty or missing."""
         for row in self.rows:
             for column, rate in zip(self.columns, row.rates):
                 here = (row.method, column.task, column.variant) == (method, task, variant)
                 if here and rate is not None:
-                    return Cell(round(rate * self.trials), self.trials)
+                    return PaperCell(round(rate * self.trials), self.trials)
         return None
 
     def average(self, method: str, variant: str | None = None) -> float:
@@ -145,7 +145,7 @@ class Table(Data):
 
 
 @cache
-def table(number: str) -> Table:
+def paper_table(number: str) -> PaperTable:
     """A table of the paper, by its number.
 
     Raises:
@@ -154,4 +154,4 @@ def table(number: str) -> Table:
     if number not in NUMBERS:
         raise EvalError(f"no table {number!r} here; expected one of {', '.join(NUMBERS)}")
     text = resources.files(__package__).joinpath(f"table{number}.yaml").read_text("utf-8")
-    return Table.model_validate(yaml.safe_load(text))
+    return PaperTable.model_validate(yaml.safe_load(text))
