@@ -3,7 +3,7 @@
 import pytest
 from sessions import plan
 from vega_eval.session.conduct import MOST_INVALID, Conductor
-from vega_eval.session.desk import Desk, Phase
+from vega_eval.session.operator_console import OperatorConsole, Phase
 from vega_eval.session.stack import Played, StackError, Stopped
 from vega_eval.trials.folder import SessionFolder
 from vega_eval.trials.record import Figures, Files, Outcome, Verdict
@@ -51,13 +51,13 @@ class Run:
 
     def __init__(self, folder, stack, judge=False, trials=2, patience_s=None, decided=None):
         self.session = SessionFolder.take_up(folder, plan(trials=trials))
-        self.desk = Desk(self.session.session.card.milestones, "ada")
+        self.console = OperatorConsole(self.session.session.card.milestones, "ada")
         self.said, self.asleep, self.stop = [], [], False
         self.now_s = 0.0
         self.conductor = Conductor(
             self.session,
             stack,
-            self.desk,
+            self.console,
             judge=judge,
             tell=self.said.append,
             stopping=lambda: self.stop,
@@ -126,7 +126,7 @@ def test_the_session_waits_for_what_is_missing_and_says_what(folder):
     stack.lacking = [["the head camera is silent"]] * 3
     run = Run(folder, stack, trials=1)
     seen = []
-    run.asleep = [lambda: seen.append((run.desk.state.phase, run.desk.state.text))]
+    run.asleep = [lambda: seen.append((run.console.state.phase, run.console.state.text))]
     run.conductor.run()
     assert seen == [(Phase.WAITING, "waits: the head camera is silent")]
 
@@ -145,11 +145,11 @@ def test_a_person_lays_and_judges(folder):
     judgements = [(Outcome.SUCCESS, ""), (Outcome.FAIL, "I")]
 
     def operate():
-        if run.desk.state.phase is Phase.LAYING:
-            assert run.desk.ready().done
-        elif run.desk.state.phase is Phase.JUDGING:
+        if run.console.state.phase is Phase.LAYING:
+            assert run.console.ready().done
+        elif run.console.state.phase is Phase.JUDGING:
             outcome, kind = judgements.pop(0)
-            assert run.desk.judge(outcome, [], kind, "").done
+            assert run.console.judge(outcome, [], kind, "").done
 
     run.asleep = [operate] * 10
     run.conductor.run()
@@ -166,11 +166,11 @@ def test_arms_move_at_a_table_only_after_somebody_has_said_that_they_stand_clear
     asked = []
 
     def operate():
-        if run.desk.state.phase is Phase.LAYING:
-            asked.append((run.desk.state.text.split(":")[0], list(stack.done)))
-            run.desk.ready()
+        if run.console.state.phase is Phase.LAYING:
+            asked.append((run.console.state.text.split(":")[0], list(stack.done)))
+            run.console.ready()
         else:
-            run.desk.judge(Outcome.SUCCESS, [], "", "")
+            run.console.judge(Outcome.SUCCESS, [], "", "")
 
     run.asleep = [operate] * 10
     run.conductor.run()
@@ -186,13 +186,13 @@ def test_a_trial_is_played_again_although_the_next_one_is_being_laid(folder):
     regretted = []
 
     def operate():
-        state = run.desk.state
+        state = run.console.state
         if state.phase is Phase.JUDGING:
-            run.desk.judge(Outcome.SUCCESS, [], "", "")
+            run.console.judge(Outcome.SUCCESS, [], "", "")
         elif state.trial == 2 and not regretted:
-            regretted.append(run.desk.redo().done)
+            regretted.append(run.console.redo().done)
         else:
-            run.desk.ready()
+            run.console.ready()
 
     run.asleep = [operate] * 30
     run.conductor.run()
@@ -207,7 +207,7 @@ def test_an_operator_s_word_is_stronger_than_the_rules(folder):
 
     def cheat_seen(begun):
         if not spoken:
-            spoken.append(run.desk.judge(Outcome.INVALID, [], "", "I bumped the table"))
+            spoken.append(run.console.judge(Outcome.INVALID, [], "", "I bumped the table"))
 
     stack.on_play = cheat_seen
     run.conductor.run()
@@ -221,8 +221,8 @@ def test_the_last_trial_can_be_played_again(folder):
 
     def second_thoughts(begun):
         if begun.trial == 2 and begun.attempt == 1:
-            run.desk.show(phase=Phase.PREPARING)
-            assert run.desk.redo().done
+            run.console.show(phase=Phase.PREPARING)
+            assert run.console.redo().done
 
     stack.on_play = second_thoughts
     run.conductor.run()
@@ -233,12 +233,12 @@ def test_the_last_trial_can_be_played_again(folder):
 def test_a_pause_holds_before_the_next_trial(folder):
     stack = Stack()
     run = Run(folder, stack, trials=1)
-    stack.on_play = lambda begun: run.desk.pause()
+    stack.on_play = lambda begun: run.console.pause()
     phases = []
 
     def go_on():
-        phases.append((run.desk.state.phase, len(run.session.standing.valid)))
-        run.desk.resume()
+        phases.append((run.console.state.phase, len(run.session.standing.valid)))
+        run.console.resume()
 
     run.asleep = [go_on] * 2
     run.conductor.run()
@@ -280,7 +280,7 @@ def test_a_policy_that_moves_nothing_is_told(folder):
     run = Run(folder, stack, trials=4)
     run.conductor.run()
     assert any("has moved nothing in 3 trials" in text for text in run.said)
-    assert run.desk.state.warnings
+    assert run.console.state.warnings
 
 
 def test_a_decided_session_ends_early_if_that_is_wanted(folder):
@@ -291,7 +291,7 @@ def test_a_decided_session_ends_early_if_that_is_wanted(folder):
 def test_notes_go_to_the_trial_that_runs_or_to_the_last_one(folder):
     stack = Stack()
     run = Run(folder, stack, trials=1)
-    stack.on_play = lambda begun: run.desk.note(f"during {begun.trial}")
+    stack.on_play = lambda begun: run.console.note(f"during {begun.trial}")
     run.conductor.run()
     assert [r.verdict.note for r in run.session.standing.valid] == ["during 1", "during 2"]
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from vega_eval.errors import EvalError
-from vega_eval.session.desk import Desk, Phase, with_note
+from vega_eval.session.operator_console import OperatorConsole, Phase, with_note
 from vega_eval.session.stack import Played, Stack, StackError, Stopped
 from vega_eval.trials.folder import SessionFolder
 from vega_eval.trials.record import Begun, Outcome, TrialRecord, Verdict
@@ -31,7 +31,7 @@ class Conductor:
     Args:
         folder: The session.
         stack: What plays.
-        desk: The operator's side.
+        console: The operator's side.
         judge: Whether a person judges, and lays the objects.
         tell: Gets a line for people now and then.
         stopping: Whether the end was asked for.
@@ -44,7 +44,7 @@ class Conductor:
         self,
         folder: SessionFolder,
         stack: Stack,
-        desk: Desk,
+        console: OperatorConsole,
         judge: bool,
         tell: Callable[[str], None],
         stopping: Callable[[], bool],
@@ -54,7 +54,7 @@ class Conductor:
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        self._folder, self._stack, self._desk, self._judge = folder, stack, desk, judge
+        self._folder, self._stack, self._console, self._judge = folder, stack, console, judge
         self._tell, self._stopping, self._decided, self._known = tell, stopping, decided, known
         self._patience_s, self._clock, self._sleep = patience_s, clock, sleep
         self._invalid = 0
@@ -79,12 +79,12 @@ class Conductor:
 
     def _between(self) -> None:
         """What was asked for between two trials."""
-        desk = self._desk
-        desk.show(valid=len(self._folder.standing.valid))
-        if desk.paused:
-            desk.show(phase=Phase.PAUSED, text="paused; eval/resume goes on")
+        console = self._console
+        console.show(valid=len(self._folder.standing.valid))
+        if console.paused:
+            console.show(phase=Phase.PAUSED, text="paused; eval/resume goes on")
             self._folder.note("paused")
-            while desk.paused:
+            while console.paused:
                 self._take_up_requests()
                 self._wait()
             self._folder.note("went on")
@@ -96,10 +96,10 @@ class Conductor:
         if not valid:
             return
         last = valid[-1]
-        note = self._desk.take_notes()
+        note = self._console.take_notes()
         if note:
             self._folder.amend(last, with_note(last, note), self._by())
-        if self._desk.takes_redo():
+        if self._console.take_redo():
             verdict = last.verdict.model_copy(
                 update={
                     "outcome": Outcome.INVALID,
@@ -109,7 +109,7 @@ class Conductor:
             )
             self._folder.amend(last, verdict, self._by())
             self._tell(f"trial {last.trial} is invalid now and will be played again")
-            self._desk.show(valid=len(self._folder.standing.valid))
+            self._console.show(valid=len(self._folder.standing.valid))
 
     def _by(self) -> str:
         return self._folder.session.operator or "operator"
@@ -119,8 +119,7 @@ class Conductor:
         placement = session.placements[trial.placement]
         total = len(session.schedule)
         attempt = self._folder.next_attempt(trial)
-        self._desk.forget()
-        self._desk.show(
+        self._console.begin_request(
             phase=Phase.PREPARING,
             text=f"trial {trial.number} of {total}: policy {trial.policy}",
             trial=trial.number,
@@ -133,7 +132,7 @@ class Conductor:
         self._home()
         self._lay(trial, placement)
         self._until_nothing_is_missing()
-        self._desk.show(phase=Phase.RUNNING, text=f"trial {trial.number}: policy {trial.policy}")
+        self._console.show(phase=Phase.RUNNING, text=f"trial {trial.number}: policy {trial.policy}")
         self._take_up_requests()
         begun = self._folder.begin(trial)
         try:
@@ -165,12 +164,11 @@ class Conductor:
             self._ask_ready(f"lay the objects, then eval/ready: {placement.description}")
 
     def _ask_ready(self, text: str) -> None:
-        self._desk.forget()
-        self._desk.show(phase=Phase.LAYING, text=text)
-        while not self._desk.is_ready():
+        self._console.begin_request(phase=Phase.LAYING, text=text)
+        while not self._console.is_ready():
             self._take_up_requests()
             self._wait()
-        self._desk.forget()
+        self._console.begin_request()
 
     def _until_nothing_is_missing(self) -> None:
         self._insist(self._look_whether_all_is_there, _LOOK_AGAIN_S)
@@ -187,7 +185,7 @@ class Conductor:
             StackError: It could not be done for as long as there is patience.
         """
         began_s, said = self._clock(), ""
-        before = self._desk.state
+        before = self._console.state
         while True:
             try:
                 act()
@@ -195,7 +193,7 @@ class Conductor:
             except StackError as error:
                 text = str(error)
             if text != said:
-                self._desk.show(phase=Phase.WAITING, text=f"waits: {text}")
+                self._console.show(phase=Phase.WAITING, text=f"waits: {text}")
                 said = text
             if self._patience_s is not None and self._clock() - began_s > self._patience_s:
                 raise StackError(
@@ -204,16 +202,16 @@ class Conductor:
                 )
             self._wait(again_s)
         if said:
-            self._desk.show(phase=before.phase, text=before.text)
+            self._console.show(phase=before.phase, text=before.text)
 
     def _verdict(self, played: Played) -> Verdict:
-        given = self._desk.judged() or played.verdict
+        given = self._console.take_verdict(played.verdict)
         if given is None:
             text = "how did it go? eval/judge; then the arms go home"
-            self._desk.show(phase=Phase.JUDGING, text=text)
-            while (given := self._desk.judged()) is None:
+            self._console.show(phase=Phase.JUDGING, text=text)
+            while (given := self._console.take_verdict()) is None:
                 self._wait()
-        note = self._desk.take_notes()
+        note = self._console.take_notes()
         if note:
             given = given.model_copy(update={"note": "; ".join(filter(None, (given.note, note)))})
         return given
@@ -261,10 +259,10 @@ class Conductor:
             for each, count in sorted(self._still.items())
             if count >= MOST_STILL
         ]
-        if tuple(warnings) != self._desk.state.warnings:
+        if tuple(warnings) != self._console.state.warnings:
             for text in warnings:
                 self._tell(text)
-            self._desk.show(warnings=tuple(warnings))
+            self._console.show(warnings=tuple(warnings))
 
     def _wait(self, seconds: float = _POLL_S) -> None:
         until_s = self._clock() + seconds

@@ -16,8 +16,8 @@ from vega_msgs.srv import JudgeTrial, NoteTake
 from vega_runtime import qos
 from vega_runtime.terminal import Asking, Screen, run_keys
 
-from vega_eval.session.desk import Phase
 from vega_eval.session.keys import HELP, Keys, Press
+from vega_eval.session.operator_console import Phase
 from vega_eval.trials.record import Outcome
 
 _TRIGGERS = ("ready", "stop", "redo", "pause", "resume")

@@ -23,8 +23,8 @@ from vega_eval.errors import EvalError
 from vega_eval.provenance import provenance_now
 from vega_eval.session.conduct import Conductor
 from vega_eval.session.decision import EarlyEnd
-from vega_eval.session.desk import Desk, Phase
-from vega_eval.session.desk_services import DeskServices
+from vega_eval.session.operator_console import OperatorConsole, Phase
+from vega_eval.session.operator_services import OperatorServices
 from vega_eval.session.parameters import Parameters
 from vega_eval.session.plan import placements_for
 from vega_eval.session.recording import TrialRecorder
@@ -52,7 +52,7 @@ class SessionNode(Node):
         self._hardware, self._task = hw_config.load(), hw_config.load_task(given.task)
         by = "rules" if given.judge == "rules" else (given.operator or "operator")
         self._card = TaskCard.of(self._task, given.variant)
-        self._desk = Desk(self._card.milestones, by)
+        self._console = OperatorConsole(self._card.milestones, by)
         self._cell = Cell(
             hardware=self._hardware,
             task=self._task,
@@ -64,11 +64,11 @@ class SessionNode(Node):
             git=git_state(Path(hw_config.__file__).parent),
         )
         self._stack = RosStack(
-            self, self._cell, given.video_fps, lambda: ending.asked, self._desk.is_stopped
+            self, self._cell, given.video_fps, lambda: ending.asked, self._console.is_stopped
         )
         self._shutdown = self.create_client(Trigger, "manager/shutdown")
         self._folder: SessionFolder | None = None
-        self._offered = DeskServices(self, self._desk, self._stack, self._card, given.output)
+        self._offered = OperatorServices(self, self._console, self._stack, self._card, given.output)
         self.create_timer(
             _WATCH_S, self._stack.watch, clock=Clock(clock_type=ClockType.STEADY_TIME)
         )
@@ -122,7 +122,7 @@ class SessionNode(Node):
         for text in untrained_for(policies, self._task.name):
             self.get_logger().warning(f"{text}: expect it to fail")
         for policy in policies if not (folder / OPENED).exists() else ():
-            self._desk.show(text=f"loads {policy.name}, to see whether it can be loaded")
+            self._console.show(text=f"loads {policy.name}, to see whether it can be loaded")
             self._stack.policy.try_out(policy.checkpoint, policy.name)
         session = self._folder = SessionFolder.take_up(folder, plan)
         self._tell_beginning(session)
@@ -144,7 +144,7 @@ class SessionNode(Node):
         conductor = Conductor(
             session,
             stack,
-            self._desk,
+            self._console,
             judge=given.judge == "operator",
             tell=self._say,
             stopping=lambda: self._ending.asked,
@@ -165,7 +165,7 @@ class SessionNode(Node):
     def _close(self, why: str) -> None:
         assert self._folder is not None
         self._folder.finish(why)
-        self._desk.show(phase=Phase.FINISHED, text=why, valid=len(self._folder.standing.valid))
+        self._console.show(phase=Phase.FINISHED, text=why, valid=len(self._folder.standing.valid))
         self._say(f"{why}; the identities are in {self._folder.folder / 'key.json'}")
         for letter, policy in self._folder.key.policies.items():
             played = self._folder.standing.of(letter)

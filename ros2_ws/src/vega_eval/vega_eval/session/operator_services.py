@@ -13,7 +13,12 @@ from vega_msgs.msg import EvalState
 from vega_msgs.srv import JudgeTrial, NoteTake
 from vega_runtime import images, qos
 
-from vega_eval.session.desk import Answer, Desk, Phase, State
+from vega_eval.session.operator_console import (
+    ConsoleAnswer,
+    ConsoleState,
+    OperatorConsole,
+    Phase,
+)
 from vega_eval.session.ros_stack import RosStack
 from vega_eval.trials.card import TaskCard
 from vega_eval.trials.record import Outcome
@@ -27,24 +32,24 @@ _OUTCOMES = {
 }
 
 
-class DeskServices:
+class OperatorServices:
     """Offers the operator's verbs, and publishes how the session stands."""
 
     def __init__(
-        self, node: Node, desk: Desk, stack: RosStack, card: TaskCard, output: str
+        self, node: Node, console: OperatorConsole, stack: RosStack, card: TaskCard, output: str
     ) -> None:
-        self._node, self._desk, self._stack = node, desk, stack
+        self._node, self._console, self._stack = node, console, stack
         self._card, self._output = card, output
         self._said = ""
-        self._shown: State | None = None
+        self._shown: ConsoleState | None = None
         self._state = node.create_publisher(EvalState, "eval/state", qos.LATCHED)
         self._help = node.create_publisher(Image, "eval/reset_help", qos.SENSOR)
-        verbs: dict[str, Callable[[], Answer]] = {
-            "ready": desk.ready,
-            "stop": desk.stop,
-            "redo": desk.redo,
-            "pause": desk.pause,
-            "resume": desk.resume,
+        verbs: dict[str, Callable[[], ConsoleAnswer]] = {
+            "ready": console.ready,
+            "stop": console.stop,
+            "redo": console.redo,
+            "pause": console.pause,
+            "resume": console.resume,
         }
         for name, verb in verbs.items():
             node.create_service(Trigger, f"eval/{name}", partial(self._on_trigger, verb))
@@ -57,15 +62,15 @@ class DeskServices:
         node.create_timer(_HELP_S, self._publish_help, clock=wall)
 
     def _publish_if_changed(self) -> None:
-        if self._desk.state != self._shown:
+        if self._console.state != self._shown:
             self._publish()
 
     def _publish_while_running(self) -> None:
-        if self._desk.state.phase is Phase.RUNNING:
+        if self._console.state.phase is Phase.RUNNING:
             self._publish()
 
     def _publish(self) -> None:
-        state = self._shown = self._desk.state
+        state = self._shown = self._console.state
         course, session = self._stack.course, self._stack.schedule_length
         message = EvalState(
             phase=int(state.phase),
@@ -90,7 +95,7 @@ class DeskServices:
             self._node.get_logger().info(state.text)
 
     def _publish_help(self) -> None:
-        if self._desk.state.phase is not Phase.LAYING or not self._help.get_subscription_count():
+        if self._console.state.phase is not Phase.LAYING or not self._help.get_subscription_count():
             return
         picture = self._stack.reset_picture()
         if picture is not None:
@@ -98,7 +103,10 @@ class DeskServices:
             self._help.publish(images.to_message(picture, stamp, self._stack.head_frame))
 
     def _on_trigger(
-        self, verb: Callable[[], Answer], request: Trigger.Request, response: Trigger.Response
+        self,
+        verb: Callable[[], ConsoleAnswer],
+        request: Trigger.Request,
+        response: Trigger.Response,
     ) -> Trigger.Response:
         response.success, response.message = verb()
         return response
@@ -110,12 +118,12 @@ class DeskServices:
         if outcome is None:
             response.message = f"unknown outcome {request.outcome}; expected 0 to 3"
             return response
-        answer = self._desk.judge(
+        answer = self._console.judge(
             outcome, list(request.milestones), request.failure_type, request.note
         )
         response.success, response.message = answer
         return response
 
     def _on_note(self, request: NoteTake.Request, response: NoteTake.Response) -> NoteTake.Response:
-        response.success, response.message = self._desk.note(request.text)
+        response.success, response.message = self._console.note(request.text)
         return response
