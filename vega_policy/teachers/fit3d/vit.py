@@ -35,18 +35,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from vega_policy.alignment.config import Fit3dConfig
-from vega_policy.alignment.teacher import TeacherInput, dino_views, on_device_of
-from vega_policy.alignment.transformer import Block, PatchEmbed, heads_of, placed
-from vega_policy.alignment.weights import block_count, load_strictly, read_state, shape_of
 from vega_policy.errors import CheckpointError, RecipeError
-
-SOURCE = (
-    "The paper's ViT-L was never published. Others were, the largest with: hf download "
-    "yuanwenyue/FiT3D dinov2_base_finetuned.pth --local-dir models/teachers/fit3d (or "
-    "dinov2_small, dinov2_reg_small, clip_base, mae_base, deit3_base); then "
-    "alignment.fit3d.checkpoint=teachers/fit3d/dinov2_base_finetuned.pth alignment.fit3d.dim=null"
-)
+from vega_policy.teachers.fit3d.config import SOURCE, Fit3dConfig
+from vega_policy.teachers.teacher import TeacherInput, dino_views, on_device_of
+from vega_policy.teachers.transformer import Block, PatchEmbed, heads_of, placed
+from vega_policy.teachers.weights import block_count, load_strictly, read_state, shape_of
 
 
 class FineTunedViT(nn.Module):

@@ -20,23 +20,19 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from vega_policy.alignment.config import VggtConfig
-from vega_policy.alignment.teacher import TeacherInput, dino_views, on_device_of
-from vega_policy.alignment.transformer import (
+from vega_policy.errors import CheckpointError, RecipeError
+from vega_policy.images import DINO_MEAN, DINO_STD
+from vega_policy.teachers.teacher import TeacherInput, dino_views, on_device_of
+from vega_policy.teachers.transformer import (
     Block,
     PatchEmbed,
     Rotation,
     placed,
     plane_rotation,
 )
-from vega_policy.alignment.weights import block_count, load_strictly, read_state, shape_of
-from vega_policy.errors import CheckpointError, RecipeError
-from vega_policy.images import DINO_MEAN, DINO_STD
+from vega_policy.teachers.vggt.config import SOURCE, VggtConfig
+from vega_policy.teachers.weights import block_count, load_strictly, read_state, shape_of
 
-SOURCE = (
-    "Get it with: hf download facebook/VGGT-1B model.pt --local-dir models/teachers/vggt_1b; "
-    "then alignment.vggt.checkpoint=teachers/vggt_1b/model.pt"
-)
 UNUSED = (
     "camera_head.",
     "point_head.",

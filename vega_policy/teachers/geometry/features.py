@@ -13,9 +13,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from vega_policy.alignment.config import GeometryConfig
-from vega_policy.alignment.teacher import Scene, TeacherInput
 from vega_policy.errors import DatasetError
+from vega_policy.teachers.geometry.config import GeometryConfig
+from vega_policy.teachers.teacher import Scene, TeacherInput
 
 FARTHEST_M = 3.0
 """Pixels beyond this are background and count as no point."""
@@ -38,7 +38,7 @@ class GeometryTeacher:
     ) -> None:
         self.config = config
         self.grid = grid
-        self.dim = 6 * config.frequencies + config.classes + 1
+        self.dim = config.width
         self._tan_half_fov = torch.tensor(tan_half_fov)
         steps = max(config.frequencies - 1, 1)
         ratio = (config.shortest_m / config.longest_m) ** (1 / steps)
