@@ -14,11 +14,12 @@ ROS = re.compile(
 # Whatever is not here runs where no ROS 2 is.
 NODE_MODULES = {
     "vega_arms": "arm_node diagnostics stop_services",
-    "vega_bringup": "doctor.ros_graph eval_parts launch_parts manager_node readiness session_parts",
+    "vega_bringup": "doctor.ros_graph eval_parts launch_parts manager_node readiness robot "
+    "robot_connection session_parts",
     "vega_cameras": "cameras_node health messages",
     "vega_control": "estop_command gate_node gate_reports gate_services messages",
     "vega_eval": "episode.episode_node episode.observer episode.parameters "
-    "session.calls session.desk_services session.health session.operator_command "
+    "session.calls session.operator_services session.health session.operator_command "
     "session.parameters session.policy_control session.recording session.ros_stack "
     "session.session_node",
     "vega_inference": "messages policy_node",
