@@ -9,13 +9,15 @@ setup(
         "vega_eval.failure_types",
         "vega_eval.paper_results",
         "vega_eval.report",
-        "vega_eval.report.drawing",
         "vega_eval.session",
         "vega_eval.statistics",
         "vega_eval.trials",
         "vega_eval.twin",
     ],
-    package_data={"vega_eval.paper_results": ["*.yaml"]},
+    package_data={
+        "vega_eval.paper_results": ["*.yaml"],
+        "vega_eval.report": ["templates/*.html"],
+    },
     data_files=[
         ("share/ament_index/resource_index/packages", ["resource/vega_eval"]),
         ("share/vega_eval", ["package.xml"]),

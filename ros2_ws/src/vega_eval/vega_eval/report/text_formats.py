@@ -1,21 +1,91 @@
-"""report.csv: one row a trial that counts, with everything that was noted of it."""
+"""report.md, tables and in words what charts show, and report.csv, with a row for a valid trial."""
 
 from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
-from vega_eval.report.evaluation import Evaluation, Played
+from vega_eval.paper_results import PAPER
+from vega_eval.report import failure_tables, results
+from vega_eval.report.analysis import VariantAnalysis
+from vega_eval.report.evaluation import Evaluation, TrialEntry
+from vega_eval.report.page import Report, lists
+from vega_eval.report.summary import conclusions, facts, problems, resolution, title
+from vega_eval.report.table import plain
 from vega_eval.trials.record import Figures
+
+
+def markdown(report: Report) -> str:
+    """The whole file."""
+    return "\n".join(_parts(report)).rstrip() + "\n"
+
+
+def _parts(report: Report) -> Iterator[str]:
+    evaluation = report.evaluation
+    yield f"# {plain(title(evaluation))}\n"
+    yield plain("; ".join(facts(evaluation))) + "\n"
+    said = [str(v) for block in report.blocks for v in conclusions(block, report.traces)]
+    yield _list(said)
+    for block in report.blocks:
+        yield f"## Success ({plain(block.variant)})\n"
+        yield results.success_table(block).markdown()
+    yield from _section("To know before trusting it", _list(list(problems(evaluation))))
+    yield "## What was evaluated\n"
+    yield results.card_table(evaluation).markdown()
+    yield results.policy_table(evaluation).markdown()
+    yield results.session_table(evaluation).markdown()
+    yield from _section(
+        "What this number of trials can resolve", _list(list(resolution(evaluation)))
+    )
+    for block in report.blocks:
+        yield from _block(block)
+    traces = [
+        f"{trace.source.name}, {trace.first.name} and {trace.second.name}: {trace.text}"
+        for trace in report.traces
+    ]
+    yield from _section("Sequential test", _list(traces))
+    yield from _tables(evaluation)
+    yield f"The paper's figures: [VEGA, arXiv 2605.10485]({PAPER}), Table 3."
+
+
+def _block(block: VariantAnalysis) -> Iterator[str]:
+    if block.single:
+        yield f"## Comparisons ({plain(block.variant)})\n"
+        yield results.comparison_table(block.single).markdown()
+    if block.pooled:
+        yield "### Over tasks, each a stratum of its own\n"
+        yield results.comparison_table(block.pooled).markdown()
+    for part in block.parts:
+        if part.trials:
+            yield f"## {plain(results.task_title(part.task_spec.task))} ({plain(block.variant)})\n"
+            yield failure_tables.outcome_table(block, part).markdown()
+
+
+def _tables(evaluation: Evaluation) -> Iterator[str]:
+    timing = ("Timing and safety", failure_tables.timing_table(evaluation))
+    for name, table in (timing, *lists(evaluation)):
+        if table.rows:
+            yield from _section(name, table.markdown())
+
+
+def _section(name: str, content: str) -> Iterator[str]:
+    if content:
+        yield f"## {name}\n"
+        yield content
+
+
+def _list(sentences: list[str]) -> str:
+    return "".join(f"- {plain(sentence)}\n" for sentence in sentences)
+
 
 _Value = str | int | float | bool | None
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
-def table(evaluation: Evaluation) -> str:
+def spreadsheet(evaluation: Evaluation) -> str:
     """The whole file."""
-    milestones = list(dict.fromkeys(m for p in evaluation.parts for m in p.card.milestones))
+    milestones = list(dict.fromkeys(m for p in evaluation.parts for m in p.task_spec.milestones))
     cameras = sorted({c for t in evaluation.trials for c in _figures(t).camera_hz})
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
@@ -32,7 +102,7 @@ def table(evaluation: Evaluation) -> str:
         figures = _figures(trial)
         reached = trial.record.verdict.milestones
         values = [
-            evaluation.name(trial.player),
+            evaluation.name(trial.policy_id),
             *(of(trial) for of in _COLUMNS.values()),
             *(reached.get(name) for name in milestones),
             *(figures.camera_hz.get(name) for name in cameras),
@@ -51,32 +121,32 @@ def _shown(value: _Value) -> _Value:
     return value
 
 
-def _figures(trial: Played) -> Figures:
+def _figures(trial: TrialEntry) -> Figures:
     return trial.record.figures or _NOTHING
 
 
 _NOTHING = Figures(duration_s=0.0, policy_steps=0)
 
 
-def _measured(of: Callable[[Figures], _Value]) -> Callable[[Played], _Value]:
+def _measured(of: Callable[[Figures], _Value]) -> Callable[[TrialEntry], _Value]:
     return lambda trial: None if trial.record.figures is None else of(trial.record.figures)
 
 
-def _policy_field(field: str) -> Callable[[Played], _Value]:
-    def of(trial: Played) -> _Value:
+def _policy_field(field: str) -> Callable[[TrialEntry], _Value]:
+    def of(trial: TrialEntry) -> _Value:
         key = trial.source.key
         return getattr(key.policies[trial.record.policy], field) if key else None
 
     return of
 
 
-def _cell(axis: int) -> Callable[[Played], _Value]:
+def _cell(axis: int) -> Callable[[TrialEntry], _Value]:
     return lambda trial: None if trial.record.cell is None else trial.record.cell[axis]
 
 
-_COLUMNS: dict[str, Callable[[Played], _Value]] = {
-    "task": lambda t: t.source.session.card.task,
-    "variant": lambda t: t.source.session.card.variant,
+_COLUMNS: dict[str, Callable[[TrialEntry], _Value]] = {
+    "task": lambda t: t.source.session.task_spec.task,
+    "variant": lambda t: t.source.session.task_spec.variant,
     "robot": lambda t: t.source.session.robot,
     "session": lambda t: t.record.session,
     "folder": lambda t: t.source.name,

@@ -1,18 +1,15 @@
-"""A table that is told alike in HTML and in Markdown."""
+"""A table; templates/report.html shows it on the page, `markdown` in report.md."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from html import escape
 
 _MARKDOWN = str.maketrans({c: f"\\{c}" for c in "\\`*_[]|#~"} | {"<": "&lt;", "\n": "<br>"})
-_KEPT = 12
-"""Rows of a table that print keeps on one page."""
 
 
 @dataclass(frozen=True)
-class Row:
+class TableRow:
     """One row.
 
     Attributes:
@@ -39,37 +36,10 @@ class Table:
     """
 
     head: tuple[str, ...]
-    rows: tuple[Row, ...]
+    rows: tuple[TableRow, ...]
     groups: tuple[tuple[str, int], ...] = ()
     figures: int = 1
     note: str = ""
-
-    def html(self) -> str:
-        """As HTML."""
-        groups = "".join(
-            f"<th class='group' colspan='{span}'>{escape(title)}</th>"
-            for title, span in self.groups
-        )
-        head = "".join(
-            f"<th{self._figure(n)}>{_lines(title)}</th>" for n, title in enumerate(self.head)
-        )
-        body = "".join(self._row(row) for row in self.rows)
-        note = f"<p class='faint'>{escape(self.note)}</p>" if self.note else ""
-        keep = " class='keep'" if len(self.rows) <= _KEPT else ""
-        return (
-            f"<div{keep}><div class='wide'><table><thead>{f'<tr>{groups}</tr>' if groups else ''}"
-            f"<tr>{head}</tr></thead><tbody>{body}</tbody></table></div>{note}</div>"
-        )
-
-    def _row(self, row: Row) -> str:
-        style = f" class='{row.style}'" if row.style else ""
-        shown = [_lines(cell) for cell in row.cells]
-        shown[-1] += linked(row.links)
-        cells = "".join(f"<td{self._figure(n)}>{cell}</td>" for n, cell in enumerate(shown))
-        return f"<tr{style}>{cells}</tr>"
-
-    def _figure(self, column: int) -> str:
-        return " class='n'" if column >= self.figures else ""
 
     def markdown(self) -> str:
         """As Markdown."""
@@ -85,16 +55,6 @@ class Table:
         return [f"{group}: {h}" if group else h for group, h in zip(titles, self.head)]
 
 
-def linked(links: Sequence[tuple[str, str]]) -> str:
-    """Links side by side."""
-    return " ".join(f"<a href='{escape(to, quote=True)}'>{escape(word)}</a>" for word, to in links)
-
-
 def plain(text: str) -> str:
     """Text that Markdown shows as it is."""
     return text.translate(_MARKDOWN)
-
-
-def _lines(text: str) -> str:
-    first, *rest = text.split("\n")
-    return escape(first) + "".join(f"<small>{escape(line)}</small>" for line in rest)

@@ -10,40 +10,39 @@ from statistics import median
 from urllib.parse import quote
 
 from vega_eval.failure_types import FAILURE_TYPES, in_order
-from vega_eval.report.analysis import Block
-from vega_eval.report.evaluation import Evaluation, Part, Played
-from vega_eval.report.layout import Row, Table
-from vega_eval.report.provenance import minute
-from vega_eval.report.results import NONE
+from vega_eval.report.analysis import VariantAnalysis
+from vega_eval.report.evaluation import Evaluation, TaskTrials, TrialEntry
+from vega_eval.report.results import NONE, minute
+from vega_eval.report.table import Table, TableRow
 from vega_eval.trials.record import Figures, Percentiles
 
 UNKNOWN = "not said"
 
 
-def failure_kinds(trials: Iterable[Played]) -> Counter[str]:
+def failure_kinds(trials: Iterable[TrialEntry]) -> Counter[str]:
     """How many failed of which type."""
     failed = (trial.record.verdict for trial in trials if not trial.record.success)
     return Counter(v.failure_type.value if v.failure_type else UNKNOWN for v in failed)
 
 
-def kinds_in(part: Part) -> list[str]:
+def kinds_in(part: TaskTrials) -> list[str]:
     """The failure types that a task has, in their order."""
     there = failure_kinds(part.trials)
     return [kind for kind in (*(kind.value for kind in in_order()), UNKNOWN) if there[kind]]
 
 
-def course_table(block: Block, part: Part) -> Table:
+def outcome_table(block: VariantAnalysis, part: TaskTrials) -> Table:
     """How trials ended, and how far they came."""
-    kinds, milestones = kinds_in(part), part.card.milestones
+    kinds, milestones = kinds_in(part), part.task_spec.milestones
     rows = []
-    for player in block.players:
-        trials = part.of(player)
+    for policy in block.policies:
+        trials = part.of(policy)
         counts = failure_kinds(trials)
         cells = [str(sum(counts.values())), *(str(counts[kind]) for kind in kinds)]
         cells += [_reached(trials, milestone) for milestone in milestones]
         progress = [trial.record.verdict.progress for trial in trials]
         cells.append(f"{sum(progress) / len(progress):.2f}" if progress else NONE)
-        rows.append(Row((player.name, *cells)))
+        rows.append(TableRow((policy.name, *cells)))
     return Table(
         head=("Policy", "all", *map(kind_name, kinds), *milestones, "mean progress"),
         rows=tuple(rows),
@@ -63,13 +62,13 @@ def kind_meanings(kinds: Collection[str]) -> Iterator[tuple[str, str]]:
             yield kind.title, kind.meaning
 
 
-def _reached(trials: Sequence[Played], milestone: str) -> str:
+def _reached(trials: Sequence[TrialEntry], milestone: str) -> str:
     said = [t.record.verdict.milestones.get(milestone) for t in trials]
     known = [reached for reached in said if reached is not None]
     return f"{sum(known)}/{len(known)}" if known else NONE
 
 
-def figures_of(trials: Iterable[Played]) -> list[Figures]:
+def figures_of(trials: Iterable[TrialEntry]) -> list[Figures]:
     """Those that were measured."""
     return [trial.record.figures for trial in trials if trial.record.figures]
 
@@ -78,10 +77,10 @@ def timing_table(evaluation: Evaluation) -> Table:
     """Time, latency and what the gate had to do, by task and policy."""
     rows = []
     for part in evaluation.parts:
-        for player in evaluation.players:
-            trials = part.of(player)
+        for policy in evaluation.policies:
+            trials = part.of(policy)
             if trials:
-                rows.append(Row((f"{player.name}\n{part.title}", *_timing(trials))))
+                rows.append(TableRow((f"{policy.name}\n{part.title}", *_timing(trials))))
     return Table(
         head=(
             "Policy",
@@ -111,7 +110,7 @@ _COUNTED: dict[str, Callable[[Figures], int]] = {
 }
 
 
-def _timing(trials: Sequence[Played]) -> Iterator[str]:
+def _timing(trials: Sequence[TrialEntry]) -> Iterator[str]:
     figures = figures_of(trials)
     times = [f.duration_s for f in figures_of(t for t in trials if t.record.success)]
     yield f"{median(times):.1f}" if times else NONE
@@ -133,11 +132,11 @@ def _percentiles(values: Sequence[Percentiles]) -> str:
 def invalid_table(evaluation: Evaluation) -> Table:
     """Attempts that do not count, and why."""
     rows = [
-        Row(
+        TableRow(
             (
                 trial.source.name,
                 trial.label,
-                evaluation.name(trial.player),
+                evaluation.name(trial.policy_id),
                 trial.record.verdict.reason or UNKNOWN,
                 minute(trial.record.started),
             )
@@ -150,11 +149,11 @@ def invalid_table(evaluation: Evaluation) -> Table:
 def amended_table(evaluation: Evaluation) -> Table:
     """Attempts that were judged anew."""
     rows = [
-        Row(
+        TableRow(
             (
                 source.name,
                 f"trial {amended.record.trial}, attempt {amended.record.attempt}",
-                evaluation.name(source.player(amended.record.policy)),
+                evaluation.name(source.policy_id(amended.record.policy)),
                 f"{amended.before.outcome.value} → {amended.record.verdict.outcome.value}",
                 amended.by,
                 minute(amended.at),
@@ -171,11 +170,11 @@ def amended_table(evaluation: Evaluation) -> Table:
 def notes_table(evaluation: Evaluation) -> Table:
     """What was written down during trials that count."""
     rows = [
-        Row(
+        TableRow(
             (
                 trial.source.name,
                 trial.label,
-                evaluation.name(trial.player),
+                evaluation.name(trial.policy_id),
                 trial.record.verdict.outcome.value,
                 trial.record.verdict.note,
             )
@@ -186,14 +185,14 @@ def notes_table(evaluation: Evaluation) -> Table:
     return Table(("Session", "Trial", "Policy", "Outcome", "Note"), tuple(rows), figures=5)
 
 
-def failed_table(evaluation: Evaluation, trials: Iterable[Played], folder: Path) -> Table:
+def failed_table(evaluation: Evaluation, trials: Iterable[TrialEntry], folder: Path) -> Table:
     """Failed trials with links."""
     rows = [
-        Row(
+        TableRow(
             (
                 trial.source.name,
                 trial.label,
-                evaluation.name(trial.player),
+                evaluation.name(trial.policy_id),
                 trial.title,
                 how_failed(trial),
                 remarks(trial),
@@ -208,7 +207,7 @@ def failed_table(evaluation: Evaluation, trials: Iterable[Played], folder: Path)
     )
 
 
-def how_failed(trial: Played) -> str:
+def how_failed(trial: TrialEntry) -> str:
     """Outcome, type and progress of a trial."""
     verdict = trial.record.verdict
     kind = kind_name(verdict.failure_type.value) if verdict.failure_type else ""
@@ -216,13 +215,13 @@ def how_failed(trial: Played) -> str:
     return ", ".join(filter(None, (verdict.outcome.value, kind, far)))
 
 
-def remarks(trial: Played) -> str:
+def remarks(trial: TrialEntry) -> str:
     """What was said of a trial."""
     verdict = trial.record.verdict
     return "; ".join(filter(None, (verdict.reason, verdict.note)))
 
 
-def links(trial: Played, folder: Path) -> tuple[tuple[str, str], ...]:
+def links(trial: TrialEntry, folder: Path) -> tuple[tuple[str, str], ...]:
     """The files of a trial that are there, as words and addresses relative to a folder."""
     files = (("video", trial.video), ("recording", trial.recording))
     return tuple(
