@@ -15,6 +15,7 @@ setup(
         "vega_eval.twin",
     ],
     package_data={
+        "vega_eval": ["py.typed"],
         "vega_eval.paper_results": ["*.yaml"],
         "vega_eval.report": ["templates/*.html"],
     },
