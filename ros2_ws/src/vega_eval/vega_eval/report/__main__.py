@@ -5,9 +5,9 @@
     python -m vega_eval.report DIR --blinded           # a session that goes on, by letters
 
 Sessions are mixed only where that means something: one robot kind, judge, hw_config and timing; one
-card a task; one checkpoint a name. easy and hard are told apart. A file that is there is replaced
-only if it is an earlier report that nobody has changed since: report.sha256 beside it has their
-digests (as `sha256sum -c` reads them).
+task spec a task; one checkpoint a name. easy and hard are told apart. A file that is there is
+replaced only if it is an earlier report that nobody has changed since: report.sha256 beside it has
+their digests (as `sha256sum -c` reads them).
 
 Exit code 0: written; 2: wrong use, or sessions that may not be mixed; 130: interrupted.
 """

@@ -1,7 +1,7 @@
 """What a report is about: policies, tasks and the trials that count, from one session or several.
 
 Sessions are put together only where that means something. Those of one report have the same robot
-kind, judge, hw_config and simulated timing. Those of the same task and variant have the same card.
+kind, judge, hw_config and simulated timing; those of the same task and variant the same task spec.
 A name stands for one checkpoint. On a simulated robot a policy plays a scene once: the same scene
 again would count one trial twice.
 """
@@ -50,7 +50,7 @@ class TrialEntry:
         source: Its session.
         record: How it went.
         policy_id: Identity of its policy.
-        scene: The same for all trials that began with things lying alike.
+        scene: The same for all trials that began with the same placement.
     """
 
     source: Source
@@ -66,7 +66,7 @@ class TrialEntry:
 
     @property
     def title(self) -> str:
-        """Its task and where things lay."""
+        """Its task and its placement."""
         task_spec = self.source.session.task_spec
         return f"{task_spec.task} ({task_spec.variant}), placement {self.record.placement + 1}"
 
@@ -90,7 +90,7 @@ class TaskTrials:
     """A task in one variant: one column of a table.
 
     Attributes:
-        card: What was asked for.
+        task_spec: What was asked for.
         group: Single-Arm or Bimanual, as hw_config says.
         sources: Its sessions.
         trials: Those that count, in the order in which they were played.
@@ -197,11 +197,11 @@ def merge(sources: Sequence[Source]) -> Evaluation:
     for first, second in itertools.combinations(ordered, 2):
         _refuse_pair(first, second)
     policies = _policies(ordered)
-    cards = {
+    specs = {
         (s.session.task_spec.task, s.session.task_spec.variant): s.session.task_spec
         for s in ordered
     }
-    parts = [_part(task_spec, ordered) for task_spec in cards.values()]
+    parts = [_part(task_spec, ordered) for task_spec in specs.values()]
     return Evaluation(
         sources=tuple(ordered),
         policies=policies,
@@ -387,7 +387,7 @@ def _entry(source: Source, record: TrialRecord) -> TrialEntry:
 
 
 def _scene(source: Source, placement: int) -> SceneId:
-    """A simulated scene is the same wherever its seed is; a real one is laid anew every time."""
+    """A simulated scene is the same wherever its seed is; a real one is set anew every time."""
     session = source.session
     seeds = [place.seed for place in session.placements]
     seed = seeds[placement]

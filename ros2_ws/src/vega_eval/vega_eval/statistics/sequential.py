@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vega_eval.statistics.boundary import Boundary, Walks, decidable, reached, walks
+from vega_eval.statistics.boundary import Boundary, RandomWalks, decidable, random_walks, reached
 from vega_eval.statistics.counts import fraction, probability, whole
 
 MOST_PAIRS = 500
@@ -176,8 +176,8 @@ class SequentialTest:
         return self.boundary.last if pairs == self.max_pairs else self.boundary.early
 
     @property
-    def _walks(self) -> Walks:
-        return walks(self.max_pairs, self.level)
+    def _walks(self) -> RandomWalks:
+        return random_walks(self.max_pairs, self.level)
 
 
 def _difference(outcome: tuple[bool, bool]) -> int:
