@@ -1,7 +1,6 @@
 import pytest
 from vega_eval.errors import EvalError
-from vega_eval.paper_results import NUMBERS, paper_table
-from vega_eval.paper_results.tables import PaperTable
+from vega_eval.paper_results import NUMBERS, PaperTable, paper_table
 
 
 @pytest.mark.parametrize("number", NUMBERS)

@@ -6,24 +6,6 @@
 Rates are those that are printed; what does not add up in them is told in notes.
 """
 
-from vega_eval.paper_results.tables import (
-    NUMBERS,
-    PAPER,
-    PaperCell,
-    PaperColumn,
-    PaperNote,
-    PaperRow,
-    PaperTable,
-    paper_table,
-)
+from vega_eval.paper_results.tables import NUMBERS, PAPER, PaperTable, paper_table
 
-__all__ = [
-    "NUMBERS",
-    "PAPER",
-    "PaperCell",
-    "PaperColumn",
-    "PaperNote",
-    "PaperRow",
-    "PaperTable",
-    "paper_table",
-]
+__all__ = ["NUMBERS", "PAPER", "PaperTable", "paper_table"]
