@@ -8,18 +8,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from vega_eval.failure_types import COMMS, DROP, ESTOP, LOCALISATION, PLACEMENT, TIMEOUT, WORKSPACE
-from vega_eval.trials.card import TaskCard
-from vega_eval.trials.folder import Plan, SessionFolder
-from vega_eval.trials.identity import Policy
+from vega_eval.trials.blinding import PolicyIdentity
+from vega_eval.trials.folder import SessionFolder, SessionPlan
 from vega_eval.trials.record import (
-    Begun,
     Figures,
     Files,
-    Outcome,
     Percentiles,
-    Verdict,
+    TrialOutcome,
+    TrialStarted,
+    TrialVerdict,
 )
 from vega_eval.trials.schedule import Placement
+from vega_eval.trials.session_spec import TaskSpec
 
 import hw_config
 
@@ -49,7 +49,7 @@ class MadeSession:
     robot: str = "twin"
     judge: str = "rules"
     seed: int = 0
-    card: dict[str, object] = field(default_factory=dict)
+    task_spec: dict[str, object] = field(default_factory=dict)
     sha256: dict[str, str] = field(default_factory=dict)
     config_sha256: str = "c" * 64
     timing: tuple[tuple[str, int], ...] = (("replan", 8), ("delay", 3))
@@ -61,33 +61,35 @@ class MadeSession:
 
     def write(self, folder: Path) -> Path:
         """Plays it into a folder."""
-        opened = SessionFolder.take_up(folder, self._plan())
+        opened = SessionFolder.open_or_resume(folder, self._plan())
         for trial in opened.session.schedule:
             name = opened.key.policies[trial.policy].name
             letter = self.outcomes[name][trial.placement]
             if letter == "i":
-                begun = opened.begin(trial)
-                said = Verdict(outcome=Outcome.INVALID, progress=0.0, reason="a cable came loose")
-                opened.add(opened.record(begun, said))
+                started = opened.begin(trial)
+                said = TrialVerdict(
+                    outcome=TrialOutcome.INVALID, progress=0.0, reason="a cable came loose"
+                )
+                opened.add(opened.record(started, said))
             if letter != ".":
-                begun = opened.begin(trial)
-                opened.add(self._record(opened, begun, letter))
+                started = opened.begin(trial)
+                opened.add(self._record(opened, started, letter))
         if self.closed:
             opened.finish("all trials are played")
         opened.close()
         return folder
 
-    def _plan(self) -> Plan:
-        card = TaskCard.of(hw_config.load_task(self.task), self.variant)
+    def _plan(self) -> SessionPlan:
+        task_spec = TaskSpec.of(hw_config.load_task(self.task), self.variant)
         trials = {len(letters) for letters in self.outcomes.values()}
-        return Plan(
-            card=card.model_copy(update=self.card),
+        return SessionPlan(
+            task_spec=task_spec.model_copy(update=self.task_spec),
             robot=self.robot,
             judge=self.judge,
             seed=self.seed,
             trials_each=trials.pop(),
             policies=tuple(self._policy(name) for name in self.outcomes),
-            lay=self._lay,
+            plan_placements=self._placements,
             operator=self.operator,
             lighting="lamps on",
             timing=self.timing,
@@ -95,11 +97,13 @@ class MadeSession:
             commit="0123456789abcdef",
         )
 
-    def _policy(self, name: str) -> Policy:
+    def _policy(self, name: str) -> PolicyIdentity:
         sha256 = self.sha256.get(name, hashlib.sha256(name.encode()).hexdigest())
-        return Policy(name=name, checkpoint=f"/c/{name}", sha256=sha256, recipe=f"twin_{name}")
+        return PolicyIdentity(
+            name=name, checkpoint=f"/c/{name}", sha256=sha256, recipe=f"twin_{name}"
+        )
 
-    def _lay(self, count: int) -> list[Placement]:
+    def _placements(self, count: int) -> list[Placement]:
         return [
             Placement(
                 seed=self.seed + n,
@@ -109,11 +113,11 @@ class MadeSession:
             for n in range(count)
         ]
 
-    def _record(self, opened: SessionFolder, begun: Begun, letter: str):
+    def _record(self, opened: SessionFolder, started: TrialStarted, letter: str):
         success = letter in "si"
-        trial = opened.session.schedule[begun.trial - 1]
-        verdict = Verdict(
-            outcome=Outcome.SUCCESS if success else _failed(letter),
+        trial = opened.session.schedule[started.trial - 1]
+        verdict = TrialVerdict(
+            outcome=TrialOutcome.SUCCESS if success else _failed(letter),
             progress=1.0 if success else 0.5 if letter == "p" else 0.0,
             milestones=self._milestones(opened, success, letter),
             failure_type=None if success else _FAILURES.get(letter),
@@ -123,13 +127,13 @@ class MadeSession:
         )
         known: dict[str, object] = {"operator": self.operator, "config_sha256": self.config_sha256}
         if self.video:
-            self.video(opened.attempt_folder(begun) / "video.mp4", success, trial.placement)
-            path = f"trials/{begun.trial:03d}-{begun.attempt}/video.mp4"
+            self.video(opened.attempt_folder(started) / "video.mp4", success, trial.placement)
+            path = f"trials/{started.trial:03d}-{started.attempt}/video.mp4"
             known["files"] = Files(video=path)
-        return opened.record(begun, verdict, figures=self._figures(success), **known)
+        return opened.record(started, verdict, figures=self._figures(success), **known)
 
     def _milestones(self, opened: SessionFolder, success: bool, letter: str) -> dict[str, bool]:
-        names = opened.session.card.milestones
+        names = opened.session.task_spec.milestones
         reached = len(names) if success else 1 if letter in "p2td" else 0
         return {name: n < reached for n, name in enumerate(names)}
 
@@ -147,5 +151,5 @@ class MadeSession:
         return Figures.model_validate({**measured, **self.figures})
 
 
-def _failed(letter: str) -> Outcome:
-    return Outcome.PARTIAL if letter == "p" else Outcome.FAIL
+def _failed(letter: str) -> TrialOutcome:
+    return TrialOutcome.PARTIAL if letter == "p" else TrialOutcome.FAIL

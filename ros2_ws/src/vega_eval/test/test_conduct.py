@@ -6,11 +6,11 @@ from vega_eval.session.conduct import MOST_INVALID, Conductor
 from vega_eval.session.operator_console import OperatorConsole, Phase
 from vega_eval.session.stack import Played, StackError, Stopped
 from vega_eval.trials.folder import SessionFolder
-from vega_eval.trials.record import Figures, Files, Outcome, Verdict
+from vega_eval.trials.record import Figures, Files, TrialOutcome, TrialVerdict
 
-SUCCESS = Verdict(outcome=Outcome.SUCCESS, progress=1.0)
-FAIL = Verdict(outcome=Outcome.FAIL, progress=0.0)
-INVALID = Verdict(outcome=Outcome.INVALID, progress=0.0, reason="a camera died")
+SUCCESS = TrialVerdict(outcome=TrialOutcome.SUCCESS, progress=1.0)
+FAIL = TrialVerdict(outcome=TrialOutcome.FAIL, progress=0.0)
+INVALID = TrialVerdict(outcome=TrialOutcome.INVALID, progress=0.0, reason="a camera died")
 
 
 class Stack:
@@ -21,7 +21,7 @@ class Stack:
         self.done = []
         self.lacking = []
         self.moved_rad = 5.0
-        self.on_play = lambda begun: None
+        self.on_play = lambda started: None
 
     def missing(self):
         return self.lacking.pop(0) if self.lacking else []
@@ -35,9 +35,9 @@ class Stack:
     def lay(self, placement, index):
         self.done.append(f"lay {index}")
 
-    def play(self, begun, placement, folder):
-        self.done.append(f"play {begun.policy}")
-        self.on_play(begun)
+    def play(self, started, placement, folder):
+        self.done.append(f"play {started.policy}")
+        self.on_play(started)
         verdict = self.verdicts.pop(0) if self.verdicts else SUCCESS
         figures = Figures(duration_s=1.0, policy_steps=25, moved_rad=self.moved_rad)
         return Played(verdict, figures, Files())
@@ -50,8 +50,8 @@ class Run:
     """A conductor over a session in a folder."""
 
     def __init__(self, folder, stack, judge=False, trials=2, patience_s=None, decided=None):
-        self.session = SessionFolder.take_up(folder, plan(trials=trials))
-        self.console = OperatorConsole(self.session.session.card.milestones, "ada")
+        self.session = SessionFolder.open_or_resume(folder, plan(trials=trials))
+        self.console = OperatorConsole(self.session.session.task_spec.milestones, "ada")
         self.said, self.asleep, self.stop = [], [], False
         self.now_s = 0.0
         self.conductor = Conductor(
@@ -89,36 +89,39 @@ def test_each_trial_is_loaded_laid_played_and_written(folder):
         *(f"load {first}", *steps, f"play {first}", "seal success"),
         *(f"load {second}", *steps, f"play {second}", "seal success"),
     ]
-    assert [record.operator for record in run.session.standing.valid] == ["ada", "ada"]
+    assert [record.operator for record in run.session.status.valid] == ["ada", "ada"]
 
 
 def test_an_invalid_trial_is_played_again_at_once(folder):
     run = Run(folder, Stack([INVALID]))
     run.conductor.run()
-    tried = [(r.trial, r.attempt, r.valid) for r in run.session.standing.attempts]
+    tried = [(r.trial, r.attempt, r.valid) for r in run.session.status.attempts]
     assert tried[:3] == [(1, 1, False), (1, 2, True), (2, 1, True)]
-    assert len(run.session.standing.valid) == 4
+    assert len(run.session.status.valid) == 4
 
 
 def test_many_invalid_trials_in_a_row_end_the_session_with_the_reason(folder):
     run = Run(folder, Stack([INVALID] * MOST_INVALID))
     with pytest.raises(StackError, match=r"a camera died\. Mend it; the same command goes on"):
         run.conductor.run()
-    assert run.session.standing.valid == ()
+    assert run.session.status.valid == ()
 
 
 def test_a_crash_of_the_stack_makes_the_trial_invalid_never_a_failure(folder):
     stack = Stack()
 
-    def die(begun):
+    def die(started):
         raise StackError("node policy died")
 
     stack.on_play = die
     run = Run(folder, stack)
     with pytest.raises(StackError):
         run.conductor.run()
-    (record,) = run.session.standing.attempts
-    assert (record.verdict.outcome, record.verdict.reason) == (Outcome.INVALID, "node policy died")
+    (record,) = run.session.status.attempts
+    assert (record.verdict.outcome, record.verdict.reason) == (
+        TrialOutcome.INVALID,
+        "node policy died",
+    )
 
 
 def test_the_session_waits_for_what_is_missing_and_says_what(folder):
@@ -137,12 +140,12 @@ def test_patience_ends_with_what_was_missing(folder):
     run = Run(folder, stack, patience_s=10.0)
     with pytest.raises(StackError, match="waited 10 s in vain: no status of the left arm"):
         run.conductor.run()
-    assert run.session.standing.attempts == ()
+    assert run.session.status.attempts == ()
 
 
 def test_a_person_lays_and_judges(folder):
     run = Run(folder, Stack([None, None]), judge=True, trials=1)
-    judgements = [(Outcome.SUCCESS, ""), (Outcome.FAIL, "I")]
+    judgements = [(TrialOutcome.SUCCESS, ""), (TrialOutcome.FAIL, "I")]
 
     def operate():
         if run.console.state.phase is Phase.LAYING:
@@ -153,11 +156,11 @@ def test_a_person_lays_and_judges(folder):
 
     run.asleep = [operate] * 10
     run.conductor.run()
-    assert [r.verdict.outcome for r in run.session.standing.valid] == [
-        Outcome.SUCCESS,
-        Outcome.FAIL,
+    assert [r.verdict.outcome for r in run.session.status.valid] == [
+        TrialOutcome.SUCCESS,
+        TrialOutcome.FAIL,
     ]
-    assert {r.verdict.judged_by for r in run.session.standing.valid} == {"ada"}
+    assert {r.verdict.judged_by for r in run.session.status.valid} == {"ada"}
 
 
 def test_arms_move_at_a_table_only_after_somebody_has_said_that_they_stand_clear(folder):
@@ -170,7 +173,7 @@ def test_arms_move_at_a_table_only_after_somebody_has_said_that_they_stand_clear
             asked.append((run.console.state.text.split(":")[0], list(stack.done)))
             run.console.ready()
         else:
-            run.console.judge(Outcome.SUCCESS, [], "", "")
+            run.console.judge(TrialOutcome.SUCCESS, [], "", "")
 
     run.asleep = [operate] * 10
     run.conductor.run()
@@ -188,7 +191,7 @@ def test_a_trial_is_played_again_although_the_next_one_is_being_laid(folder):
     def operate():
         state = run.console.state
         if state.phase is Phase.JUDGING:
-            run.console.judge(Outcome.SUCCESS, [], "", "")
+            run.console.judge(TrialOutcome.SUCCESS, [], "", "")
         elif state.trial == 2 and not regretted:
             regretted.append(run.console.redo().done)
         else:
@@ -196,7 +199,7 @@ def test_a_trial_is_played_again_although_the_next_one_is_being_laid(folder):
 
     run.asleep = [operate] * 30
     run.conductor.run()
-    tried = [(r.trial, r.attempt, r.valid) for r in run.session.standing.attempts]
+    tried = [(r.trial, r.attempt, r.valid) for r in run.session.status.attempts]
     assert tried == [(1, 1, False), (2, 1, True), (1, 2, True)]
 
 
@@ -205,13 +208,13 @@ def test_an_operator_s_word_is_stronger_than_the_rules(folder):
     run = Run(folder, stack, trials=1)
     spoken = []
 
-    def cheat_seen(begun):
+    def cheat_seen(started):
         if not spoken:
-            spoken.append(run.console.judge(Outcome.INVALID, [], "", "I bumped the table"))
+            spoken.append(run.console.judge(TrialOutcome.INVALID, [], "", "I bumped the table"))
 
     stack.on_play = cheat_seen
     run.conductor.run()
-    first = run.session.standing.attempts[0]
+    first = run.session.status.attempts[0]
     assert (first.valid, first.verdict.reason) == (False, "I bumped the table")
 
 
@@ -219,25 +222,25 @@ def test_the_last_trial_can_be_played_again(folder):
     stack = Stack()
     run = Run(folder, stack, trials=1)
 
-    def second_thoughts(begun):
-        if begun.trial == 2 and begun.attempt == 1:
+    def second_thoughts(started):
+        if started.trial == 2 and started.attempt == 1:
             run.console.show(phase=Phase.PREPARING)
             assert run.console.redo().done
 
     stack.on_play = second_thoughts
     run.conductor.run()
-    tried = [(r.trial, r.attempt, r.valid) for r in run.session.standing.attempts]
+    tried = [(r.trial, r.attempt, r.valid) for r in run.session.status.attempts]
     assert tried == [(1, 1, True), (2, 1, False), (2, 2, True)]
 
 
 def test_a_pause_holds_before_the_next_trial(folder):
     stack = Stack()
     run = Run(folder, stack, trials=1)
-    stack.on_play = lambda begun: run.console.pause()
+    stack.on_play = lambda started: run.console.pause()
     phases = []
 
     def go_on():
-        phases.append((run.console.state.phase, len(run.session.standing.valid)))
+        phases.append((run.console.state.phase, len(run.session.status.valid)))
         run.console.resume()
 
     run.asleep = [go_on] * 2
@@ -256,20 +259,20 @@ def test_ctrl_c_while_it_waits_loses_nothing_and_writes_no_failure(folder):
     run.asleep = [interrupt]
     with pytest.raises(Stopped):
         run.conductor.run()
-    assert all(record.valid for record in run.session.standing.attempts)
+    assert all(record.valid for record in run.session.status.attempts)
 
 
 def test_ctrl_c_during_a_trial_makes_it_invalid(folder):
     stack = Stack()
 
-    def stopped(begun):
+    def stopped(started):
         raise Stopped
 
     stack.on_play = stopped
     run = Run(folder, stack)
     with pytest.raises(Stopped):
         run.conductor.run()
-    (record,) = run.session.standing.attempts
+    (record,) = run.session.status.attempts
     assert not record.valid
     assert "stopped during this trial" in record.verdict.reason
 
@@ -291,9 +294,9 @@ def test_a_decided_session_ends_early_if_that_is_wanted(folder):
 def test_notes_go_to_the_trial_that_runs_or_to_the_last_one(folder):
     stack = Stack()
     run = Run(folder, stack, trials=1)
-    stack.on_play = lambda begun: run.console.note(f"during {begun.trial}")
+    stack.on_play = lambda started: run.console.note(f"during {started.trial}")
     run.conductor.run()
-    assert [r.verdict.note for r in run.session.standing.valid] == ["during 1", "during 2"]
+    assert [r.verdict.note for r in run.session.status.valid] == ["during 1", "during 2"]
 
 
 def test_a_closed_session_is_not_gone_on_with(folder):

@@ -3,7 +3,7 @@ import threading
 import pytest
 from vega_eval.failure_types import PLACEMENT
 from vega_eval.session.operator_console import OperatorConsole, Phase
-from vega_eval.trials.record import Outcome, Verdict
+from vega_eval.trials.record import TrialOutcome, TrialVerdict
 
 MILESTONES = ("touched", "folded", "closed")
 
@@ -15,15 +15,19 @@ def console():
 
 def test_a_success_has_reached_everything(console):
     console.show(phase=Phase.JUDGING)
-    assert console.judge(Outcome.SUCCESS, [], "", "").done
+    assert console.judge(TrialOutcome.SUCCESS, [], "", "").done
     verdict = console.take_verdict()
-    assert (verdict.outcome, verdict.progress, verdict.judged_by) == (Outcome.SUCCESS, 1.0, "ada")
+    assert (verdict.outcome, verdict.progress, verdict.judged_by) == (
+        TrialOutcome.SUCCESS,
+        1.0,
+        "ada",
+    )
     assert verdict.milestones == {"touched": True, "folded": True, "closed": True}
 
 
 def test_a_partial_success_tells_how_far_it_came(console):
     console.show(phase=Phase.JUDGING)
-    console.judge(Outcome.PARTIAL, ["touched"], "II", "slipped off")
+    console.judge(TrialOutcome.PARTIAL, ["touched"], "II", "slipped off")
     verdict = console.take_verdict()
     assert verdict.progress == pytest.approx(1 / 3)
     assert (verdict.failure_type, verdict.note) == (PLACEMENT, "slipped off")
@@ -32,13 +36,13 @@ def test_a_partial_success_tells_how_far_it_came(console):
 def test_judging_a_running_trial_ends_it(console):
     console.show(phase=Phase.RUNNING)
     assert not console.is_stopped()
-    console.judge(Outcome.FAIL, [], "III", "")
+    console.judge(TrialOutcome.FAIL, [], "III", "")
     assert console.is_stopped()
 
 
 def test_the_next_trial_begins_unjudged(console):
     console.show(phase=Phase.RUNNING)
-    console.judge(Outcome.FAIL, [], "", "")
+    console.judge(TrialOutcome.FAIL, [], "", "")
     console.begin_request()
     assert console.take_verdict() is None
     assert not console.is_stopped()
@@ -47,9 +51,12 @@ def test_the_next_trial_begins_unjudged(console):
 @pytest.mark.parametrize(
     ("asked", "told"),
     [
-        ((Outcome.FAIL, ["opened"], "", ""), "unknown milestone opened; they are: touched"),
-        ((Outcome.FAIL, [], "IV", ""), "unknown failure type 'IV'; expected one of I, II, III"),
-        ((Outcome.INVALID, [], "", ""), "needs a note"),
+        ((TrialOutcome.FAIL, ["opened"], "", ""), "unknown milestone opened; they are: touched"),
+        (
+            (TrialOutcome.FAIL, [], "IV", ""),
+            "unknown failure type 'IV'; expected one of I, II, III",
+        ),
+        ((TrialOutcome.INVALID, [], "", ""), "needs a note"),
     ],
 )
 def test_what_cannot_be_is_refused_with_what_can(console, asked, told):
@@ -65,7 +72,7 @@ def test_verbs_are_refused_when_there_is_nothing_to_be_done(console):
     for answer in (
         console.ready(),
         console.stop(),
-        console.judge(Outcome.FAIL, [], "", ""),
+        console.judge(TrialOutcome.FAIL, [], "", ""),
         console.resume(),
     ):
         assert not answer.done
@@ -93,7 +100,7 @@ def test_a_redo_is_taken_once(console):
     [
         (Phase.LAYING, lambda c: c.ready()),
         (Phase.RUNNING, lambda c: c.stop()),
-        (Phase.RUNNING, lambda c: c.judge(Outcome.FAIL, [], "", "")),
+        (Phase.RUNNING, lambda c: c.judge(TrialOutcome.FAIL, [], "", "")),
         (Phase.PREPARING, lambda c: c.redo()),
         (Phase.PREPARING, lambda c: c.note("the sun came out")),
         (Phase.PREPARING, lambda c: c.pause()),
@@ -112,9 +119,9 @@ def test_a_verb_sees_what_is_shown_and_what_is_asked_together(console, phase, ve
 
 
 def test_a_trial_that_has_its_verdict_cannot_be_judged_any_more(console):
-    by_rules = Verdict(outcome=Outcome.FAIL, progress=0.0)
+    by_rules = TrialVerdict(outcome=TrialOutcome.FAIL, progress=0.0)
     console.show(phase=Phase.RUNNING)
     assert console.take_verdict(by_rules) is by_rules
-    assert not console.judge(Outcome.SUCCESS, [], "", "").done
+    assert not console.judge(TrialOutcome.SUCCESS, [], "", "").done
     console.begin_request(phase=Phase.RUNNING)
-    assert console.judge(Outcome.SUCCESS, [], "", "").done
+    assert console.judge(TrialOutcome.SUCCESS, [], "", "").done

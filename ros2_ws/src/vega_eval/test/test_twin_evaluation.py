@@ -7,15 +7,16 @@ import json
 import pytest
 from vega_eval.errors import EvalError, SessionBusy, SessionError
 from vega_eval.provenance import Provenance
-from vega_eval.trials.identity import Policy
-from vega_eval.trials.record import Figures, Outcome, Verdict
+from vega_eval.trials.blinding import PolicyIdentity
+from vega_eval.trials.record import Figures, TrialOutcome, TrialVerdict
 from vega_eval.twin.chunks import Timing
 from vega_eval.twin.evaluation import MOST_TRIES, Request, play_all, sessions
 from vega_eval.twin.jobs import JobFailure, JobResult
 from vega_eval.twin.results import Pace, figures_of, result_lines
 
 POLICIES = tuple(
-    Policy(name=name, checkpoint=f"/models/{name}", sha256=name * 4) for name in ("one", "two")
+    PolicyIdentity(name=name, checkpoint=f"/models/{name}", sha256=name * 4)
+    for name in ("one", "two")
 )
 KILLED = JobFailure("the worker's process ended (SIGKILL)", permanent=False)
 
@@ -44,8 +45,9 @@ class FakePool:
 
     def answer(self, job):
         done = job.checkpoint == "/models/one"
-        verdict = Verdict(
-            outcome=Outcome.SUCCESS if done else Outcome.PARTIAL, progress=1.0 if done else 0.5
+        verdict = TrialVerdict(
+            outcome=TrialOutcome.SUCCESS if done else TrialOutcome.PARTIAL,
+            progress=1.0 if done else 0.5,
         )
         return JobResult(verdict, Figures(duration_s=1.0 + job.seed, policy_steps=3), self.video)
 
@@ -78,7 +80,7 @@ def test_all_policies_play_the_same_scenes_and_the_session_closes(request_):
     assert planned.timing == {"replan_steps": 8, "delay_steps": 3}
     assert [placement.seed for placement in planned.placements] == [4, 5, 6]
     assert sorted((r.seed, r.policy) for r in told) == [(s, p) for s in (4, 5, 6) for p in "AB"]
-    assert session.standing.closed
+    assert session.status.closed
     assert json.loads((session.folder / "key.json").read_text())["policies"].keys() == {"A", "B"}
 
 
@@ -86,17 +88,17 @@ def test_a_task_and_variant_is_a_session_of_its_own(request_):
     request = Request(**{**vars(request_), "variants": ("easy", "hard"), "trials": 1})
     opened, _ = play(request, FakePool())
     assert [s.folder.name for s in opened] == ["close_laptop-easy", "close_laptop-hard"]
-    assert all(s.standing.closed for s in opened)
+    assert all(s.status.closed for s in opened)
 
 
 def test_a_trial_whose_worker_dies_is_invalid_and_played_again(request_):
     (session,), told = play(request_, FakePool(failures=[KILLED]))
     bad = told[0]
-    assert bad.verdict.outcome is Outcome.INVALID
+    assert bad.verdict.outcome is TrialOutcome.INVALID
     assert "SIGKILL" in bad.verdict.reason
-    again = [r for r in session.standing.valid if r.trial == bad.trial]
+    again = [r for r in session.status.valid if r.trial == bad.trial]
     assert [r.attempt for r in again] == [2]
-    assert len(session.standing.valid) == 6
+    assert len(session.status.valid) == 6
 
 
 def test_a_trial_that_workers_die_of_ends_the_run_and_the_next_goes_on(request_):
@@ -104,9 +106,9 @@ def test_a_trial_that_workers_die_of_ends_the_run_and_the_next_goes_on(request_)
     with pytest.raises(EvalError, match=r"trial 1 of close_laptop-easy could not .* 3 times"):
         play(request_, pool)
     (session,), _ = play(request_, FakePool())
-    first = [r for r in session.standing.attempts if r.trial == 1]
+    first = [r for r in session.status.attempts if r.trial == 1]
     assert [r.attempt for r in first] == [1, 2, 3, 4]
-    assert len(session.standing.valid) == 6
+    assert len(session.status.valid) == 6
 
 
 def test_what_will_not_get_better_is_tried_once(request_):
@@ -121,7 +123,7 @@ def test_a_run_that_is_complete_plays_nothing_more(request_):
     pool = FakePool()
     (session,), told = play(request_, pool)
     assert (pool.started, told) == (False, [])
-    assert len(session.standing.attempts) == 6
+    assert len(session.status.attempts) == 6
 
 
 def test_two_runs_in_one_folder_are_refused(request_):
@@ -153,7 +155,7 @@ def test_a_checkpoint_may_be_moved_between_two_runs(request_):
 def test_a_video_is_kept_with_its_attempt(request_):
     (session,), told = play(request_, FakePool(failures=[KILLED], video=b"film"))
     assert told[0].files.video == ""
-    for record in session.standing.valid:
+    for record in session.status.valid:
         assert record.files.video == f"trials/{record.trial:03d}-{record.attempt}/trial.mp4"
         assert (session.folder / record.files.video).read_bytes() == b"film"
 

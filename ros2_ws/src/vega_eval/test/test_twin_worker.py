@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from vega_eval.provenance import Provenance
-from vega_eval.trials.identity import Policy, digest_of
+from vega_eval.trials.blinding import PolicyIdentity, digest_of
 from vega_eval.twin import worker
 from vega_eval.twin.jobs import Job, JobFailure, Ready
 
@@ -15,7 +15,7 @@ HERE = Provenance("config", "commit", ())
 def policy(tmp_path, monkeypatch):
     monkeypatch.setattr(worker, "provenance_now", lambda: HERE)
     (tmp_path / "model.safetensors").write_bytes(b"weights")
-    return Policy(name="mine", checkpoint=str(tmp_path), sha256=digest_of(tmp_path))
+    return PolicyIdentity(name="mine", checkpoint=str(tmp_path), sha256=digest_of(tmp_path))
 
 
 def compared(policy, home=HERE):

@@ -14,7 +14,7 @@ from vega_eval.errors import EvalError
 from vega_eval.session.operator_console import OperatorConsole, Phase, with_note
 from vega_eval.session.stack import Played, Stack, StackError, Stopped
 from vega_eval.trials.folder import SessionFolder
-from vega_eval.trials.record import Begun, Outcome, TrialRecord, Verdict
+from vega_eval.trials.record import TrialOutcome, TrialRecord, TrialStarted, TrialVerdict
 from vega_eval.trials.schedule import Placement, Trial
 
 _POLL_S = 0.05
@@ -68,9 +68,9 @@ class Conductor:
             Stopped: The end was asked for; the same session can be taken up again.
             EvalError: Something has to be mended first; as above.
         """
-        while not self._folder.standing.closed:
+        while not self._folder.status.closed:
             self._between()
-            missing = self._folder.standing.missing
+            missing = self._folder.status.missing
             why = self._decided() if missing else "every trial has been played"
             if why:
                 return why
@@ -80,7 +80,7 @@ class Conductor:
     def _between(self) -> None:
         """What was asked for between two trials."""
         console = self._console
-        console.show(valid=len(self._folder.standing.valid))
+        console.show(valid=len(self._folder.status.valid))
         if console.paused:
             console.show(phase=Phase.PAUSED, text="paused; eval/resume goes on")
             self._folder.note("paused")
@@ -92,7 +92,7 @@ class Conductor:
 
     def _take_up_requests(self) -> None:
         # In the order in which they were written: two may have ended in the same millisecond.
-        valid = [record for record in self._folder.standing.attempts if record.valid]
+        valid = [record for record in self._folder.status.attempts if record.valid]
         if not valid:
             return
         last = valid[-1]
@@ -102,14 +102,14 @@ class Conductor:
         if self._console.take_redo():
             verdict = last.verdict.model_copy(
                 update={
-                    "outcome": Outcome.INVALID,
+                    "outcome": TrialOutcome.INVALID,
                     "progress": 0.0,
                     "reason": "the operator wants it played again",
                 }
             )
             self._folder.amend(last, verdict, self._by())
             self._tell(f"trial {last.trial} is invalid now and will be played again")
-            self._console.show(valid=len(self._folder.standing.valid))
+            self._console.show(valid=len(self._folder.status.valid))
 
     def _by(self) -> str:
         return self._folder.session.operator or "operator"
@@ -134,18 +134,20 @@ class Conductor:
         self._until_nothing_is_missing()
         self._console.show(phase=Phase.RUNNING, text=f"trial {trial.number}: policy {trial.policy}")
         self._take_up_requests()
-        begun = self._folder.begin(trial)
+        started = self._folder.begin(trial)
         try:
-            played = self._stack.play(begun, placement, self._folder.attempt_folder(begun))
+            played = self._stack.play(started, placement, self._folder.attempt_folder(started))
             verdict = self._verdict(played)
         except (Stopped, EvalError) as error:
-            self._write_unfinished(begun, str(error) or "the session was stopped during this trial")
+            self._write_unfinished(
+                started, str(error) or "the session was stopped during this trial"
+            )
             raise
-        self._write(begun, played, verdict)
+        self._write(started, played, verdict)
 
-    def _write_unfinished(self, begun: Begun, why: str) -> None:
-        verdict = Verdict(outcome=Outcome.INVALID, progress=0.0, reason=why)
-        record = self._folder.record(begun, verdict, **self._known())
+    def _write_unfinished(self, started: TrialStarted, why: str) -> None:
+        verdict = TrialVerdict(outcome=TrialOutcome.INVALID, progress=0.0, reason=why)
+        record = self._folder.record(started, verdict, **self._known())
         self._folder.add(record)
         # What cannot be sealed now is repaired when the session is taken up again.
         with contextlib.suppress(StackError):
@@ -204,7 +206,7 @@ class Conductor:
         if said:
             self._console.show(phase=before.phase, text=before.text)
 
-    def _verdict(self, played: Played) -> Verdict:
+    def _verdict(self, played: Played) -> TrialVerdict:
         given = self._console.take_verdict(played.verdict)
         if given is None:
             text = "how did it go? eval/judge; then the arms go home"
@@ -216,9 +218,9 @@ class Conductor:
             given = given.model_copy(update={"note": "; ".join(filter(None, (given.note, note)))})
         return given
 
-    def _write(self, begun: Begun, played: Played, verdict: Verdict) -> None:
+    def _write(self, started: TrialStarted, played: Played, verdict: TrialVerdict) -> None:
         record = self._folder.record(
-            begun,
+            started,
             verdict,
             figures=played.figures,
             files=played.files,
@@ -238,14 +240,14 @@ class Conductor:
             )
 
     def _line(self, record: TrialRecord) -> str:
-        verdict, standing = record.verdict, self._folder.standing
+        verdict, status = record.verdict, self._folder.status
         why = [verdict.failure_type.value] if verdict.failure_type else []
         why += [text for text in (verdict.reason, verdict.note) if text]
         told = f" ({'; '.join(why)})" if why else ""
         took = f" after {record.figures.duration_s:.1f} s" if record.figures else ""
         return (
             f"trial {record.trial}, policy {record.policy}: {verdict.outcome.value}{took}{told}; "
-            f"{len(standing.valid)}/{len(self._folder.session.schedule)} are valid"
+            f"{len(status.valid)}/{len(self._folder.session.schedule)} are valid"
         )
 
     def _watch_for_stillness(self, record: TrialRecord) -> None:

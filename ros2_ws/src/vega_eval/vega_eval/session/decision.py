@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 from vega_eval.statistics.resolution import resolution_sentences
 from vega_eval.statistics.sequential import MOST_PAIRS, Decision, SequentialState, SequentialTest
-from vega_eval.trials.card import Session
 from vega_eval.trials.folder import SessionFolder
+from vega_eval.trials.session_spec import SessionSpec
 
 
 class EarlyEnd:
@@ -28,7 +28,7 @@ class EarlyEnd:
         session = self._session.session
         if len(session.policies) != 2 or session.trials_each > MOST_PAIRS:
             return ""
-        rows = self._session.standing.rows(session.policies)
+        rows = self._session.status.rows(session.policies)
         test = SequentialTest(session.trials_each)
         decision = test.decide([(row[0].success, row[1].success) for row in rows])
         text = self._in_words(decision) if test.fewest_pairs is not None else ""
@@ -51,6 +51,6 @@ class EarlyEnd:
         return ""
 
     @staticmethod
-    def resolution(session: Session) -> list[str]:
+    def resolution(session: SessionSpec) -> list[str]:
         """What a session of this size can tell apart, before it begins."""
         return resolution_sentences(session.trials_each, len(session.policies))

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from vega_eval.failure_types import FAILURE_TYPES, FailureType, in_order
-from vega_eval.trials.record import Outcome, TrialRecord, Verdict, share
+from vega_eval.trials.record import TrialOutcome, TrialRecord, TrialVerdict, share
 
 
 class Phase(enum.IntEnum):
@@ -67,7 +67,7 @@ class _Requests:
     """What the operator has asked for and the session has not taken yet."""
 
     ready: bool = False
-    verdict: Verdict | None = None
+    verdict: TrialVerdict | None = None
     verdict_taken: bool = False
     stop: bool = False
     redo: bool = False
@@ -108,7 +108,7 @@ class OperatorConsole:
             return ConsoleAnswer(True, "the trial begins")
 
     def judge(
-        self, outcome: Outcome, milestones: Sequence[str], failure: str, note: str
+        self, outcome: TrialOutcome, milestones: Sequence[str], failure: str, note: str
     ) -> ConsoleAnswer:
         """Says how the present trial went; ends it if it runs."""
         refusal, kind = self._refusal(outcome, milestones, failure, note)
@@ -122,7 +122,7 @@ class OperatorConsole:
             return ConsoleAnswer(True, f"noted: {outcome.value}")
 
     def _refusal(
-        self, outcome: Outcome, milestones: Sequence[str], failure: str, note: str
+        self, outcome: TrialOutcome, milestones: Sequence[str], failure: str, note: str
     ) -> tuple[str, FailureType | None]:
         """Why this is no judgement, empty if it is one; and the type of failure."""
         unknown = sorted(set(milestones) - set(self._milestones))
@@ -134,24 +134,24 @@ class OperatorConsole:
         except ValueError:
             known = ", ".join(each.value for each in in_order())
             return f"unknown failure type {failure!r}; expected one of {known}", None
-        if outcome is Outcome.INVALID and not note:
+        if outcome is TrialOutcome.INVALID and not note:
             return "an invalid trial needs a note that says why it does not count", None
         return "", kind
 
     def _verdict(
-        self, outcome: Outcome, milestones: Sequence[str], kind: FailureType | None, note: str
-    ) -> Verdict:
+        self, outcome: TrialOutcome, milestones: Sequence[str], kind: FailureType | None, note: str
+    ) -> TrialVerdict:
         """A judgement by this operator; progress follows from the milestones."""
-        success = outcome is Outcome.SUCCESS
+        success = outcome is TrialOutcome.SUCCESS
         reached = {name: success or name in milestones for name in self._milestones}
         reached[self._milestones[-1]] = success
-        return Verdict(
+        return TrialVerdict(
             outcome=outcome,
             progress=1.0 if success else share(reached),
             milestones=reached,
             failure_type=None if success else kind,
-            reason=note if outcome is Outcome.INVALID else "",
-            note="" if outcome is Outcome.INVALID else note,
+            reason=note if outcome is TrialOutcome.INVALID else "",
+            note="" if outcome is TrialOutcome.INVALID else note,
             judged_by=self._by,
         )
 
@@ -189,8 +189,8 @@ class OperatorConsole:
             if self._state.phase is Phase.FINISHED:
                 return ConsoleAnswer(False, "the session is finished")
             self._requests.pause = True
-            begun = self._state.phase in (Phase.LAYING, Phase.RUNNING, Phase.JUDGING)
-            return ConsoleAnswer(True, "pauses after this trial" if begun else "pauses")
+            started = self._state.phase in (Phase.LAYING, Phase.RUNNING, Phase.JUDGING)
+            return ConsoleAnswer(True, "pauses after this trial" if started else "pauses")
 
     def resume(self) -> ConsoleAnswer:
         """Goes on."""
@@ -230,7 +230,7 @@ class OperatorConsole:
         with self._lock:
             return self._requests.stop or self._requests.verdict is not None
 
-    def take_verdict(self, by_rules: Verdict | None = None) -> Verdict | None:
+    def take_verdict(self, by_rules: TrialVerdict | None = None) -> TrialVerdict | None:
         """The operator's verdict on the present trial, else that of the rules.
 
         Once there is one, nobody can judge the trial any more.
@@ -253,7 +253,7 @@ class OperatorConsole:
             return "; ".join(notes)
 
 
-def with_note(record: TrialRecord, note: str) -> Verdict:
+def with_note(record: TrialRecord, note: str) -> TrialVerdict:
     """A record's verdict with a further note."""
     before = record.verdict
     return before.model_copy(update={"note": "; ".join(filter(None, (before.note, note)))})

@@ -20,15 +20,15 @@ from vega_eval.session.operator_console import (
     Phase,
 )
 from vega_eval.session.ros_stack import RosStack
-from vega_eval.trials.card import TaskCard
-from vega_eval.trials.record import Outcome
+from vega_eval.trials.record import TrialOutcome
+from vega_eval.trials.session_spec import TaskSpec
 
 _STATE_S, _HELP_S = 0.5, 0.2
 _OUTCOMES = {
-    JudgeTrial.Request.SUCCESS: Outcome.SUCCESS,
-    JudgeTrial.Request.PARTIAL: Outcome.PARTIAL,
-    JudgeTrial.Request.FAIL: Outcome.FAIL,
-    JudgeTrial.Request.INVALID: Outcome.INVALID,
+    JudgeTrial.Request.SUCCESS: TrialOutcome.SUCCESS,
+    JudgeTrial.Request.PARTIAL: TrialOutcome.PARTIAL,
+    JudgeTrial.Request.FAIL: TrialOutcome.FAIL,
+    JudgeTrial.Request.INVALID: TrialOutcome.INVALID,
 }
 
 
@@ -36,10 +36,15 @@ class OperatorServices:
     """Offers the operator's verbs, and publishes how the session stands."""
 
     def __init__(
-        self, node: Node, console: OperatorConsole, stack: RosStack, card: TaskCard, output: str
+        self,
+        node: Node,
+        console: OperatorConsole,
+        stack: RosStack,
+        task_spec: TaskSpec,
+        output: str,
     ) -> None:
         self._node, self._console, self._stack = node, console, stack
-        self._card, self._output = card, output
+        self._task_spec, self._output = task_spec, output
         self._said = ""
         self._shown: ConsoleState | None = None
         self._state = node.create_publisher(EvalState, "eval/state", qos.LATCHED)
@@ -71,11 +76,11 @@ class OperatorServices:
 
     def _publish(self) -> None:
         state = self._shown = self._console.state
-        course, session = self._stack.course, self._stack.schedule_length
+        episode, session = self._stack.episode, self._stack.schedule_length
         message = EvalState(
             phase=int(state.phase),
             text=state.text,
-            task=self._card.task,
+            task=self._task_spec.task,
             output=self._output,
             trial=state.trial,
             attempt=state.attempt,
@@ -83,9 +88,9 @@ class OperatorServices:
             valid=state.valid,
             policy=state.policy,
             placement=state.placement,
-            elapsed_s=course.elapsed_s if course is not None else 0.0,
-            time_limit_s=self._card.time_limit_s,
-            milestones=list(self._card.milestones),
+            elapsed_s=episode.elapsed_s if episode is not None else 0.0,
+            time_limit_s=self._task_spec.time_limit_s,
+            milestones=list(self._task_spec.milestones),
             warnings=list(state.warnings),
         )
         message.header.stamp = self._node.get_clock().now().to_msg()

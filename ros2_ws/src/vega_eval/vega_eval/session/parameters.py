@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from vega_runtime.parameters import parameter
 
-from vega_eval.episode.course import Patience
+from vega_eval.episode.episode_state_machine import Patience
 
 
 @dataclass(frozen=True)

@@ -20,14 +20,14 @@ from teleop.recording.recorder import Clocks, Recorder, TakeRecording
 from teleop.session.resume import open_or_resume
 from vega_core.provenance import GitState
 from vega_eval.trials.folder import RECORDINGS
-from vega_eval.trials.record import Outcome, TrialRecord
+from vega_eval.trials.record import TrialOutcome, TrialRecord
 from vega_eval.trials.schedule import Placement
 
 _OUTCOMES = {
-    Outcome.SUCCESS: "success",
-    Outcome.PARTIAL: "failure",
-    Outcome.FAIL: "failure",
-    Outcome.INVALID: "unjudged",
+    TrialOutcome.SUCCESS: "success",
+    TrialOutcome.PARTIAL: "failure",
+    TrialOutcome.FAIL: "failure",
+    TrialOutcome.INVALID: "unjudged",
 }
 
 

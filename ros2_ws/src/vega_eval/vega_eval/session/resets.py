@@ -8,8 +8,8 @@ from pathlib import Path
 from vega_eval.session import reset_help
 from vega_eval.session.reset_help import Picture, References
 from vega_eval.session.twin_view import TwinView
-from vega_eval.trials.card import TaskCard
 from vega_eval.trials.schedule import Placement
+from vega_eval.trials.session_spec import TaskSpec
 
 RESET = "reset.jpg"
 
@@ -26,9 +26,9 @@ class Resets:
         tell: Gets what went wrong, for people.
     """
 
-    def __init__(self, card: TaskCard, by_hand: bool, tell: Callable[[str], None]) -> None:
+    def __init__(self, task_spec: TaskSpec, by_hand: bool, tell: Callable[[str], None]) -> None:
         self._tell = tell
-        self._twin_view = TwinView(card, tell) if by_hand else None
+        self._twin_view = TwinView(task_spec, tell) if by_hand else None
         self._references: References | None = None
         self._index = 0
         self._shown: Picture | None = None

@@ -17,8 +17,12 @@ from vega_msgs.srv import ResetScene
 from hw_config import HardwareConfig, TaskConfig
 from teleop.errors import TeleopError
 from vega_core.provenance import GitState
-from vega_eval.episode.course import Course, Patience, Scene
-from vega_eval.episode.course import Outcome as CourseOutcome
+from vega_eval.episode.episode_state_machine import (
+    EpisodeOutcome,
+    EpisodeScene,
+    EpisodeStateMachine,
+    Patience,
+)
 from vega_eval.episode.observer import Observer, Tap, seconds
 from vega_eval.episode.summary import increase
 from vega_eval.failure_types import FailureType
@@ -31,9 +35,9 @@ from vega_eval.session.recording import TrialRecorder
 from vega_eval.session.reset_help import Picture
 from vega_eval.session.resets import RESET, Resets
 from vega_eval.session.stack import Played, StackError, Stopped
-from vega_eval.trials.card import TaskCard
-from vega_eval.trials.record import Begun, Files, TrialRecord
+from vega_eval.trials.record import Files, TrialRecord, TrialStarted, TrialVerdict
 from vega_eval.trials.schedule import Placement
+from vega_eval.trials.session_spec import TaskSpec
 
 _HOME_S, _SCENE_S = 60.0, 30.0
 # How near is at home, and how near makes the way home needless.
@@ -62,7 +66,7 @@ class Cell:
 
     hardware: HardwareConfig
     task: TaskConfig
-    card: TaskCard
+    task_spec: TaskSpec
     robot: str
     judged: bool
     patience: Patience
@@ -103,11 +107,11 @@ class RosStack:
         self._node, self._cell = node, cell
         self._stopping, self._ends = stopping, ends
         self.recorder: TrialRecorder | None = None
-        self.course: Course | None = None
+        self.episode: EpisodeStateMachine | None = None
         self.observer = Observer(node, cell.hardware, video_fps, self._tap)
         self._health = Health(node, cell.hardware, lambda: self.observer.gate)
         self._taps: list[Tap] = [self._health.tap]
-        self.resets = Resets(cell.card, not cell.judged, node.get_logger().warning)
+        self.resets = Resets(cell.task_spec, not cell.judged, node.get_logger().warning)
         self._calls = Calls(node, stopping, NODE)
         self.policy = PolicyControl(self._calls)
         self._calls.offer(Trigger, "gate/home")
@@ -131,10 +135,10 @@ class RosStack:
 
     def watch(self) -> None:
         """Follows the present trial; called by the spinning thread ten times a second."""
-        course = self.course
-        if course is not None:
+        episode = self.episode
+        if episode is not None:
             self.observer.measure_way()
-            course.advance(self._now_s(), time.monotonic())
+            episode.advance(self._now_s(), time.monotonic())
         if self.recorder is not None:
             self.recorder.look()
 
@@ -168,9 +172,9 @@ class RosStack:
         self.resets.prepare(placement, index)
         if self._cell.robot == "real":
             return
-        card = self._cell.card
+        task_spec = self._cell.task_spec
         seed = placement.seed or 0
-        request = ResetScene.Request(task=card.task, variant=card.variant, seed=seed)
+        request = ResetScene.Request(task=task_spec.task, variant=task_spec.variant, seed=seed)
         laid = self._calls.ask("sim/reset", request)
         if not self._calls.until(lambda: self._lies(int(laid.episode)), _SCENE_S):
             raise StackError(f"the twin does not show the scene of seed {seed}")
@@ -181,34 +185,36 @@ class RosStack:
         if task is None or int(task.episode) < episode:
             return False
         laid_s = seconds(task.header.stamp) - float(task.time_s)
-        stamps = [self.observer.picture_stamp_s(name) for name in self._cell.hardware.cameras]
+        stamps = [self.observer.image_stamp_s(name) for name in self._cell.hardware.cameras]
         return all(stamp is not None and stamp > laid_s + _SETTLED_S for stamp in stamps)
 
-    def play(self, begun: Begun, placement: Placement, folder: Path) -> Played:
+    def play(self, started: TrialStarted, placement: Placement, folder: Path) -> Played:
         cell = self._cell
-        scene = Scene(cell.card.task)
+        scene = EpisodeScene(cell.task_spec.task)
         if cell.judged:
-            scene = Scene(cell.card.task, cell.card.variant, placement.seed or 0)
-        difference = self.resets.photograph(folder, self.observer.picture(self._overview))
-        course = Course(scene, cell.card.time_limit_s, cell.patience, time.monotonic(), cell.judged)
+            scene = EpisodeScene(cell.task_spec.task, cell.task_spec.variant, placement.seed or 0)
+        difference = self.resets.photograph(folder, self.observer.image(self._overview))
+        episode = EpisodeStateMachine(
+            scene, cell.task_spec.time_limit_s, cell.patience, time.monotonic(), cell.judged
+        )
         recording = self._begin_recording(placement)
-        self.observer.follow(course, folder / VIDEO)
-        self.course = course
+        self.observer.follow(episode, folder / VIDEO)
+        self.episode = episode
         wall_s = 0.0
         try:
             self.policy.act()
-            problem, estopped = self._watch_until_over(course)
+            problem, estopped = self._watch_until_over(episode)
             wall_s = self.observer.wall_s
         finally:
-            self.course = None
+            self.episode = None
             self._end()
         record = self.observer.record
         verdict = None
         if cell.judged or problem:
-            verdict = self._verdict(course, problem, estopped)
+            verdict = self._verdict(episode, problem, estopped)
         return Played(
             verdict=verdict,
-            figures=verdicts.figures(record, course.elapsed_s, wall_s),
+            figures=verdicts.figures(record, episode.elapsed_s, wall_s),
             files=Files(
                 video=_relative(folder, VIDEO),
                 recording=recording,
@@ -230,28 +236,28 @@ class RosStack:
             if self.recorder is not None:
                 self.recorder.stop()
 
-    def _watch_until_over(self, course: Course) -> tuple[str, bool]:
+    def _watch_until_over(self, episode: EpisodeStateMachine) -> tuple[str, bool]:
         """Waits until the trial is over; what was wrong, and whether it was an emergency stop."""
-        while course.outcome is None and not self._ends():
+        while episode.outcome is None and not self._ends():
             if self._stopping():
-                course.interrupt()
+                episode.interrupt()
                 raise Stopped
             if self._health.estopped:
-                course.abort("the emergency stop was pressed")
+                episode.abort("the emergency stop was pressed")
                 return "", True
             problems = self._health.problems()
             if problems:
-                course.abort(problems[0])
+                episode.abort(problems[0])
                 return "; ".join(problems), False
             time.sleep(_POLL_S)
-        course.interrupt()
+        episode.interrupt()
         return "", self._health.estopped
 
-    def _verdict(self, course: Course, problem: str, estopped: bool) -> verdicts.Verdict:
-        outcome, reason = course.outcome or CourseOutcome.ABORTED, course.reason
-        never_acted = course.start_s is None and outcome is CourseOutcome.ABORTED
+    def _verdict(self, episode: EpisodeStateMachine, problem: str, estopped: bool) -> TrialVerdict:
+        outcome, reason = episode.outcome or EpisodeOutcome.ABORTED, episode.reason
+        never_acted = episode.start_s is None and outcome is EpisodeOutcome.ABORTED
         if never_acted and not (problem or estopped):
-            outcome, reason = CourseOutcome.FAILURE, f"{verdicts.NEVER_ACTED}; {reason}"
+            outcome, reason = EpisodeOutcome.FAILURE, f"{verdicts.NEVER_ACTED}; {reason}"
         record = self.observer.record
         return verdicts.by_rules(
             outcome, reason, record.milestones, self._failure_type(), problem, estopped
@@ -281,14 +287,14 @@ class RosStack:
             return ""
         try:
             return self.recorder.begin(
-                cell.task, cell.card.variant, cell.operator, placement, cell.git
+                cell.task, cell.task_spec.variant, cell.operator, placement, cell.git
             )
         except TeleopError as error:
             raise StackError(str(error)) from None
 
     def reset_picture(self) -> Picture | None:
         """What helps to lay the present placement; see `Resets.blended`."""
-        return self.resets.blended(self.observer.picture(self._overview))
+        return self.resets.blended(self.observer.image(self._overview))
 
     def _now_s(self) -> float:
         return seconds(self._node.get_clock().now().to_msg())

@@ -30,9 +30,9 @@ from vega_eval.session.plan import placements_for
 from vega_eval.session.recording import TrialRecorder
 from vega_eval.session.ros_stack import Cell, RosStack
 from vega_eval.session.stack import Stopped
-from vega_eval.trials.card import Judge, Robot, TaskCard, config_digest
-from vega_eval.trials.folder import Plan, SessionFolder
-from vega_eval.trials.identity import OPENED
+from vega_eval.trials.blinding import REVEALED_FILE
+from vega_eval.trials.folder import SessionFolder, SessionPlan
+from vega_eval.trials.session_spec import Judge, Robot, TaskSpec, config_digest
 from vega_policy.errors import PolicyError
 
 _WATCH_S = 0.1
@@ -51,12 +51,12 @@ class SessionNode(Node):
             raise ParameterError("the parameter 'output' is missing: a folder for the session")
         self._hardware, self._task = hw_config.load(), hw_config.load_task(given.task)
         by = "rules" if given.judge == "rules" else (given.operator or "operator")
-        self._card = TaskCard.of(self._task, given.variant)
-        self._console = OperatorConsole(self._card.milestones, by)
+        self._task_spec = TaskSpec.of(self._task, given.variant)
+        self._console = OperatorConsole(self._task_spec.milestones, by)
         self._cell = Cell(
             hardware=self._hardware,
             task=self._task,
-            card=self._card,
+            task_spec=self._task_spec,
             robot=given.robot,
             judged=given.judge == "rules",
             patience=given.patience,
@@ -68,7 +68,9 @@ class SessionNode(Node):
         )
         self._shutdown = self.create_client(Trigger, "manager/shutdown")
         self._folder: SessionFolder | None = None
-        self._offered = OperatorServices(self, self._console, self._stack, self._card, given.output)
+        self._offered = OperatorServices(
+            self, self._console, self._stack, self._task_spec, given.output
+        )
         self.create_timer(
             _WATCH_S, self._stack.watch, clock=Clock(clock_type=ClockType.STEADY_TIME)
         )
@@ -103,14 +105,14 @@ class SessionNode(Node):
         checkpoints = [Path(each) for each in given.policies if each]
         policies = policies_of(checkpoints, self._hardware, self._tell_reading())
         known = provenance_now()
-        plan = Plan(
-            card=self._card,
+        plan = SessionPlan(
+            task_spec=self._task_spec,
             robot=cast(Robot, given.robot),
             judge=cast(Judge, given.judge),
             seed=given.seed,
             trials_each=given.trials,
             policies=policies,
-            lay=placements_for(self._task, given.variant, given.robot, given.seed),
+            plan_placements=placements_for(self._task, given.variant, given.robot, given.seed),
             operator=given.operator,
             lighting=given.lighting,
             config_sha256=known.config_sha256,
@@ -121,10 +123,10 @@ class SessionNode(Node):
         SessionFolder.check(folder, plan)
         for text in untrained_for(policies, self._task.name):
             self.get_logger().warning(f"{text}: expect it to fail")
-        for policy in policies if not (folder / OPENED).exists() else ():
+        for policy in policies if not (folder / REVEALED_FILE).exists() else ():
             self._console.show(text=f"loads {policy.name}, to see whether it can be loaded")
             self._stack.policy.try_out(policy.checkpoint, policy.name)
-        session = self._folder = SessionFolder.take_up(folder, plan)
+        session = self._folder = SessionFolder.open_or_resume(folder, plan)
         self._tell_beginning(session)
         return self._conduct(session)
 
@@ -165,10 +167,10 @@ class SessionNode(Node):
     def _close(self, why: str) -> None:
         assert self._folder is not None
         self._folder.finish(why)
-        self._console.show(phase=Phase.FINISHED, text=why, valid=len(self._folder.standing.valid))
+        self._console.show(phase=Phase.FINISHED, text=why, valid=len(self._folder.status.valid))
         self._say(f"{why}; the identities are in {self._folder.folder / 'key.json'}")
         for letter, policy in self._folder.key.policies.items():
-            played = self._folder.standing.of(letter)
+            played = self._folder.status.of(letter)
             done = sum(record.success for record in played)
             self._say(
                 f"RESULT {self._task.name} ({self._given.variant}), {policy.name}: "
@@ -179,12 +181,12 @@ class SessionNode(Node):
     def _tell_beginning(self, session: SessionFolder) -> None:
         for text in session.damaged:
             self.get_logger().warning(f"{text}; its trial is played again")
-        standing = session.standing
+        status = session.status
         total = len(session.session.schedule)
         verb = "goes on with" if session.resumed else "begins"
         self._say(
             f"{verb} a session of {total} trials: {len(session.session.policies)} policies, "
-            f"{session.session.trials_each} trials each; {len(standing.valid)} are valid so far"
+            f"{session.session.trials_each} trials each; {len(status.valid)} are valid so far"
         )
         if not session.resumed:
             for text in EarlyEnd.resolution(session.session):
@@ -204,7 +206,7 @@ class SessionNode(Node):
     def _standing(self) -> str:
         if self._folder is None:
             return ""
-        valid, total = len(self._folder.standing.valid), len(self._folder.session.schedule)
+        valid, total = len(self._folder.status.valid), len(self._folder.session.schedule)
         return f" ({valid}/{total} trials are valid) -> {self._given.output}"
 
     def _take_down(self) -> None:

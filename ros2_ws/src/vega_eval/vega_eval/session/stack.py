@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Protocol
 
 from vega_eval.errors import EvalError
-from vega_eval.trials.record import Begun, Figures, Files, TrialRecord, Verdict
+from vega_eval.trials.record import Figures, Files, TrialRecord, TrialStarted, TrialVerdict
 from vega_eval.trials.schedule import Placement
 
 
@@ -30,7 +30,7 @@ class Played:
         reset_difference: See `TrialRecord`.
     """
 
-    verdict: Verdict | None
+    verdict: TrialVerdict | None
     figures: Figures
     files: Files
     reset_difference: float | None = None
@@ -51,7 +51,7 @@ class Stack(Protocol):
     def lay(self, placement: Placement, index: int) -> None:
         """Has the twin lay the scene; on a real table, shows where things belong."""
 
-    def play(self, begun: Begun, placement: Placement, folder: Path) -> Played:
+    def play(self, started: TrialStarted, placement: Placement, folder: Path) -> Played:
         """Lets the policy act until the trial ends, then stops it."""
 
     def seal(self, record: TrialRecord) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from importlib.util import find_spec
 
 from vega_eval.session.reset_help import Picture
-from vega_eval.trials.card import TaskCard
+from vega_eval.trials.session_spec import TaskSpec
 
 
 class TwinView:
@@ -17,8 +17,8 @@ class TwinView:
         tell: Gets the sentence that it cannot be done here, once.
     """
 
-    def __init__(self, card: TaskCard, tell: Callable[[str], None]) -> None:
-        self._card, self._tell = card, tell
+    def __init__(self, task_spec: TaskSpec, tell: Callable[[str], None]) -> None:
+        self._task_spec, self._tell = task_spec, tell
         self._works = find_spec("mujoco") is not None
 
     def of(self, seed: int | None) -> Picture | None:
@@ -29,7 +29,7 @@ class TwinView:
         from vega_sim.render import RenderError
         from vega_sim.twin import Twin
 
-        twin = Twin(self._card.task, self._card.variant)
+        twin = Twin(self._task_spec.task, self._task_spec.variant)
         try:
             twin.reset(seed)
             return twin.render(twin.hw.overview_camera.name)

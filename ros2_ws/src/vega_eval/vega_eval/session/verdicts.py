@@ -4,28 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from vega_eval.episode.course import Outcome as CourseOutcome
+from vega_eval.episode.episode_state_machine import EpisodeOutcome
 from vega_eval.episode.summary import (
-    Record,
+    EpisodeRecord,
     camera_hz,
     dropped,
     increase,
     percentiles,
 )
 from vega_eval.failure_types import COMMS, ESTOP, FailureType
-from vega_eval.trials.record import Figures, Outcome, Percentiles, Verdict
+from vega_eval.trials.record import Figures, Percentiles, TrialOutcome, TrialVerdict
 
 NEVER_ACTED = "the policy sent nothing that could be executed"
 
 
 def by_rules(
-    outcome: CourseOutcome,
+    outcome: EpisodeOutcome,
     reason: str,
     milestones: Mapping[str, bool],
     kind: FailureType | None,
     problem: str = "",
     estopped: bool = False,
-) -> Verdict:
+) -> TrialVerdict:
     """The verdict of the twin.
 
     What is not the policy's doing (a camera that fell silent, an arm without power, time that stood
@@ -41,24 +41,26 @@ def by_rules(
         estopped: Whether the emergency stop was pressed.
     """
     reached = dict(milestones)
-    if outcome is CourseOutcome.SUCCESS and not estopped:
-        return Verdict.succeeded(reached)
+    if outcome is EpisodeOutcome.SUCCESS and not estopped:
+        return TrialVerdict.succeeded(reached)
     if estopped:
-        return Verdict.failed(reached, ESTOP, reason)
+        return TrialVerdict.failed(reached, ESTOP, reason)
     if problem:
-        return Verdict(
-            outcome=Outcome.INVALID,
+        return TrialVerdict(
+            outcome=TrialOutcome.INVALID,
             progress=0.0,
             milestones=reached,
             failure_type=COMMS,
             reason=problem,
         )
-    if outcome is CourseOutcome.FAILURE:
-        return Verdict.failed(reached, kind, reason)
-    return Verdict(outcome=Outcome.INVALID, progress=0.0, milestones=reached, reason=reason)
+    if outcome is EpisodeOutcome.FAILURE:
+        return TrialVerdict.failed(reached, kind, reason)
+    return TrialVerdict(
+        outcome=TrialOutcome.INVALID, progress=0.0, milestones=reached, reason=reason
+    )
 
 
-def figures(record: Record, duration_s: float, wall_s: float) -> Figures:
+def figures(record: EpisodeRecord, duration_s: float, wall_s: float) -> Figures:
     """What was measured, as it is written."""
     counts = record.camera_counts.items()
     return Figures(

@@ -33,7 +33,7 @@ from teleop.errors import TeleopError
 from vega_eval.checkpoints import policies_of, untrained_for
 from vega_eval.errors import EvalError
 from vega_eval.provenance import provenance_now
-from vega_eval.trials.card import FILE_NAME
+from vega_eval.trials.session_spec import FILE_NAME
 from vega_eval.twin.chunks import Timing
 from vega_eval.twin.evaluation import Request, play_all, sessions
 from vega_eval.twin.process_pool import ProcessPool
@@ -169,7 +169,7 @@ def _play(request: Request, pool: WorkerPool[Any]) -> dict[str, Any]:
     with sessions(request) as opened:
         pace = Pace(
             wanted=sum(len(s.session.schedule) for s in opened),
-            valid=sum(len(s.standing.valid) for s in opened),
+            valid=sum(len(s.status.valid) for s in opened),
         )
         play_all(opened, pool, request, pace.log)
         found = [figures_of(session) for session in opened]

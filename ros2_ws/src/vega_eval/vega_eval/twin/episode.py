@@ -13,7 +13,7 @@ from vega_sim.twin import Twin
 
 from vega_eval.episode.video import EpisodeVideo
 from vega_eval.scoring import failure_type
-from vega_eval.trials.record import Figures, Percentiles, Verdict
+from vega_eval.trials.record import Figures, Percentiles, TrialVerdict
 from vega_eval.twin.chunks import ChunkPlayer, Timing
 from vega_eval.twin.jobs import Job, JobResult
 from vega_policy.policy import Observation, Policy
@@ -114,12 +114,12 @@ class _Episode:
         self.last = now
         self.progress.update()
 
-    def verdict(self) -> Verdict:
+    def verdict(self) -> TrialVerdict:
         reached = self.progress.milestones
         if self.progress.success:
-            return Verdict.succeeded(reached)
+            return TrialVerdict.succeeded(reached)
         reason = f"not done within {self.twin.task.config.time_limit_s:g} s"
-        return Verdict.failed(reached, failure_type(self.progress.signals), reason)
+        return TrialVerdict.failed(reached, failure_type(self.progress.signals), reason)
 
     def figures(self) -> Figures:
         p50, p95 = np.percentile(self.inference_ms, [50, 95])

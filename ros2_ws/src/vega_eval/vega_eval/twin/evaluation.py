@@ -15,11 +15,11 @@ from vega_core.files import OutputFile
 from vega_eval.errors import EvalError
 from vega_eval.placements import consecutive
 from vega_eval.provenance import Provenance
-from vega_eval.trials.card import TaskCard
-from vega_eval.trials.folder import Plan, SessionFolder
-from vega_eval.trials.identity import Policy
-from vega_eval.trials.record import Begun, Files, Outcome, TrialRecord, Verdict
+from vega_eval.trials.blinding import PolicyIdentity
+from vega_eval.trials.folder import SessionFolder, SessionPlan
+from vega_eval.trials.record import Files, TrialOutcome, TrialRecord, TrialStarted, TrialVerdict
 from vega_eval.trials.schedule import Trial
+from vega_eval.trials.session_spec import TaskSpec
 from vega_eval.twin.chunks import Timing
 from vega_eval.twin.jobs import Job, JobFailure, JobResult
 from vega_eval.twin.worker_pool import WorkerPool
@@ -43,7 +43,7 @@ class Request:
         video: Whether trials are filmed.
     """
 
-    policies: tuple[Policy, ...]
+    policies: tuple[PolicyIdentity, ...]
     tasks: tuple[str, ...]
     variants: tuple[str, ...]
     trials: int
@@ -86,22 +86,22 @@ def sessions(request: Request) -> Iterator[tuple[SessionFolder, ...]]:
     with contextlib.ExitStack() as stack:
         opened = []
         for folder, (task, variant) in request.folders.items():
-            session = SessionFolder.take_up(folder, _plan(request, task, variant))
+            session = SessionFolder.open_or_resume(folder, _plan(request, task, variant))
             stack.callback(session.close)
             opened.append(session)
         yield tuple(opened)
 
 
-def _plan(request: Request, task: str, variant: str) -> Plan:
+def _plan(request: Request, task: str, variant: str) -> SessionPlan:
     config = hw_config.load_task(task)
-    return Plan(
-        card=TaskCard.of(config, variant),
+    return SessionPlan(
+        task_spec=TaskSpec.of(config, variant),
         robot="twin",
         judge="rules",
         seed=request.seed,
         trials_each=request.trials,
         policies=request.policies,
-        lay=partial(consecutive, config, variant, first=request.seed),
+        plan_placements=partial(consecutive, config, variant, first=request.seed),
         timing=request.timing.items(),
         config_sha256=request.known.config_sha256,
         commit=request.known.commit,
@@ -123,9 +123,9 @@ def play_all(
     Raises:
         EvalError: A trial cannot be played; what was played is kept.
     """
-    waiting = deque(_Pending(s, trial) for s in opened for trial in s.standing.missing)
+    waiting = deque(_Pending(s, trial) for s in opened for trial in s.status.missing)
     left = Counter(id(pending.session) for pending in waiting)
-    running: dict[int, tuple[_Pending, Begun]] = {}
+    running: dict[int, tuple[_Pending, TrialStarted]] = {}
     for session in opened:
         _close_if_done(session, left)
     if waiting:
@@ -137,8 +137,8 @@ def play_all(
             running[given] = pending, pending.session.begin(pending.trial)
             pool.submit(given, _job(pending, request))
         for job_id, answer in pool.wait():
-            pending, begun = running.pop(job_id)
-            record = _record(pending.session, begun, answer, request.known.config_sha256)
+            pending, started = running.pop(job_id)
+            record = _record(pending.session, started, answer, request.known.config_sha256)
             pending.session.add(record)
             on_record(pending.session, record)
             if isinstance(answer, JobFailure):
@@ -149,7 +149,7 @@ def play_all(
 
 
 def _close_if_done(session: SessionFolder, left: Counter[int]) -> None:
-    if not left[id(session)] and not session.standing.closed:
+    if not left[id(session)] and not session.status.closed:
         session.finish("all trials were played")
 
 
@@ -161,8 +161,8 @@ def _job(pending: _Pending, request: Request) -> Job:
             f"{pending.session.folder}: placement {pending.trial.placement} has no seed"
         )
     return Job(
-        task=session.card.task,
-        variant=session.card.variant,
+        task=session.task_spec.task,
+        variant=session.task_spec.variant,
         seed=seed,
         checkpoint=_folder_of(pending, request),
         timing=request.timing,
@@ -177,21 +177,24 @@ def _folder_of(pending: _Pending, request: Request) -> str:
 
 
 def _record(
-    session: SessionFolder, begun: Begun, answer: JobResult | JobFailure, config_sha256: str
+    session: SessionFolder,
+    started: TrialStarted,
+    answer: JobResult | JobFailure,
+    config_sha256: str,
 ) -> TrialRecord:
     if isinstance(answer, JobFailure):
-        verdict = Verdict(outcome=Outcome.INVALID, progress=0.0, reason=answer.reason)
-        return session.record(begun, verdict, config_sha256=config_sha256)
-    files = _keep_video(session, begun, answer.video)
+        verdict = TrialVerdict(outcome=TrialOutcome.INVALID, progress=0.0, reason=answer.reason)
+        return session.record(started, verdict, config_sha256=config_sha256)
+    files = _keep_video(session, started, answer.video)
     return session.record(
-        begun, answer.verdict, figures=answer.figures, files=files, config_sha256=config_sha256
+        started, answer.verdict, figures=answer.figures, files=files, config_sha256=config_sha256
     )
 
 
-def _keep_video(session: SessionFolder, begun: Begun, video: bytes) -> Files:
+def _keep_video(session: SessionFolder, started: TrialStarted, video: bytes) -> Files:
     if not video:
         return Files()
-    path = session.attempt_folder(begun) / VIDEO
+    path = session.attempt_folder(started) / VIDEO
     file = OutputFile(path)
     try:
         file.write(video)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from vega_eval.trials.record import Figures, Verdict
+from vega_eval.trials.record import Figures, TrialVerdict
 from vega_eval.twin.chunks import Timing
 
 
@@ -39,7 +39,7 @@ class JobResult:
         video: An MP4; empty if none was asked for.
     """
 
-    verdict: Verdict
+    verdict: TrialVerdict
     figures: Figures
     video: bytes = b""
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from multiprocessing import connection
 from multiprocessing.process import BaseProcess
 
-from vega_eval.trials.identity import Policy
+from vega_eval.trials.blinding import PolicyIdentity
 from vega_eval.twin.jobs import Job
 from vega_eval.twin.worker_pool import Answer, WorkerLost, WorkerPool
 
@@ -30,7 +30,7 @@ class WorkerProcess:
 class ProcessPool(WorkerPool[WorkerProcess]):
     """Spawned ones: a forked child would share this process's OpenGL and thread state."""
 
-    def __init__(self, size: int, policies: tuple[Policy, ...]) -> None:
+    def __init__(self, size: int, policies: tuple[PolicyIdentity, ...]) -> None:
         super().__init__(size)
         self._policies = policies
         self._started: list[WorkerProcess] = []
@@ -95,7 +95,7 @@ def _no_interrupts() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _work(pipe: connection.Connection, policies: tuple[Policy, ...]) -> None:
+def _work(pipe: connection.Connection, policies: tuple[PolicyIdentity, ...]) -> None:
     """In the worker, until the other end of the pipe is closed."""
     threading.Thread(target=_end_with_parent, daemon=True).start()
     # Here, not above: only workers need the model's code, which takes seconds to import.

@@ -12,7 +12,7 @@ from typing import Any
 
 from vega_eval.errors import EvalError
 from vega_eval.provenance import Provenance
-from vega_eval.trials.identity import Policy
+from vega_eval.trials.blinding import PolicyIdentity
 from vega_eval.twin.jobs import Job, JobFailure, Ready
 from vega_eval.twin.worker import Worker, on_one_core
 from vega_eval.twin.worker_pool import Answer, WorkerLost, WorkerPool
@@ -31,7 +31,7 @@ class _Remote(Worker):
         on_one_core()
         super().__init__()
 
-    def prepare(self, policies: tuple[Policy, ...], home: Provenance) -> Ready | JobFailure:
+    def prepare(self, policies: tuple[PolicyIdentity, ...], home: Provenance) -> Ready | JobFailure:
         """Loads the policies, if this machine has the same of everything."""
         answer = self.compare(policies, home)
         return answer if isinstance(answer, JobFailure) else self.load(policies)
@@ -49,7 +49,7 @@ class RayPool(WorkerPool[_Actor]):
     """Actors of one processor each."""
 
     def __init__(
-        self, size: int, policies: tuple[Policy, ...], home: Provenance, address: str
+        self, size: int, policies: tuple[PolicyIdentity, ...], home: Provenance, address: str
     ) -> None:
         """Connects.
 

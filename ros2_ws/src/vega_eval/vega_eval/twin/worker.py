@@ -14,7 +14,7 @@ from vega_sim.twin import Twin
 import hw_config
 from vega_eval.errors import EvalError
 from vega_eval.provenance import Provenance, provenance_now
-from vega_eval.trials.identity import Policy, digest_of
+from vega_eval.trials.blinding import PolicyIdentity, digest_of
 from vega_eval.twin.episode import play
 from vega_eval.twin.jobs import Job, JobFailure, JobResult, Ready
 from vega_policy.errors import PolicyError
@@ -41,11 +41,11 @@ class Worker:
         self._ready: dict[str, RunnablePolicy] = {}
         self._twin: Twin | None = None
 
-    def compare(self, policies: tuple[Policy, ...], home: Provenance) -> Ready | JobFailure:
+    def compare(self, policies: tuple[PolicyIdentity, ...], home: Provenance) -> Ready | JobFailure:
         """Whether this machine has the checkpoints, the configuration and the code of another."""
         return _answer(lambda: _compare(policies, home))
 
-    def load(self, policies: tuple[Policy, ...]) -> Ready | JobFailure:
+    def load(self, policies: tuple[PolicyIdentity, ...]) -> Ready | JobFailure:
         """Loads the policies' checkpoints."""
         return _answer(lambda: self._load(policies))
 
@@ -54,7 +54,7 @@ class Worker:
         policy = self._ready[job.checkpoint]
         return _answer(lambda: play(self._twin_for(job), policy, job))
 
-    def _load(self, policies: tuple[Policy, ...]) -> Ready:
+    def _load(self, policies: tuple[PolicyIdentity, ...]) -> Ready:
         for policy in policies:
             try:
                 self._ready[policy.checkpoint] = open_policy(policy.checkpoint, threads=1)
@@ -84,7 +84,7 @@ def _answer(work: Callable[[], Done]) -> Done | JobFailure:
         return JobFailure(f"{type(error).__name__}: {error}", permanent=False)
 
 
-def _compare(policies: tuple[Policy, ...], home: Provenance) -> Ready:
+def _compare(policies: tuple[PolicyIdentity, ...], home: Provenance) -> Ready:
     here = socket.gethostname()
     for policy in policies:
         folder = Path(policy.checkpoint)

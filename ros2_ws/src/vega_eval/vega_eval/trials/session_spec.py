@@ -1,7 +1,7 @@
 """session.json: what was decided before the first trial, and never changes.
 
-The task card says what counts as success, the schedule who plays what when. A session that is taken
-up again must have been given the same; what differs is told.
+The task spec says what counts as success, the schedule who plays what when. A session that is
+resumed must have been given the same; what differs is told.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import hashlib
 from collections.abc import Mapping
 from typing import Literal
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from hw_config import TaskConfig
 from vega_eval.trials.record import Data, Letter
@@ -21,7 +21,7 @@ Robot = Literal["sim", "emulated", "real", "twin"]
 Judge = Literal["rules", "operator"]
 
 
-class TaskCard(Data):
+class TaskSpec(Data):
     """What is asked for, written before anybody plays.
 
     Attributes:
@@ -41,8 +41,8 @@ class TaskCard(Data):
     time_limit_s: float = Field(gt=0)
 
     @classmethod
-    def of(cls, task: TaskConfig, variant: str) -> TaskCard:
-        """The card of a task of hw_config."""
+    def of(cls, task: TaskConfig, variant: str) -> TaskSpec:
+        """The spec of a task of hw_config."""
         return cls(
             task=task.name,
             variant=variant,
@@ -53,19 +53,19 @@ class TaskCard(Data):
         )
 
 
-class Session(Data):
+class SessionSpec(Data):
     """A session as it was planned.
 
     Attributes:
         id: Unlike that of any other session.
         created: UTC.
-        card: What is asked for.
+        task_spec: What is asked for.
         robot: What stood behind the topics; `twin` without ROS.
         judge: Who says how a trial went.
         seed: Of the schedule.
         trials_each: Trials of each policy.
         policies: Letters, sorted.
-        key_sha256: Digest of the key; see `identity`.
+        key_sha256: Digest of the key; see `blinding`.
         placements: Where things lie, shared by all policies.
         schedule: All trials in order.
         operator: Who was there at first.
@@ -76,10 +76,12 @@ class Session(Data):
         versions: Of packages that matter.
     """
 
+    model_config = ConfigDict(serialize_by_alias=True)  # the file says `card`
+
     format: Literal[1] = 1
     id: str
     created: str
-    card: TaskCard
+    task_spec: TaskSpec = Field(alias="card")
     robot: Robot
     judge: Judge
     seed: int = Field(ge=0)

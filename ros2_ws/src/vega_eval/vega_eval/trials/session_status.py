@@ -1,31 +1,31 @@
-"""How a session stands, from its schedule and its journal."""
+"""The status of a session, replayed from its schedule and its journal."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from vega_eval.trials.card import Session
-from vega_eval.trials.record import Amendment, Begun, Line, SessionEvent, TrialRecord
+from vega_eval.trials.record import Amendment, Line, SessionEvent, TrialRecord, TrialStarted
 from vega_eval.trials.schedule import Trial
+from vega_eval.trials.session_spec import SessionSpec
 
 CLOSED = "closed"
 
 
 @dataclass(frozen=True)
-class Standing:
+class SessionStatus:
     """What was played and what is left.
 
     Attributes:
         session: The plan.
         attempts: Every attempt that has a record, in order, as it was judged last.
         cut_off: Attempts that began and have no record.
-        closed: Whether identities are open.
+        closed: Whether identities are revealed.
     """
 
-    session: Session
+    session: SessionSpec
     attempts: tuple[TrialRecord, ...]
-    cut_off: tuple[Begun, ...]
+    cut_off: tuple[TrialStarted, ...]
     closed: bool
 
     @property
@@ -59,18 +59,18 @@ class Standing:
         return rows
 
 
-def standing(session: Session, lines: Iterable[Line]) -> Standing:
-    """Puts together what the journal says; records of another session are left out."""
+def replay(session: SessionSpec, lines: Iterable[Line]) -> SessionStatus:
+    """The status that the journal leads to; records of another session are left out."""
     known = {trial.number: trial for trial in session.schedule}
     records: dict[tuple[int, int], TrialRecord] = {}
-    begun: dict[tuple[int, int], Begun] = {}
+    started: dict[tuple[int, int], TrialStarted] = {}
     closed = False
     for line in lines:
         if isinstance(line, TrialRecord):
             if line.session == session.id and _fits(known.get(line.trial), line):
                 records.setdefault((line.trial, line.attempt), line)
-        elif isinstance(line, Begun):
-            begun.setdefault((line.trial, line.attempt), line)
+        elif isinstance(line, TrialStarted):
+            started.setdefault((line.trial, line.attempt), line)
         elif isinstance(line, Amendment):
             before = records.get((line.trial, line.attempt))
             if before is not None:
@@ -78,8 +78,8 @@ def standing(session: Session, lines: Iterable[Line]) -> Standing:
                 records[line.trial, line.attempt] = amended
         elif isinstance(line, SessionEvent) and line.event == CLOSED:
             closed = True
-    cut_off = tuple(begun[key] for key in sorted(begun.keys() - records.keys()))
-    return Standing(session, tuple(records.values()), cut_off, closed)
+    cut_off = tuple(started[key] for key in sorted(started.keys() - records.keys()))
+    return SessionStatus(session, tuple(records.values()), cut_off, closed)
 
 
 def _fits(trial: Trial | None, record: TrialRecord) -> bool:

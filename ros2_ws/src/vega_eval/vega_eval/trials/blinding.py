@@ -19,12 +19,12 @@ from pydantic import ValidationError
 from vega_eval.errors import SessionError
 from vega_eval.trials.record import Data, Letter
 
-SEALED, OPENED = "key.sealed", "key.json"
+BLINDED_FILE, REVEALED_FILE = "key.sealed", "key.json"
 _TAG_DIGITS = 16
 _BLOCK = 1 << 22
 
 
-class Policy(Data):
+class PolicyIdentity(Data):
     """One checkpoint.
 
     Attributes:
@@ -42,7 +42,7 @@ class Policy(Data):
     commit: str = ""
 
 
-class Key(Data):
+class BlindingKey(Data):
     """The identities of a session.
 
     Attributes:
@@ -51,7 +51,7 @@ class Key(Data):
     """
 
     salt: str
-    policies: dict[Letter, Policy]
+    policies: dict[Letter, PolicyIdentity]
 
     @property
     def digest(self) -> str:
@@ -63,27 +63,29 @@ class Key(Data):
         proof = f"{self.salt} {self.policies[letter].sha256}"
         return hashlib.sha256(proof.encode()).hexdigest()[:_TAG_DIGITS]
 
-    def sealed(self) -> str:
-        """As the text of the sealed file."""
+    def blinded_text(self) -> str:
+        """As the text of the blinded file."""
         return base64.b64encode(self._text().encode()).decode() + "\n"
 
-    def opened(self) -> str:
-        """As the text of the opened file."""
+    def revealed_text(self) -> str:
+        """As the text of the file that reveals them."""
         return json.dumps(self.model_dump(mode="json"), indent=1) + "\n"
 
     def _text(self) -> str:
         return json.dumps(self.model_dump(mode="json"), sort_keys=True)
 
 
-def read_key(folder: Path, digest: str) -> Key:
-    """The key of a session, from its sealed file.
+def read_key(folder: Path, digest: str) -> BlindingKey:
+    """The key of a session, from its blinded file.
 
     Raises:
         SessionError: It is missing, unreadable, or not the one that session.json tells of.
     """
-    path = folder / SEALED
+    path = folder / BLINDED_FILE
     try:
-        key = Key.model_validate_json(base64.b64decode(path.read_bytes().strip(), validate=True))
+        key = BlindingKey.model_validate_json(
+            base64.b64decode(path.read_bytes().strip(), validate=True)
+        )
     except FileNotFoundError:
         raise SessionError(f"{path} is missing: which policy is which cannot be told") from None
     except OSError as error:
