@@ -1,8 +1,8 @@
-"""Coverage: which cells of a task's grid its episodes fill, as a picture from above and as a table.
+"""Coverage: which cells of a task's grid its episodes fill, as a drawing from above and as a table.
 
     python -m teleop.coverage DATASET [--task close_laptop] [--out FOLDER]
 
-writes one PNG a task and prints the table. The picture is seen as by somebody who stands behind the
+writes one PNG a task and prints the table. The drawing is seen as by somebody who stands behind the
 robot and looks down: x goes up, y to the left.
 """
 
@@ -18,17 +18,17 @@ from typing import TYPE_CHECKING
 import hw_config
 from hw_config import ConfigError, HardwareConfig, TaskConfig
 from teleop.coverage_drawing import draw
-from teleop.placements import Cell, Grid, Spot
+from teleop.placements import Grid, GridCell, Spot
 
 if TYPE_CHECKING:
     from teleop.dataset.episode import EpisodeInfo
 
 
 @dataclass(frozen=True)
-class Dot:
-    """One episode in the picture; `spot` is None when only its cell is known."""
+class EpisodeDot:
+    """One episode in the drawing; `spot` is None when only its cell is known."""
 
-    cell: Cell
+    cell: GridCell
     spot: Spot | None
     outcome: str
 
@@ -45,8 +45,8 @@ class Coverage:
     """
 
     grid: Grid
-    counts: dict[Cell, int]
-    dots: tuple[Dot, ...]
+    counts: dict[GridCell, int]
+    dots: tuple[EpisodeDot, ...]
     elsewhere: int
 
     @property
@@ -82,7 +82,7 @@ def coverage(infos: Iterable[EpisodeInfo], task: TaskConfig) -> list[Coverage]:
     ]
 
 
-def picture(
+def drawing(
     infos: Iterable[EpisodeInfo], task: TaskConfig, hardware: HardwareConfig | None = None
 ) -> bytes:
     """PNG of a task's coverage: the grid among the arms, and every cell with its episodes.
@@ -111,18 +111,18 @@ def _rows(found: Coverage) -> Iterable[str]:
     region = found.grid.region
     yield found.headline
     for row in range(region.rows, 0, -1):
-        (near, far), _ = found.grid.bounds(Cell(row, 1))
-        cells = [found.counts[Cell(row, column)] for column in range(1, region.columns + 1)]
+        (near, far), _ = found.grid.bounds(GridCell(row, 1))
+        cells = [found.counts[GridCell(row, column)] for column in range(1, region.columns + 1)]
         yield f"  x {near:.3f} .. {far:.3f} m  " + "".join(f"{count:5d}" for count in cells)
     yield f"  y {region.y[1]:+.3f} m (left) .. {region.y[0]:+.3f} m (right)"
 
 
-def _dots(infos: Iterable[EpisodeInfo], grid: Grid) -> tuple[Dot, ...]:
+def _dots(infos: Iterable[EpisodeInfo], grid: Grid) -> tuple[EpisodeDot, ...]:
     dots = []
     for info in infos:
         cell = grid.cell_of_episode(info)
         if cell is not None:
-            dots.append(Dot(cell, _spot((info.placement or {}).get("spot")), info.outcome))
+            dots.append(EpisodeDot(cell, _spot((info.placement or {}).get("spot")), info.outcome))
     return tuple(dots)
 
 
@@ -132,7 +132,7 @@ def _spot(kept: object) -> Spot | None:
     return Spot(*kept)
 
 
-def _extremes(counts: dict[Cell, int]) -> tuple[int, int]:
+def _extremes(counts: dict[GridCell, int]) -> tuple[int, int]:
     return min(counts.values()), max(counts.values())
 
 
@@ -141,7 +141,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m teleop.coverage", description=__doc__)
     parser.add_argument("dataset", type=Path, help="folder of a dataset")
     parser.add_argument("--task", help="only this one; otherwise every task of the dataset")
-    parser.add_argument("--out", type=Path, help="folder for the pictures; DATASET/coverage")
+    parser.add_argument("--out", type=Path, help="folder for the drawings; DATASET/coverage")
     given = parser.parse_args(arguments)
     try:
         for text in _write(given.dataset, given.task, given.out or given.dataset / "coverage"):
@@ -164,7 +164,7 @@ def _write(dataset: Path, task: str | None, out: Path) -> Iterable[str]:
         raise ConfigError(f"{dataset}: no episodes yet; give --task to draw the empty grid of one")
     for name in tasks:
         config = hw_config.load_task(name)
-        image, file = picture(infos, config), out / f"{name}.png"
+        image, file = drawing(infos, config), out / f"{name}.png"
         try:
             out.mkdir(parents=True, exist_ok=True)
             file.write_bytes(image)

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 from PIL import Image, ImageDraw, ImageFont
 
 from hw_config import HardwareConfig
-from teleop.placements import Cell, Grid, Spot
+from teleop.placements import Grid, GridCell, Spot
 
 if TYPE_CHECKING:
-    from teleop.coverage import Coverage, Dot
+    from teleop.coverage import Coverage, EpisodeDot
 
 _FINE = 2  # drawn so many times larger, then reduced: smooth edges
 _WIDTH, _HEIGHT, _TITLE = 1000, 470, 56
@@ -131,7 +131,7 @@ class _Panel:
             box = (*view(x1, y1), *view(x0, y0))
             self._box(box, _shade(count / self._most) if count else _EMPTY, _ARM)
 
-    def _dot(self, view: _View, dot: Dot) -> None:
+    def _dot(self, view: _View, dot: EpisodeDot) -> None:
         spot = dot.spot or _middle(self._found.grid, dot.cell)
         at, colour = view(spot.x, spot.y), _OUTCOMES.get(dot.outcome, _FAINT)
         self._mark(at, colour, dot.outcome)
@@ -203,6 +203,6 @@ def _shade(share: float) -> tuple[int, int, int]:
     return red, green, blue
 
 
-def _middle(grid: Grid, cell: Cell) -> Spot:
+def _middle(grid: Grid, cell: GridCell) -> Spot:
     (x0, x1), (y0, y1) = grid.bounds(cell)
     return Spot((x0 + x1) / 2, (y0 + y1) / 2)

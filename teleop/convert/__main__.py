@@ -22,8 +22,8 @@ from pathlib import Path
 
 from teleop.convert.formats import FORMATS, ImportOptions
 from teleop.export.__main__ import guarded, positive, report
-from teleop.export.formats import Plan
-from teleop.export.run import Job, Summary, run
+from teleop.export.formats import ExportPlan
+from teleop.export.run import ExportJob, ExportSummary, run
 from teleop.export.workers import processors
 
 
@@ -58,14 +58,14 @@ def _parser() -> argparse.ArgumentParser:
     add(
         "--standard-jpeg",
         action="store_true",
-        help="cobot_magic: compressed pictures have right colours in any viewer",
+        help="cobot_magic: compressed images have right colours in any viewer",
     )
     add("--skip-damaged", action="store_true", help="leave damaged files out, and say which")
     add("--workers", type=positive, default=processors(), help="processes (default %(default)s)")
     return parser
 
 
-def _convert(arguments: argparse.Namespace) -> Summary:
+def _convert(arguments: argparse.Namespace) -> ExportSummary:
     source = FORMATS.get(arguments.source)
     scale = arguments.gripper_scale
     options = ImportOptions(
@@ -78,10 +78,10 @@ def _convert(arguments: argparse.Namespace) -> Summary:
         standard_jpeg=arguments.standard_jpeg,
     )
     jobs = [
-        Job(str(path), partial(source.prepare, number, path, options))
+        ExportJob(str(path), partial(source.prepare, number, path, options))
         for number, path in source.files(arguments.src)
     ]
-    plan = Plan(
+    plan = ExportPlan(
         out=arguments.out,
         format="lerobot",
         action=options.action,

@@ -242,4 +242,4 @@ def check_images(file: h5py.File, steps: Steps) -> None:
     for key, place in steps.cameras.items():
         count = len(part(file, place))
         if count != len(steps.state):
-            raise ExportError(f"{key} has {count} pictures for {len(steps.state)} steps")
+            raise ExportError(f"{key} has {count} images for {len(steps.state)} steps")

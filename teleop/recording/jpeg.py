@@ -53,7 +53,7 @@ def encode(image: Image, quality: int) -> bytes:
     pixels = image.pixels if conversion is None else cv2.cvtColor(image.pixels, conversion)
     done, data = cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, quality])
     if not done:
-        raise TeleopError("OpenCV cannot encode a picture")
+        raise TeleopError("OpenCV cannot encode an image")
     return bytes(data)
 
 

@@ -136,7 +136,7 @@ def _coverage(ours: Sequence[EpisodeQuality], task: str) -> str:
     infos = [episode.info for episode in ours]
     try:
         config = ours[0].context.task or hw_config.load_task(task)
-        png = coverage.picture(infos, config, ours[0].context.hardware)
+        png = coverage.drawing(infos, config, ours[0].context.hardware)
         text = coverage.table(infos, config)
     except (ConfigError, ValueError):
         return ""

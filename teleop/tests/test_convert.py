@@ -24,7 +24,7 @@ COLOURS = {
 STEPS = 12
 
 
-def pictures(key, steps=STEPS):
+def images(key, steps=STEPS):
     """RGB images of one colour that gets brighter with each step."""
     made = np.empty((steps, 48, 64, 3), np.uint8)
     made[:] = COLOURS[key]
@@ -57,11 +57,9 @@ def cobot_magic(path, compress=False, steps=STEPS, grippers=1.0):
         for key in KEYS:
             place = f"observations/images/{key}"
             if not compress:
-                file[place] = pictures(key, steps)
+                file[place] = images(key, steps)
                 continue
-            coded = [
-                np.frombuffer(as_these_recorders_do(p), np.uint8) for p in pictures(key, steps)
-            ]
+            coded = [np.frombuffer(as_these_recorders_do(p), np.uint8) for p in images(key, steps)]
             padded = np.zeros((steps, max(map(len, coded))), np.uint8)
             for row, data in zip(padded, coded):
                 row[: len(data)] = data
@@ -81,7 +79,7 @@ def robotwin_old(folder, number, steps=STEPS):
         file["joint_action/right_arm"] = values[:, 7:13]
         file["joint_action/right_gripper"] = np.linspace(1, 0, steps)
         for name, key in zip(("head_camera", "left_camera", "right_camera"), KEYS):
-            coded = [as_these_recorders_do(p) for p in pictures(key, steps)]
+            coded = [as_these_recorders_do(p) for p in images(key, steps)]
             file.create_dataset(
                 f"observation/{name}/rgb", data=coded, dtype=f"S{max(map(len, coded))}"
             )
@@ -105,7 +103,7 @@ def robotwin_new(folder, number, steps=STEPS):
             file[f"state/{name}"] = part[:-1].astype(np.float32)
             file[f"action/{name}"] = part[1:].astype(np.float32)
         for name, key in zip(("cam_head", "cam_left_wrist", "cam_right_wrist"), KEYS):
-            coded = [as_these_recorders_do(p) for p in pictures(key, steps)[:-1]]
+            coded = [as_these_recorders_do(p) for p in images(key, steps)[:-1]]
             file.create_dataset(
                 f"vision/{name}/colors", data=coded, dtype=f"S{max(map(len, coded))}"
             )
@@ -240,7 +238,7 @@ def test_robotwin_grippers_need_a_decision(tmp_path, capsys):
 
 @pytest.mark.parametrize(
     ("kind", "text"),
-    [("truncated", "cannot be read"), ("pictures", "pictures for"), ("nan", "not finite")],
+    [("truncated", "cannot be read"), ("images", "images for"), ("nan", "not finite")],
 )
 def test_damaged_files_are_named(kind, text, tmp_path, capsys):
     good, bad = tmp_path / "src/episode_0.hdf5", tmp_path / "src/episode_1.hdf5"
@@ -250,9 +248,9 @@ def test_damaged_files_are_named(kind, text, tmp_path, capsys):
         bad.write_bytes(bad.read_bytes()[:2000])
     else:
         with h5py.File(bad, "a") as file:
-            if kind == "pictures":
+            if kind == "images":
                 del file["observations/images/cam_high"]
-                file["observations/images/cam_high"] = pictures("cam_high", STEPS - 2)
+                file["observations/images/cam_high"] = images("cam_high", STEPS - 2)
             else:
                 file["observations/qpos"][3, 3] = np.nan
     assert convert(tmp_path / "src", tmp_path / "out", "cobot_magic") == 1

@@ -10,7 +10,7 @@ from importlib import import_module
 from typing import Protocol, cast
 
 from hw_config import TaskConfig
-from teleop.placements import Cell, Grid
+from teleop.placements import Grid, GridCell
 from vega_eval.trials.schedule import Placement
 
 # So far apart begin the scenes of sessions with seeds 0, 1, 2 ...: their trials can be pooled.
@@ -20,7 +20,7 @@ _APART = 10_000
 class _Scenes(Protocol):
     """What `vega_sim.placements` knows of the twin's episodes."""
 
-    def seed_for(self, task: str, variant: str, cell: Cell, after: int) -> int: ...
+    def seed_for(self, task: str, variant: str, cell: GridCell, after: int) -> int: ...
     def placement_record(self, task: TaskConfig, variant: str, seed: int) -> dict[str, object]: ...
 
 
@@ -30,7 +30,7 @@ def _scenes() -> _Scenes:
 
 
 def consecutive(task: TaskConfig, variant: str, count: int, first: int) -> list[Placement]:
-    """Seeds `first`, `first` + 1 ..., wherever they lay things.
+    """Seeds `first`, `first` + 1 ..., wherever they place things.
 
     Raises:
         hw_config.ConfigError: The task has no such variant.
@@ -40,21 +40,21 @@ def consecutive(task: TaskConfig, variant: str, count: int, first: int) -> list[
 
 
 def spread(task: TaskConfig, variant: str, count: int, seed: int) -> list[Placement]:
-    """Seeds that lay the main object into every cell of the task's grid about equally often.
+    """Seeds that place the main object in every cell of the task's grid about equally often.
 
     Each time a cell that is covered least comes next; `seed` decides among those, and which scenes
     show them. Another one has other scenes. A task without a grid has consecutive ones.
 
     Raises:
         hw_config.ConfigError: The task has no such variant.
-        ValueError: The twin lays nothing into some cell.
+        ValueError: The twin places nothing in some cell.
     """
     first = seed * _APART
     if task.placement is None:
         return consecutive(task, variant, count, first)
     scenes, grid = _scenes(), Grid(task, variant)
-    covered: dict[Cell, int] = dict.fromkeys(grid.cells, 0)
-    newest: dict[Cell, int] = dict.fromkeys(grid.cells, first - 1)
+    covered: dict[GridCell, int] = dict.fromkeys(grid.cells, 0)
+    newest: dict[GridCell, int] = dict.fromkeys(grid.cells, first - 1)
     placements = []
     for _ in range(count):
         cell = grid.next_cell(covered, seed)

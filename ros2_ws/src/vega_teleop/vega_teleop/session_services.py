@@ -9,12 +9,11 @@ from functools import partial
 
 from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
-from rclpy.service import Service
-from rclpy.timer import Timer
 from std_srvs.srv import Trigger
 from vega_msgs.msg import TakeEvent, TeleopState
 from vega_msgs.srv import MarkTake, NoteTake
 from vega_runtime import qos
+from vega_runtime.owned import OwnedEntities
 
 from hw_config import HardwareConfig, TaskConfig
 from teleop.dataset.episode import EpisodeInfo
@@ -78,8 +77,7 @@ class SessionServices:
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="session")
         self._state = node.create_publisher(TeleopState, "teleop/state", qos.LATCHED)
         self._events = node.create_publisher(TakeEvent, "teleop/event", qos.REPORT)
-        self._services: list[Service] = []
-        self._timers: list[Timer] = []
+        self._owned = OwnedEntities(node)
         self._logged = ""
         self._leading = leading.watch(node, parts.hardware, parts.robot, parts.newest)
         self._twin: TwinScene | None = None
@@ -108,24 +106,16 @@ class SessionServices:
             "pause": session.pause,
             "resume": session.resume,
         }
-        self._services = [
-            node.create_service(Trigger, f"teleop/{name}", partial(self._on_trigger, verb))
-            for name, verb in verbs.items()
-        ]
-        self._services += [
-            node.create_service(MarkTake, "teleop/mark", self._on_mark),
-            node.create_service(NoteTake, "teleop/note", self._on_note),
-        ]
+        owned = self._owned
+        for name, verb in verbs.items():
+            owned.service(Trigger, f"teleop/{name}", partial(self._on_trigger, verb))
+        owned.service(MarkTake, "teleop/mark", self._on_mark)
+        owned.service(NoteTake, "teleop/note", self._on_note)
         # Not the node's clock: an operator has to be told also when the twin's stands still.
         wall = Clock(clock_type=ClockType.STEADY_TIME)
-        self._timers = [
-            node.create_timer(period_s, work, clock=wall)
-            for period_s, work in (
-                (_POLL_S, self._poll),
-                (_LACK_S, self._check_what_lacks),
-                (_STATE_S, self._publish_length),
-            )
-        ]
+        owned.timer(_POLL_S, self._poll, wall)
+        owned.timer(_LACK_S, self._check_what_lacks, wall)
+        owned.timer(_STATE_S, self._publish_length, wall)
         self.changed()
 
     def close(self) -> str:
@@ -134,11 +124,7 @@ class SessionServices:
         Returns:
             What was left, for people.
         """
-        for timer in self._timers:
-            self._node.destroy_timer(timer)
-        for service in self._services:
-            self._node.destroy_service(service)
-        self._timers, self._services = [], []
+        self._owned.destroy()
         self._leading.close()
         if self._twin is not None:
             self._twin.close()
