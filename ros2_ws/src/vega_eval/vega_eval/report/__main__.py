@@ -20,6 +20,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from vega_core import command_line
 from vega_core.files import sha256_of, write_atomically
 from vega_eval.errors import EvalError, MixError, SessionError
 from vega_eval.report.analysis import analyse, sequential_traces
@@ -36,18 +37,16 @@ DIGESTS = "report.sha256"
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command line; returns the exit code."""
     arguments = _parser().parse_args(argv)
-    try:
-        folder = _folder(arguments.sessions, arguments.out, arguments.blinded)
-        evaluation = merge([read_source(s, arguments.blinded) for s in arguments.sessions])
-        write_report(evaluation, folder)
-    except EvalError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        return 130
+    return command_line.run(lambda: _report(arguments), EvalError)
+
+
+def _report(arguments: argparse.Namespace) -> int:
+    folder = _folder(arguments.sessions, arguments.out, arguments.blinded)
+    evaluation = merge([read_source(s, arguments.blinded) for s in arguments.sessions])
+    write_report(evaluation, folder)
     counted = ", ".join(f"{number} {what}" for number, what in tiles(evaluation))
     print(f"{folder / 'report.html'}: {counted}")
-    return 0
+    return command_line.OK
 
 
 def write_report(evaluation: Evaluation, folder: Path) -> None:
@@ -124,11 +123,7 @@ def _folder(sessions: Sequence[Path], out: Path | None, blinded: bool) -> Path:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m vega_eval.report",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = command_line.parser("vega_eval.report", __doc__)
     parser.add_argument("sessions", type=Path, nargs="+", metavar="DIR", help="of a session")
     parser.add_argument("--out", type=Path, metavar="FOLDER", help="default: the one session's")
     parser.add_argument("--blinded", action="store_true", help="by letters, of one session")
