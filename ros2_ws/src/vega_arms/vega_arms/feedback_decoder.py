@@ -8,10 +8,10 @@ from collections.abc import Callable
 import can
 from piper_sdk import C_PiperInterface_V2
 
-from vega_arms import codes, frames, packing
-from vega_arms.firmware import Firmware, parse
+from vega_arms import frames, protocol
 from vega_arms.frames import JOINTS
 from vega_arms.measurement import ArmState, Measurement, joints, reachable
+from vega_arms.protocol import Firmware, parse_firmware
 
 _FOREIGN_FRAMES, _FOREIGN_WINDOW_S = 3, 0.1
 _BUS_OFF = 0x40  # socketcan's error class
@@ -25,7 +25,7 @@ _TARGET_PARTS = {
 _ALL_PARTS = 15
 
 
-class Inbox:
+class FeedbackDecoder:
     """Takes the frames of a bus, one after the other, from one thread. It never raises.
 
     The SDK decodes positions, a leader's targets and settings. What comes most often, motor speeds
@@ -91,7 +91,7 @@ class Inbox:
     @property
     def enabled(self) -> bool:
         """Whether every motor says that it is enabled."""
-        return all(bits is not None and bits & codes.ENABLED for bits in self.motor_bits)
+        return all(bits is not None and bits & protocol.ENABLED for bits in self.motor_bits)
 
     @property
     def complete(self) -> bool:
@@ -113,7 +113,7 @@ class Inbox:
             self.dropped["foreign_format"] += 1
             return
         if len(message.data) != frames.LENGTH:
-            if identifier in packing.KINDS:
+            if identifier in protocol.KINDS:
                 self.dropped["truncated"] += 1
             return
         try:
@@ -131,7 +131,7 @@ class Inbox:
 
     def _read_power(self, identifier: int, message: can.Message, now_s: float) -> None:
         joint = identifier - frames.LOW_SPEED[0]
-        said = packing.unpack(frames.LowSpeed, message.data)
+        said = protocol.unpack(frames.LowSpeed, message.data)
         if said.status == self._bits_before[joint]:
             self.motor_bits[joint] = said.status
         self._bits_before[joint] = said.status
@@ -149,7 +149,7 @@ class Inbox:
                 )
         elif identifier == frames.FIRMWARE:
             text = sdk.GetPiperFirmwareVersion()
-            self.firmware = parse(text) if isinstance(text, str) else self.firmware
+            self.firmware = parse_firmware(text) if isinstance(text, str) else self.firmware
         elif identifier == frames.GRIPPER_SETUP_REPLY:
             reply = sdk.GetGripperTeachingPendantParamFeedback()
             self.gripper_stroke_mm = reply.arm_gripper_teaching_param_feedback.max_range_config
@@ -158,7 +158,7 @@ class Inbox:
             self.collision_levels = tuple(
                 getattr(told, f"joint_{i}_protection_level") for i in range(1, JOINTS + 1)
             )
-        elif identifier not in packing.KINDS:
+        elif identifier not in protocol.KINDS:
             self.dropped["unknown"] += 1
 
     def _note_change(self, identifier: int, message: can.Message, now_s: float) -> None:
@@ -177,7 +177,7 @@ class Inbox:
         if self._parts != _ALL_PARTS or not all(i in self._bytes for i in frames.HIGH_SPEED):
             return
         self._parts = 0
-        speeds = [packing.unpack(frames.HighSpeed, self._bytes[i]) for i in frames.HIGH_SPEED]
+        speeds = [protocol.unpack(frames.HighSpeed, self._bytes[i]) for i in frames.HIGH_SPEED]
         state = self._measurement.next(speeds, self.firmware)
         if state is None:
             self.dropped["implausible"] += 1

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 import can
 from piper_sdk import C_PiperInterface_V2, LogLevel
 
-from vega_arms import frames, seam
-from vega_arms.packing import to_millidegrees
+from vega_arms import frames, sdk_adapter
+from vega_arms.protocol import to_millidegrees
 
 MOVE_J = 1
 STEADY, HIGH_FOLLOW = 0x00, frames.HIGH_FOLLOW
@@ -19,7 +19,7 @@ _NO_DWELL = 0
 _numbers = itertools.count()
 
 
-class ArmPort:
+class SdkPort:
     """Sends an arm's commands through piper_sdk and hands out what comes in.
 
     The SDK's own threads are not used: its reader spins without rest on a bus that is down and
@@ -36,7 +36,7 @@ class ArmPort:
         sdk: The SDK's object. What its getters return is alive: copy at once.
     """
 
-    def __init__(self, channel: str, opener: seam.Opener, mount: str = "flat") -> None:
+    def __init__(self, channel: str, opener: sdk_adapter.Opener, mount: str = "flat") -> None:
         self.channel = channel
         self._opener = opener
         self._mount = frames.MOUNTS[mount]
@@ -47,7 +47,7 @@ class ArmPort:
             can_auto_init=False,
             logger_level=LogLevel.SILENT,
         )
-        self._bus: seam.WatchedBus | None = None
+        self._bus: sdk_adapter.WatchedBus | None = None
         # The SDK composes every frame in one object.
         self._sending = threading.Lock()
 
@@ -57,8 +57,8 @@ class ArmPort:
         Raises:
             OSError: It cannot be opened; the text says what to do.
         """
-        bus = seam.WatchedBus(self._opener(self.channel))
-        seam.connect(self.sdk, bus)
+        bus = sdk_adapter.WatchedBus(self._opener(self.channel))
+        sdk_adapter.connect(self.sdk, bus)
         self._bus = bus
 
     def close(self) -> None:
@@ -68,7 +68,7 @@ class ArmPort:
             self._bus = None
 
     @property
-    def bus(self) -> seam.WatchedBus | None:
+    def bus(self) -> sdk_adapter.WatchedBus | None:
         """The open bus."""
         return self._bus
 

@@ -1,4 +1,4 @@
-"""What is commanded: which commands are taken, and how the arm is led to them."""
+"""The filter between commands and an arm: which are taken, and how the arm is led to them."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from vega_arms import codes
+from vega_arms import protocol
 from vega_arms.config import DriverConfig
+from vega_arms.feedback_decoder import FeedbackDecoder
 from vega_arms.frames import JOINTS
-from vega_arms.inbox import Inbox
 from vega_arms.limits import Ramp, Reconciled, reconcile
-from vega_arms.port import HIGH_FOLLOW, STEADY, ArmPort
+from vega_arms.sdk_port import HIGH_FOLLOW, STEADY, SdkPort
 
 _LONGEST_VALIDITY_S = 0.5
 _GRIPPER_REPEAT_S, _GRIPPER_CHANGE = 0.05, 2e-4
@@ -26,7 +26,7 @@ class Target(NamedTuple):
     until_s: float
 
 
-class Commanding:
+class CommandFilter:
     """Leads an enabled arm, within its limits.
 
     Attributes:
@@ -35,8 +35,8 @@ class Commanding:
         sent_q: What the arm was sent last since it was enabled, or None.
     """
 
-    def __init__(self, config: DriverConfig, port: ArmPort, inbox: Inbox) -> None:
-        self._config, self._port, self._inbox = config, port, inbox
+    def __init__(self, config: DriverConfig, port: SdkPort, decoder: FeedbackDecoder) -> None:
+        self._config, self._port, self._decoder = config, port, decoder
         self.limits: Reconciled = reconcile(config.lower, config.upper, {})
         self.counters: Counter[str] = Counter()
         self.sent_q: list[float] | None = None
@@ -48,12 +48,12 @@ class Commanding:
     def follow_mode(self) -> int:
         """How the arm follows."""
         # Only a reset, with which the arm falls, leads from high-follow back to steady.
-        high = self._config.high_follow or self._inbox.foreign_high_follow
+        high = self._config.high_follow or self._decoder.foreign_high_follow
         return HIGH_FOLLOW if high else STEADY
 
     def reconcile(self) -> None:
         """Compares hw_config's limits with those that the arm has told."""
-        self.limits = reconcile(self._config.lower, self._config.upper, self._inbox.limits)
+        self.limits = reconcile(self._config.lower, self._config.upper, self._decoder.limits)
 
     def begin(self, q: Sequence[float]) -> None:
         """The arm is enabled, and stands there; sequences start anew."""
@@ -61,7 +61,7 @@ class Commanding:
         self.sent_q, self._sequence = None, -1
 
     def refusal(self, positions: Sequence[float], sequence: int, validity_s: float) -> str | None:
-        """Why a command must not be executed, in one word."""
+        """Why a command must not be executed: one word for counters."""
         if len(positions) != JOINTS + 1:
             return "wrong_shape"
         if not all(map(math.isfinite, positions)):
@@ -82,8 +82,8 @@ class Commanding:
         if now_s > target.until_s:
             self.counters["expired"] += 1
             return
-        status = self._inbox.status
-        if status is not None and status.ctrl_mode != codes.CAN_MODE:
+        status = self._decoder.status
+        if status is not None and status.ctrl_mode != protocol.CAN_MODE:
             # After a burst of communication errors the arm wants its mode again.
             self._port.mode(self.follow_mode, self._config.speed_percent)
         sent, changed = self._ramp.toward(target.positions, self.limits, now_s)

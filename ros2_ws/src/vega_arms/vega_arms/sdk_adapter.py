@@ -1,4 +1,4 @@
-"""The seam into piper_sdk: which bus its objects open.
+"""Adapts piper_sdk to our buses: which bus its objects open.
 
 The SDK opens socketcan by itself, twice an interface, and only logs it when a frame could not be
 sent. After `install` it opens one bus an interface, over whatever stands in for it, and failed
@@ -81,7 +81,9 @@ def _create(connection: C_STD_CAN) -> can.BusABC:
     if name in _given:
         return _given[name]
     if not _openers:
-        raise can.CanInitializationError(f"nothing opens {name}: vega_arms.seam.install first")
+        raise can.CanInitializationError(
+            f"nothing opens {name}: vega_arms.sdk_adapter.install first"
+        )
     return WatchedBus(_openers[0](name))
 
 
