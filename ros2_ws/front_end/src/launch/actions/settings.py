@@ -1,14 +1,19 @@
-"""Declaration of launch arguments."""
+"""Launch arguments, launch configurations, and the environment that launched processes get."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from ..action import Action
-from ..some_substitutions_type import SomeSubstitutionsType
-from ..substitution import Substitution
-from ..utilities import normalize_to_list_of_substitutions, perform_substitutions
+from ..substitution import SomeSubstitutionsType, Substitution
+from ..utilities import (
+    normalize_to_list_of_substitutions,
+    perform_substitutions,
+    text_of,
+    typed_value,
+)
 
 if TYPE_CHECKING:
     from ..launch_context import LaunchContext
@@ -97,3 +102,79 @@ def _full_description(description: str | None, choices: list[str] | None) -> str
         return f"One of: {choices}"
     sentence = description if description.endswith(".") else description + "."
     return f"{sentence} Valid choices are: {choices}"
+
+
+class SetLaunchConfiguration(Action):
+    """Sets a launch configuration."""
+
+    def __init__(
+        self, name: SomeSubstitutionsType, value: SomeSubstitutionsType, **kwargs: Any
+    ) -> None:
+        """Create the action from the name and the value."""
+        super().__init__(**kwargs)
+        self._name = normalize_to_list_of_substitutions(name)
+        self._value = normalize_to_list_of_substitutions(value)
+
+    def execute(self, context: LaunchContext) -> None:
+        """Set it."""
+        name = perform_substitutions(context, self._name)
+        context.launch_configurations[name] = perform_substitutions(context, self._value)
+
+
+class SetEnvironmentVariable(Action):
+    """Sets an environment variable."""
+
+    def __init__(
+        self, name: SomeSubstitutionsType, value: SomeSubstitutionsType, **kwargs: Any
+    ) -> None:
+        """Create the action from the name and the value."""
+        super().__init__(**kwargs)
+        self._name = normalize_to_list_of_substitutions(name)
+        self._value = normalize_to_list_of_substitutions(value)
+
+    def execute(self, context: LaunchContext) -> None:
+        """Set it."""
+        name = perform_substitutions(context, self._name)
+        context.environment[name] = perform_substitutions(context, self._value)
+
+
+class UnsetEnvironmentVariable(Action):
+    """Removes an environment variable."""
+
+    def __init__(self, name: SomeSubstitutionsType, **kwargs: Any) -> None:
+        """Create the action from the name."""
+        super().__init__(**kwargs)
+        self._name = normalize_to_list_of_substitutions(name)
+
+    def execute(self, context: LaunchContext) -> None:
+        """Remove it if it is set."""
+        context.environment.pop(perform_substitutions(context, self._name), None)
+
+
+class AppendEnvironmentVariable(SetEnvironmentVariable):
+    """Adds to a list in an environment variable."""
+
+    def __init__(
+        self,
+        name: SomeSubstitutionsType,
+        value: SomeSubstitutionsType,
+        prepend: bool | SomeSubstitutionsType = False,
+        separator: SomeSubstitutionsType = os.pathsep,
+        **kwargs: Any,
+    ) -> None:
+        """Create the action; the value goes to the front with `prepend`."""
+        super().__init__(name, value, **kwargs)
+        self._separator = separator
+        self._prepend = prepend
+
+    def execute(self, context: LaunchContext) -> None:
+        """Add the value."""
+        before = context.environment.get(perform_substitutions(context, self._name))
+        super().execute(context)
+        if before is None:
+            return
+        name = perform_substitutions(context, self._name)
+        parts = [before, context.environment[name]]
+        if typed_value(context, self._prepend, bool):
+            parts.reverse()
+        context.environment[name] = text_of(context, self._separator).join(parts)
