@@ -1,4 +1,4 @@
-"""Made-up sessions for tests."""
+"""Synthetic sessions for tests."""
 
 from vega_eval.trials.blinding import PolicyIdentity
 from vega_eval.trials.folder import SessionPlan

@@ -56,7 +56,7 @@ def test_records_take_it_and_name_all_where_one_is_unknown(broken):
 
 
 def test_tables_and_charts_show_it(broken, played, monkeypatch):
-    monkeypatch.setitem(__import__("made_sessions")._FAILURES, "b", broken)
+    monkeypatch.setitem(__import__("synthetic_sessions")._FAILURES, "b", broken)
     folder = played("one", {"oft": "sbd", "vega": "ssb"})
     assert report([str(folder)]) == 0
     html = (folder / "report.html").read_text()

@@ -1,4 +1,4 @@
-"""Made-up sessions with known outcomes, written the way that real ones are."""
+"""Synthetic sessions with known outcomes, written the way that real ones are."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _FAILURES = {
 
 
 @dataclass
-class MadeSession:
+class SyntheticSession:
     """What is to be played.
 
     `outcomes` has a letter a placement, by policy: s success, p partial, 1 2 3 t d e c f a failure
