@@ -11,58 +11,16 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import hw_config
 from hw_config import ConfigError, HardwareConfig, TaskConfig
-from teleop.coverage_drawing import draw
+from teleop.coverage_drawing import Coverage, EpisodeDot, draw
 from teleop.placements import Grid, GridCell, Spot
 
 if TYPE_CHECKING:
     from teleop.dataset.episode import EpisodeInfo
-
-
-@dataclass(frozen=True)
-class EpisodeDot:
-    """One episode in the drawing; `spot` is None when only its cell is known."""
-
-    cell: GridCell
-    spot: Spot | None
-    outcome: str
-
-
-@dataclass(frozen=True)
-class Coverage:
-    """The episodes of one task and variant on its grid.
-
-    Attributes:
-        grid: the grid.
-        counts: episodes by cell, failed ones left out; every cell has an entry.
-        dots: all episodes with a cell.
-        elsewhere: episodes of this task without a cell of this or another variant's grid.
-    """
-
-    grid: Grid
-    counts: dict[GridCell, int]
-    dots: tuple[EpisodeDot, ...]
-    elsewhere: int
-
-    @property
-    def headline(self) -> str:
-        """One line for people."""
-        done, least, most = sum(self.counts.values()), *_extremes(self.counts)
-        filled = sum(count > 0 for count in self.counts.values())
-        failed = sum(dot.outcome == "failure" for dot in self.dots)
-        parts = [
-            f"{done} episode{'' if done == 1 else 's'}",
-            f"{filled} of {len(self.counts)} cells",
-            f"{least} to {most} a cell",
-        ]
-        parts += [f"{failed} failed"] if failed else []
-        parts += [f"{self.elsewhere} without a cell"] if self.elsewhere else []
-        return f"{self.grid.task}, {self.grid.variant}, {self.grid.object}: {', '.join(parts)}"
 
 
 def coverage(infos: Iterable[EpisodeInfo], task: TaskConfig) -> list[Coverage]:
@@ -130,10 +88,6 @@ def _spot(kept: object) -> Spot | None:
     if not isinstance(kept, (list, tuple)) or len(kept) != 3:
         return None
     return Spot(*kept)
-
-
-def _extremes(counts: dict[GridCell, int]) -> tuple[int, int]:
-    return min(counts.values()), max(counts.values())
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

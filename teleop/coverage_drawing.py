@@ -5,15 +5,12 @@ from __future__ import annotations
 import io
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
 
 from PIL import Image, ImageDraw, ImageFont
 
 from hw_config import HardwareConfig
 from teleop.placements import Grid, GridCell, Spot
-
-if TYPE_CHECKING:
-    from teleop.coverage import Coverage, EpisodeDot
 
 _FINE = 2  # drawn so many times larger, then reduced: smooth edges
 _WIDTH, _HEIGHT, _TITLE = 1000, 470, 56
@@ -28,6 +25,51 @@ _OUTCOMES = {"success": (26, 130, 66), "failure": (200, 40, 40), "unjudged": (96
 
 _Pixel = tuple[float, float]
 _Span = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class EpisodeDot:
+    """One episode in the drawing; `spot` is None when only its cell is known."""
+
+    cell: GridCell
+    spot: Spot | None
+    outcome: str
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """The episodes of one task and variant on its grid.
+
+    Attributes:
+        grid: the grid.
+        counts: episodes by cell, failed ones left out; every cell has an entry.
+        dots: all episodes with a cell.
+        elsewhere: episodes of this task without a cell of this or another variant's grid.
+    """
+
+    grid: Grid
+    counts: dict[GridCell, int]
+    dots: tuple[EpisodeDot, ...]
+    elsewhere: int
+
+    @property
+    def headline(self) -> str:
+        """One line for people."""
+        done, least, most = sum(self.counts.values()), *_extremes(self.counts)
+        filled = sum(count > 0 for count in self.counts.values())
+        failed = sum(dot.outcome == "failure" for dot in self.dots)
+        parts = [
+            f"{done} episode{'' if done == 1 else 's'}",
+            f"{filled} of {len(self.counts)} cells",
+            f"{least} to {most} a cell",
+        ]
+        parts += [f"{failed} failed"] if failed else []
+        parts += [f"{self.elsewhere} without a cell"] if self.elsewhere else []
+        return f"{self.grid.task}, {self.grid.variant}, {self.grid.object}: {', '.join(parts)}"
+
+
+def _extremes(counts: dict[GridCell, int]) -> tuple[int, int]:
+    return min(counts.values()), max(counts.values())
 
 
 def draw(panels: Sequence[Coverage], hardware: HardwareConfig) -> bytes:

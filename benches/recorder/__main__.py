@@ -191,7 +191,7 @@ def measure(minutes: float, noise: float) -> dict[str, Any]:
         finally:
             rclpy.try_shutdown()
         return {
-            "images": f"of the twin, close_laptop hard, with noise of {noise:g} grey levels",
+            "pictures": f"of the twin, close_laptop hard, with noise of {noise:g} grey levels",
             **used,
             **judge(read_infos(dataset), hardware),
         }

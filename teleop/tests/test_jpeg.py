@@ -61,7 +61,7 @@ def test_the_quality_matters():
 
 
 def test_what_is_no_colour_image_is_refused_by_name():
-    with pytest.raises(TeleopError, match="expected an rgb8 or bgr8 picture, got 'mono8'"):
+    with pytest.raises(TeleopError, match="expected an rgb8 or bgr8 image, got 'mono8'"):
         read_image(image_message(plain(1, 2, 3), "mono8"))
     with pytest.raises(TeleopError, match="in rows of 200"):
         read_image(image_message(plain(1, 2, 3), step=200))
@@ -106,4 +106,4 @@ def test_an_image_that_cannot_be_encoded_is_told_and_the_next_one_is():
     assert encoders.drain(30.0)
     encoders.close()
     assert len(good) == 1
-    assert bad == ["expected an rgb8 or bgr8 picture, got 'mono8'"]
+    assert bad == ["expected an rgb8 or bgr8 image, got 'mono8'"]

@@ -12,8 +12,8 @@ import hw_config
 from teleop.placements import Grid
 from teleop.report.__main__ import main
 from teleop.report.film import FRAMES, film
+from teleop.report.plots import Dot, dots, joints, number
 from teleop.tests.episodes import COLOURS, Faults, make_episode, open_store
-from vega_core.svg import Dot, dots, joints, number
 
 VOID = {"meta", "img", "rect", "line", "circle", "polyline", "br"}
 
@@ -170,7 +170,7 @@ def test_numbers_are_short(value, text_):
     assert number(value) == text_
 
 
-def test_pictures_in_the_page_are_images(text):
+def test_images_in_the_page_can_be_decoded(text):
     for attrs in Page(text).all("img"):
         data = base64.b64decode(attrs["src"].split(",")[1])
         assert cv2.imdecode(np.frombuffer(data, np.uint8), 1) is not None
