@@ -101,9 +101,7 @@ def read_header(cdr: Bytes) -> ImageHeader:
         height, width, encoding = reader.count(), reader.count(), reader.text()
         reader.at += 1  # is_bigendian, which means nothing for bytes
         step, size = reader.count(), reader.count()
-        return ImageHeader(
-            stamp_ns(cdr), frame_id, height, width, encoding, step, size, reader.at
-        )
+        return ImageHeader(stamp_ns(cdr), frame_id, height, width, encoding, step, size, reader.at)
     except (struct.error, IndexError):
         raise ValueError(f"an image message of {len(cdr)} bytes is cut short") from None
 

@@ -92,7 +92,7 @@ def _cameras(node: Node, hardware: HardwareConfig, frames: dict[str, Pixels]) ->
         topic = f"{camera.namespace}/image_raw"
         yield Source(node.create_publisher(Image, topic, qos.SENSOR), camera.fps, stamped, topic)
         fov = math.radians(camera.vertical_fov_deg)
-        info = images.camera_info(stamp, camera.frame_id, camera.width, camera.height, fov)
+        info = images.pinhole_camera_info(camera.frame_id, camera.width, camera.height, fov)
         topic = f"{camera.namespace}/camera_info"
         publisher = node.create_publisher(CameraInfo, topic, qos.SENSOR)
         yield Source(publisher, camera.fps, [Stamped(info)], topic)

@@ -212,7 +212,7 @@ def test_a_message_that_is_none_makes_the_take_bad(rig):
     assert rig.recorder.encoders.drain(30.0)
     rig.recorder.update()
     (problem,) = recording.problems
-    assert "2 messages are unusable: expected an rgb8 or bgr8 picture, got 'mono8'" in problem
+    assert "2 messages are unusable: expected an rgb8 or bgr8 image, got 'mono8'" in problem
     rig.save(recording).close()
 
 

@@ -17,10 +17,10 @@ from typing import Literal, NamedTuple
 import numpy as np
 from sensor_msgs.msg import Image, JointState
 from std_srvs.srv import Trigger
-from vega_eval.episode.observer import seconds
-from vega_eval.session.stack import StackError as RobotError
+from vega_eval.session.robot_backend import BackendError as RobotError
 from vega_msgs.msg import EstopState
 from vega_runtime import images
+from vega_runtime.stamps import to_seconds
 
 import hw_config
 from vega_bringup.robot_connection import Connection
@@ -89,7 +89,7 @@ class Robot:
         return RobotState(
             {name: images.from_message(message) for name, message in frames.items()},
             np.concatenate([message.position for message in arms.values()]),
-            {name: seconds(m.header.stamp) for name, m in (*frames.items(), *arms.items())},
+            {name: to_seconds(m.header.stamp) for name, m in (*frames.items(), *arms.items())},
         )
 
     def home(self, timeout_s: float = 60.0) -> None:

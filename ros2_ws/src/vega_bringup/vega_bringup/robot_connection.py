@@ -19,12 +19,13 @@ from rclpy.parameter import Parameter
 from rclpy.serialization import deserialize_message
 from std_srvs.srv import Trigger
 from vega_eval.episode.episode_state_machine import EpisodeScene, EpisodeStateMachine, Patience
-from vega_eval.episode.observer import Observer, seconds
-from vega_eval.session.calls import Calls
+from vega_eval.episode.observer import Observer
 from vega_eval.session.health import Health
-from vega_eval.session.stack import StackError
+from vega_eval.session.node_control import NodeCalls
+from vega_eval.session.robot_backend import BackendError
 from vega_msgs.msg import GateState
 from vega_msgs.srv import EmergencyStop, ResetScene, SelectPolicy
+from vega_runtime import stamps
 
 import hw_config
 
@@ -68,7 +69,7 @@ class Connection:
         )
         self.observer = Observer(node, hardware, _VIDEO_FPS, self._note)
         self._health = Health(node, hardware, lambda: self.observer.gate)
-        self.calls = Calls(node, lambda: False, POLICY)
+        self.calls = NodeCalls(node, lambda: False, POLICY)
         self.calls.offer(SelectPolicy, "policy/select")
         self.calls.offer(ResetScene, "sim/reset")
         for name in ("home", "hold", "follow_policy"):
@@ -121,16 +122,16 @@ class Connection:
         return near and gate is not None and gate.mode != GateState.HOMING
 
     def press_estop(self, level: int) -> None:
-        """Raises StackError when the gate does not answer, or not all was done."""
+        """Raises BackendError when the gate does not answer, or not all was done."""
         request = EmergencyStop.Request(level=level, by="a script")
         asked = self._estop.call_async(request)
         if not self.calls.until(asked.done, _ANSWER_S):
-            raise StackError("THE GATE DOES NOT ANSWER: use the power switch if the arms move")
+            raise BackendError("THE GATE DOES NOT ANSWER: use the power switch if the arms move")
         if not asked.result().success:
-            raise StackError(asked.result().message)
+            raise BackendError(asked.result().message)
 
     def reset_scene(self, task: str, variant: str, seed: int) -> None:
-        """Has the twin place its objects anew, and waits until it has. Raises StackError."""
+        """Has the twin place its objects anew, and waits until it has. Raises BackendError."""
         request = ResetScene.Request(task=task, variant=variant, seed=seed)
         episode = self.calls.ask("sim/reset", request).episode
 
@@ -138,29 +139,29 @@ class Connection:
             return self.observer.task is not None and self.observer.task.episode >= episode
 
         if not self.calls.until(shown, _SCENE_S):
-            raise StackError(f"the twin does not show the scene of seed {seed}")
+            raise BackendError(f"the twin does not show the scene of seed {seed}")
 
     @staticmethod
     def time_limit_s(task: str) -> float:
-        """Of a task of hw_config. Raises StackError."""
+        """Of a task of hw_config. Raises BackendError."""
         try:
             return hw_config.load_task(task).time_limit_s
         except hw_config.ConfigError as error:
-            raise StackError(str(error)) from None
+            raise BackendError(str(error)) from None
 
     def load(self, task: str, checkpoint: str) -> None:
         """Has a policy loaded that does not act yet; empty: the loaded one, or the launch's.
 
         Raises:
-            StackError: It cannot be loaded, acts already, or was launched for another task.
+            BackendError: It cannot be loaded, acts already, or was launched for another task.
         """
         given = self._answer(self._parameters, GetParameters.Request(names=["task"]))
         launched = given.values[0].string_value
         if launched != task:
-            raise StackError(f"the policy node was launched with task:={launched}, not {task}")
+            raise BackendError(f"the policy node was launched with task:={launched}, not {task}")
         state = self._answer(self._state, GetState.Request()).current_state.id
         if state == State.PRIMARY_STATE_ACTIVE:
-            raise StackError("the policy acts already: launch the stack with idle:=true")
+            raise BackendError("the policy acts already: launch the stack with idle:=true")
         loaded = state == State.PRIMARY_STATE_INACTIVE
         if checkpoint and loaded:
             self.calls.change(POLICY, "cleanup", _CHANGE_S)
@@ -176,14 +177,14 @@ class Connection:
             asked = client.call_async(request)
             if self.calls.until(asked.done, _ANSWER_S):
                 return asked.result()
-        raise StackError("the policy node does not answer: is it launched?")
+        raise BackendError("the policy node does not answer: is it launched?")
 
     def run(self, task: str, limit_s: float, judged: bool, video: Path) -> EpisodeStateMachine:
         """Lets the policy act until the episode has an outcome; then, and after any error, the
         arms hold.
 
         Raises:
-            StackError: The twin shows another task, or something does not do what it is asked.
+            BackendError: The twin shows another task, or something does not do what it is asked.
         """
         scene, now_s = self._scene(task, judged), time.monotonic()
         episode = EpisodeStateMachine(scene, limit_s, Patience(), now_s, judged)
@@ -194,7 +195,8 @@ class Connection:
             acting = True
             self.calls.change(POLICY, "activate", _CHANGE_S)
             while episode.outcome is None:
-                episode.advance(seconds(self._node.get_clock().now().to_msg()), time.monotonic())
+                ros_s = stamps.now_s(self._node.get_clock())
+                episode.advance(ros_s, time.monotonic())
                 if self.estopped:
                     episode.abort("the emergency stop was pressed")
                 time.sleep(_POLL_S)
@@ -208,7 +210,7 @@ class Connection:
         if not judged or seen is None:
             return EpisodeScene(task)
         if seen.task != task:
-            raise StackError(f"the twin shows {seen.task}: reset its scene to {task} first")
+            raise BackendError(f"the twin shows {seen.task}: reset its scene to {task} first")
         return EpisodeScene(task, seen.variant, seen.seed)
 
     def _rest(self, acting: bool) -> None:

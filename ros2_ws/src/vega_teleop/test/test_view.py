@@ -132,7 +132,7 @@ def test_what_cannot_be_shown_is_told_once(view, shown):
         view.offer_image("head", image(stamp, encoding="mono8"))
         view.update()
     assert shown.events == [
-        (0, "not shown: expected an rgb8 or bgr8 picture, got 'mono8'", True),
+        (0, "not shown: expected an rgb8 or bgr8 image, got 'mono8'", True),
     ]
     view.offer_image("head", image(9))
     view.update()

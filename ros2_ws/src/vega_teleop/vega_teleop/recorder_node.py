@@ -61,7 +61,7 @@ class RecorderNode(LifecycleNode):
         self._session: SessionServices | None = None
         self._recording: TakeRecording | None = None
         # What `configure` and `activate` open, and their opposites close.
-        self._topics, self._timers = OwnedEntities(self), OwnedEntities(self)
+        self._owned_topics, self._owned_timers = OwnedEntities(self), OwnedEntities(self)
 
     def configure(self) -> None:
         """Opens the dataset, and listens to everything that will be recorded."""
@@ -85,7 +85,9 @@ class RecorderNode(LifecycleNode):
         )
         for topic in wanted:
             self._listen(topic, self._recorder)
-        self._diagnostics = self._topics.publisher(DiagnosticArray, "/diagnostics", qos.REPORT)
+        self._diagnostics = self._owned_topics.publisher(
+            DiagnosticArray, "/diagnostics", qos.REPORT
+        )
 
     def activate(self) -> None:
         """Offers the services; from now on takes can begin."""
@@ -107,11 +109,11 @@ class RecorderNode(LifecycleNode):
         )
         self._session = SessionServices(self, parts)
         self._session.open()
-        self._timers.timer(_REPORT_S, self._report)
+        self._owned_timers.timer(_REPORT_S, self._report)
 
     def deactivate(self) -> None:
         """Ends the session; a take that runs is left to be recovered."""
-        self._timers.destroy()
+        self._owned_timers.destroy()
         if self._session is not None:
             session, self._session = self._session, None
             self.get_logger().info(session.close())
@@ -119,7 +121,7 @@ class RecorderNode(LifecycleNode):
     def cleanup(self) -> None:
         """Lets go of topics and dataset."""
         self.deactivate()
-        self._topics.destroy()
+        self._owned_topics.destroy()
         if self._recorder is not None:
             self._recorder.close()
         if self._store is not None:
@@ -142,7 +144,7 @@ class RecorderNode(LifecycleNode):
     def _listen(self, topic: Subscribed, recorder: Recorder) -> None:
         # Raw: what comes is written as it is; Python never takes it apart.
         callback: Any = partial(recorder.message, topic.recorded.stream.topic)
-        self._topics.subscribe(topic.message, topic.topic, callback, topic.profile, raw=True)
+        self._owned_topics.subscribe(topic.message, topic.topic, callback, topic.profile, raw=True)
 
     def _begin(self, placement: Placement | None) -> TakeRecording:
         store, recorder = self._ready()

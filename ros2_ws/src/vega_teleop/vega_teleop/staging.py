@@ -12,7 +12,7 @@ from vega_runtime import qos
 
 from hw_config import TaskConfig
 from teleop.dataset.episode import EpisodeInfo
-from teleop.placements import Grid, GridCell
+from teleop.placements import Grid, GridCell, twin_scenes
 from teleop.session.state import Placement
 
 Plan = Callable[[Sequence[EpisodeInfo]], Placement | None]
@@ -25,22 +25,12 @@ def by_hand(task: TaskConfig, variant: str) -> Plan:
     """
     if task.placement is None:
         return lambda infos: None
-    grid = Grid(task, variant)
-
-    def next_one(infos: Sequence[EpisodeInfo]) -> Placement:
-        counts = grid.counts(infos)
-        cell = grid.next_cell(counts)
-        return grid.record(cell, grid.spot(cell, counts[cell]))
-
-    return next_one
+    return Grid(task, variant).next_placement
 
 
 def in_twin(task: TaskConfig, variant: str, seed: int) -> Placement:
     """What the twin has placed for a seed."""
-    # Here, not above: only the twin needs MuJoCo.
-    from vega_sim.placements import placement_record
-
-    return placement_record(task, variant, seed)
+    return twin_scenes().placement_record(task, variant, seed)
 
 
 class _PlacedScene(NamedTuple):
@@ -136,11 +126,8 @@ class Seeds:
             if self._grid is None or self._grid.cell_of_episode(info) == cell:
                 used = (info.placement or {}).get("seed")
                 after = max(after, used if isinstance(used, int) else -1)
-        seed = after + 1 if cell is None else self._seed_for(cell, after)
+        seed = after + 1
+        if cell is not None:
+            seed = twin_scenes().seed_for(self._task, self._variant, cell, after)
         self._tried[cell] = seed
         return seed
-
-    def _seed_for(self, cell: GridCell, after: int) -> int:
-        from vega_sim.placements import seed_for
-
-        return seed_for(self._task, self._variant, cell, after)

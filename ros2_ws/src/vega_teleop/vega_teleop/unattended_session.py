@@ -27,6 +27,7 @@ from vega_runtime import qos
 from vega_runtime.node import finish
 from vega_runtime.node import main as run_node
 from vega_runtime.parameters import declare, parameter
+from vega_runtime.stamps import to_seconds
 
 import hw_config
 from teleop.dataset.store import read_infos

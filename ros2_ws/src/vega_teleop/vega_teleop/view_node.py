@@ -13,6 +13,7 @@ from vega_msgs.msg import TakeEvent, TeleopState
 from vega_runtime.node import main as run_node
 from vega_runtime.parameters import declare, parameter
 from vega_runtime.qos import LATCHED, REPORT
+from vega_runtime.stamps import to_ns
 
 import hw_config
 from hw_config import HardwareConfig

@@ -13,10 +13,11 @@ from vega_msgs.srv import ResetScene
 from vega_runtime.node import finish
 from vega_runtime.node import main as run_node
 from vega_runtime.parameters import declare
+from vega_runtime.stamps import now_s
 
 import hw_config
 from vega_eval.episode.episode_state_machine import EpisodeScene, EpisodeStateMachine
-from vega_eval.episode.observer import Observer, seconds
+from vega_eval.episode.observer import Observer
 from vega_eval.episode.parameters import Parameters
 from vega_eval.episode.summary import EpisodeEnding, result_line, summarise, write_json
 
@@ -61,8 +62,8 @@ class EpisodeNode(Node):
     def _watch(self) -> None:
         self._reset_scene()
         self._observer.measure_way()
-        now_s = seconds(self.get_clock().now().to_msg())
-        self._episode.advance(now_s, time.monotonic())
+        ros_s = now_s(self.get_clock())
+        self._episode.advance(ros_s, time.monotonic())
         if self._episode.outcome is not None:
             self._end()
         elif self._episode.running and int(self._episode.elapsed_s) > self._said_s:
