@@ -8,7 +8,7 @@ that a session that is resumed goes on as if it had never stopped.
     grid = Grid(hw_config.load_task("close_laptop"), "easy")
     print(grid.next_placement(infos)["description"])
 
-In the twin a seed places the objects: `vega_sim.placements` finds one for a cell.
+In the twin a seed places the objects: `twin_scenes` finds one for a cell.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from importlib import import_module
+from typing import TYPE_CHECKING, NamedTuple, Protocol, cast
 
 import numpy as np
 
@@ -51,6 +52,25 @@ class Spot:
         """Its place for people."""
         x, y = (round(value, 2) + 0.0 for value in (self.x, self.y))  # no minus before a zero
         return f"x {x:.2f} m, y {y:.2f} m"
+
+
+class TwinScenes(Protocol):
+    """What the twin (`vega_sim.placements`) knows of the scenes of its seeds."""
+
+    def seed_for(self, task: str, variant: str, cell: GridCell, after: int) -> int:
+        """The first seed above `after` whose scene has its main object in the cell."""
+
+    def placement_record(self, task: TaskConfig, variant: str, seed: int) -> dict[str, object]:
+        """The placement of a seed's scene, as an episode's file keeps it."""
+
+
+def twin_scenes() -> TwinScenes:
+    """The scenes of the twin, which is optional: at a real table nobody needs it, or MuJoCo.
+
+    Raises:
+        ImportError: The twin, or MuJoCo, is not installed.
+    """
+    return cast(TwinScenes, import_module("vega_sim.placements"))
 
 
 class Grid:

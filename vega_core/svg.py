@@ -14,7 +14,7 @@ COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#7a5c00", "#2
 def document(
     width: float, height: float, label: str, parts: Iterable[str], style: str = ""
 ) -> Markup:
-    """A whole drawing; `label` says in words what it shows, `style` is a class of the page's style."""
+    """A whole drawing; `label` says in words what it shows, `style` is a class of the page."""
     classes = f' class="{style}"' if style else ""
     return Markup(
         f'<svg{classes} viewBox="0 0 {width:g} {height:g}" width="{width:g}" height="{height:g}" '
