@@ -8,7 +8,6 @@ robot and looks down: x goes up, y to the left.
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -90,25 +89,18 @@ def _spot(kept: object) -> Spot | None:
     return Spot(*kept)
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Command line; returns the exit code: 0 written, 2 wrong use."""
-    parser = argparse.ArgumentParser(prog="python -m teleop.coverage", description=__doc__)
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the command line; returns the exit code: 0 written, 2 wrong use."""
+    parser = command_line.parser("teleop.coverage", __doc__)
     parser.add_argument("dataset", type=Path, help="folder of a dataset")
     parser.add_argument("--task", help="only this one; otherwise every task of the dataset")
     parser.add_argument("--out", type=Path, help="folder for the drawings; DATASET/coverage")
-    given = parser.parse_args(arguments)
-    try:
-        for text in _write(given.dataset, given.task, given.out or given.dataset / "coverage"):
-            print(text)
-    except (OSError, ValueError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        return 130
-    return 0
+    given = parser.parse_args(argv)
+    out = given.out or given.dataset / "coverage"
+    return command_line.run(lambda: _write(given.dataset, given.task, out), OSError, ValueError)
 
 
-def _write(dataset: Path, task: str | None, out: Path) -> Iterable[str]:
+def _write(dataset: Path, task: str | None, out: Path) -> int:
     from teleop.dataset.store import read_infos
     from teleop.writing import not_written
 
@@ -124,7 +116,8 @@ def _write(dataset: Path, task: str | None, out: Path) -> Iterable[str]:
             file.write_bytes(image)
         except OSError as error:
             raise not_written(file, error) from None
-        yield f"{table(infos, config)}\n-> {file}"
+        print(f"{table(infos, config)}\n-> {file}")
+    return command_line.OK
 
 
 if __name__ == "__main__":
