@@ -1,4 +1,4 @@
-"""Where the objects of a session in the twin lie: which seeds its trials play.
+"""Where the objects of a session lie: by seeds of the twin, or by hand on a real table.
 
 Demonstrations of this project are recorded with seeds from 1000 up; trials are better not. The twin
 itself is needed when placements are planned, not to import this.
@@ -6,7 +6,10 @@ itself is needed when placements are planned, not to import this.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from functools import partial
 from importlib import import_module
+from importlib.util import find_spec
 from typing import Protocol, cast
 
 from hw_config import TaskConfig
@@ -61,4 +64,38 @@ def spread(task: TaskConfig, variant: str, count: int, seed: int) -> list[Placem
         covered[cell] += 1
         newest[cell] = scenes.seed_for(task.name, variant, cell, newest[cell])
         placements.append(Placement.of(scenes.placement_record(task, variant, newest[cell])))
+    return placements
+
+
+def placements_for(
+    task: TaskConfig, variant: str, robot: str, seed: int
+) -> Callable[[int], Sequence[Placement]]:
+    """Plans placements, spread over the task's grid.
+
+    With the twin installed they are scenes of the twin on a real table, too: it can then show what
+    a table should look like.
+
+    Args:
+        task: What is asked for.
+        variant: Of it.
+        robot: sim, emulated or real.
+        seed: Of the session.
+    """
+    if robot == "real" and find_spec("mujoco") is None:
+        return partial(by_hand, task, variant, seed)
+    return lambda count: spread(task, variant, count, seed)
+
+
+def by_hand(task: TaskConfig, variant: str, seed: int, count: int) -> list[Placement]:
+    """Placements without a twin; a task without a grid is placed as its description says."""
+    if task.placement is None:
+        return [Placement(description=task.description)] * count
+    grid = Grid(task, variant)
+    covered = dict.fromkeys(grid.cells, 0)
+    placements = []
+    for _ in range(count):
+        cell = grid.next_cell(covered, seed)
+        spot = grid.spot(cell, covered[cell], seed)
+        placements.append(Placement.of(grid.record(cell, spot)))
+        covered[cell] += 1
     return placements

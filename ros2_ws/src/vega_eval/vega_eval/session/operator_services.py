@@ -19,7 +19,7 @@ from vega_eval.session.operator_console import (
     OperatorConsole,
     Phase,
 )
-from vega_eval.session.ros_stack import RosStack
+from vega_eval.session.ros_backend import RosBackend
 from vega_eval.trials.record import TrialOutcome
 from vega_eval.trials.session_spec import TaskSpec
 
@@ -33,19 +33,19 @@ _OUTCOMES = {
 
 
 class OperatorServices:
-    """Offers the operator's verbs, and publishes how the session stands."""
+    """Offers the operator's verbs, and publishes its state."""
 
     def __init__(
         self,
         node: Node,
         console: OperatorConsole,
-        stack: RosStack,
+        backend: RosBackend,
         task_spec: TaskSpec,
         output: str,
     ) -> None:
-        self._node, self._console, self._stack = node, console, stack
+        self._node, self._console, self._backend = node, console, backend
         self._task_spec, self._output = task_spec, output
-        self._said = ""
+        self._logged = ""
         self._shown: ConsoleState | None = None
         self._state = node.create_publisher(EvalState, "eval/state", qos.LATCHED)
         self._help = node.create_publisher(Image, "eval/reset_help", qos.SENSOR)
@@ -76,7 +76,7 @@ class OperatorServices:
 
     def _publish(self) -> None:
         state = self._shown = self._console.state
-        episode, session = self._stack.episode, self._stack.schedule_length
+        episode, session = self._backend.episode, self._backend.schedule_length
         message = EvalState(
             phase=int(state.phase),
             text=state.text,
@@ -95,17 +95,17 @@ class OperatorServices:
         )
         message.header.stamp = self._node.get_clock().now().to_msg()
         self._state.publish(message)
-        if state.text != self._said:
-            self._said = state.text
+        if state.text != self._logged:
+            self._logged = state.text
             self._node.get_logger().info(state.text)
 
     def _publish_help(self) -> None:
         if self._console.state.phase is not Phase.LAYING or not self._help.get_subscription_count():
             return
-        picture = self._stack.reset_picture()
-        if picture is not None:
+        image = self._backend.reset_image()
+        if image is not None:
             stamp = self._node.get_clock().now().to_msg()
-            self._help.publish(images.to_message(picture, stamp, self._stack.head_frame))
+            self._help.publish(images.to_message(image, stamp, self._backend.head_frame))
 
     def _on_trigger(
         self,

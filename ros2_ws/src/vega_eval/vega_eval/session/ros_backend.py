@@ -1,4 +1,4 @@
-"""The launched robot or twin, as a session needs it: loads, leads home, lays, plays."""
+"""The launched robot or twin, as a session needs it: loads, homes, resets scenes, plays."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from rclpy.node import Node
 from std_srvs.srv import Trigger
 from vega_msgs.msg import GateState
 from vega_msgs.srv import ResetScene
+from vega_runtime.stamps import now_s, to_seconds
 
 from hw_config import HardwareConfig, TaskConfig
 from teleop.errors import TeleopError
@@ -23,18 +24,15 @@ from vega_eval.episode.episode_state_machine import (
     EpisodeStateMachine,
     Patience,
 )
-from vega_eval.episode.observer import Observer, Tap, seconds
+from vega_eval.episode.observer import Observer, Tap
 from vega_eval.episode.summary import increase
 from vega_eval.failure_types import FailureType
-from vega_eval.scoring import failure_type
-from vega_eval.session import verdicts
-from vega_eval.session.calls import Calls
+from vega_eval.scoring import NEVER_ACTED, failure_type, trial_figures, verdict_by_rules
 from vega_eval.session.health import Health
-from vega_eval.session.policy_control import NODE, PolicyControl
+from vega_eval.session.node_control import NODE, NodeCalls, PolicyControl
+from vega_eval.session.placement_images import RESET, CameraImage, PlacementImages
 from vega_eval.session.recording import TrialRecorder
-from vega_eval.session.reset_help import Picture
-from vega_eval.session.resets import RESET, Resets
-from vega_eval.session.stack import Played, StackError, Stopped
+from vega_eval.session.robot_backend import BackendError, SessionStopped, TrialResult
 from vega_eval.trials.record import Files, TrialRecord, TrialStarted, TrialVerdict
 from vega_eval.trials.schedule import Placement
 from vega_eval.trials.session_spec import TaskSpec
@@ -43,23 +41,23 @@ _HOME_S, _SCENE_S = 60.0, 30.0
 # How near is at home, and how near makes the way home needless.
 _AT_HOME, _EXACTLY = (0.05, 0.01), (0.01, 0.002)
 _CHUNK_S = 0.3  # about how long a chunk leads until the next one takes over
-# After a scene was laid, so much older pictures must be gone from everybody's queues (ROS time).
+# After a scene was reset, so much older images must be gone from everybody's queues (ROS time).
 _SETTLED_S = 0.3
 _POLL_S = 0.02
 VIDEO = "video.mp4"
 
 
 @dataclass(frozen=True)
-class Cell:
+class SessionSetup:
     """What is played where.
 
     Attributes:
-        hardware: The cell.
+        hardware: The setup.
         task: Of hw_config.
         card: What is asked for.
         robot: sim, emulated or real.
         judged: Whether the twin's rules judge.
-        patience: Of a trial's course.
+        patience: Of a trial's episode.
         operator: Recorded with everything.
         git: The code.
     """
@@ -74,23 +72,23 @@ class Cell:
     git: GitState
 
 
-class RosStack:
-    """Does what the conductor tells it; see `vega_eval.session.stack.Stack`.
+class RosBackend:
+    """Does what the trial runner asks; see `robot_backend.RobotBackend`.
 
     Attributes:
         observer: What is seen.
-        course: The present trial's; None between trials.
+        episode: The present trial's; None between trials.
         recorder: Records MCAP; None before the session's folder is there.
         policy: The policy node.
-        resets: Pictures of the placements.
-        head_frame: Frame of the head camera's pictures.
+        resets: CameraImages of the placements.
+        head_frame: Frame of the head camera's images.
         schedule_length: Trials of the session; 0 before it is known.
     """
 
     def __init__(
         self,
         node: Node,
-        cell: Cell,
+        setup: SessionSetup,
         video_fps: int,
         stopping: Callable[[], bool],
         ends: Callable[[], bool],
@@ -99,26 +97,26 @@ class RosStack:
 
         Args:
             node: Whose topics and services they are.
-            cell: What is played where.
+            setup: What is played where.
             video_fps: Frames a second of the videos.
             stopping: Whether the session's end was asked for.
             ends: Whether the operator has ended the present trial.
         """
-        self._node, self._cell = node, cell
+        self._node, self._setup = node, setup
         self._stopping, self._ends = stopping, ends
         self.recorder: TrialRecorder | None = None
         self.episode: EpisodeStateMachine | None = None
-        self.observer = Observer(node, cell.hardware, video_fps, self._tap)
-        self._health = Health(node, cell.hardware, lambda: self.observer.gate)
+        self.observer = Observer(node, setup.hardware, video_fps, self._tap)
+        self._health = Health(node, setup.hardware, lambda: self.observer.gate)
         self._taps: list[Tap] = [self._health.tap]
-        self.resets = Resets(cell.task_spec, not cell.judged, node.get_logger().warning)
-        self._calls = Calls(node, stopping, NODE)
+        self.images = PlacementImages(setup.task_spec, not setup.judged, node.get_logger().warning)
+        self._calls = NodeCalls(node, stopping, NODE)
         self.policy = PolicyControl(self._calls)
         self._calls.offer(Trigger, "gate/home")
-        if cell.robot != "real":
+        if setup.robot != "real":
             self._calls.offer(ResetScene, "sim/reset")
-        self._overview = cell.hardware.overview_camera.name
-        self.head_frame = cell.hardware.overview_camera.frame_id
+        self._overview = setup.hardware.overview_camera.name
+        self.head_frame = setup.hardware.overview_camera.frame_id
         self.schedule_length = 0
 
     def _tap(self, what: str, name: str, cdr: bytes) -> None:
@@ -140,7 +138,7 @@ class RosStack:
             self.observer.measure_way()
             episode.advance(self._now_s(), time.monotonic())
         if self.recorder is not None:
-            self.recorder.look()
+            self.recorder.update()
 
     def load(self, letter: str) -> None:
         self.policy.load(letter)
@@ -152,14 +150,14 @@ class RosStack:
         if not self._calls.until(self._has_come_home, _HOME_S):
             gate = self.observer.gate
             why = gate.reason if gate is not None else "the gate says nothing"
-            raise StackError(f"the arms are not home after {_HOME_S:g} s: {why}")
+            raise BackendError(f"the arms are not home after {_HOME_S:g} s: {why}")
 
     def _has_come_home(self) -> bool:
         gate = self.observer.gate
         return self._is_home(*_AT_HOME) and gate is not None and gate.mode != GateState.HOMING
 
     def _is_home(self, within_rad: float, within_m: float) -> bool:
-        for name, arm in self._cell.hardware.arms.items():
+        for name, arm in self._setup.hardware.arms.items():
             here = self.observer.joints(name)
             if here is None:
                 return False
@@ -168,34 +166,34 @@ class RosStack:
                 return False
         return True
 
-    def lay(self, placement: Placement, index: int) -> None:
-        self.resets.prepare(placement, index)
-        if self._cell.robot == "real":
+    def reset_scene(self, placement: Placement, index: int) -> None:
+        self.images.prepare(placement, index)
+        if self._setup.robot == "real":
             return
-        task_spec = self._cell.task_spec
+        task_spec = self._setup.task_spec
         seed = placement.seed or 0
         request = ResetScene.Request(task=task_spec.task, variant=task_spec.variant, seed=seed)
-        laid = self._calls.ask("sim/reset", request)
-        if not self._calls.until(lambda: self._lies(int(laid.episode)), _SCENE_S):
-            raise StackError(f"the twin does not show the scene of seed {seed}")
+        reset = self._calls.ask("sim/reset", request)
+        if not self._calls.until(lambda: self._shows(int(reset.episode)), _SCENE_S):
+            raise BackendError(f"the twin does not show the scene of seed {seed}")
 
-    def _lies(self, episode: int) -> bool:
-        """Whether the scene is there, and in every picture that anybody may still use."""
+    def _shows(self, episode: int) -> bool:
+        """Whether the scene is there, and in every image that anybody may still use."""
         task = self.observer.task
         if task is None or int(task.episode) < episode:
             return False
-        laid_s = seconds(task.header.stamp) - float(task.time_s)
-        stamps = [self.observer.image_stamp_s(name) for name in self._cell.hardware.cameras]
-        return all(stamp is not None and stamp > laid_s + _SETTLED_S for stamp in stamps)
+        reset_s = to_seconds(task.header.stamp) - float(task.time_s)
+        stamps = [self.observer.image_stamp_s(name) for name in self._setup.hardware.cameras]
+        return all(stamp is not None and stamp > reset_s + _SETTLED_S for stamp in stamps)
 
-    def play(self, started: TrialStarted, placement: Placement, folder: Path) -> Played:
-        cell = self._cell
-        scene = EpisodeScene(cell.task_spec.task)
-        if cell.judged:
-            scene = EpisodeScene(cell.task_spec.task, cell.task_spec.variant, placement.seed or 0)
-        difference = self.resets.photograph(folder, self.observer.image(self._overview))
+    def play(self, started: TrialStarted, placement: Placement, folder: Path) -> TrialResult:
+        setup = self._setup
+        scene = EpisodeScene(setup.task_spec.task)
+        if setup.judged:
+            scene = EpisodeScene(setup.task_spec.task, setup.task_spec.variant, placement.seed or 0)
+        difference = self.images.photograph(folder, self.observer.image(self._overview))
         episode = EpisodeStateMachine(
-            scene, cell.task_spec.time_limit_s, cell.patience, time.monotonic(), cell.judged
+            scene, setup.task_spec.time_limit_s, setup.patience, time.monotonic(), setup.judged
         )
         recording = self._begin_recording(placement)
         self.observer.follow(episode, folder / VIDEO)
@@ -210,11 +208,11 @@ class RosStack:
             self._end()
         record = self.observer.record
         verdict = None
-        if cell.judged or problem:
+        if setup.judged or problem:
             verdict = self._verdict(episode, problem, estopped)
-        return Played(
+        return TrialResult(
             verdict=verdict,
-            figures=verdicts.figures(record, episode.elapsed_s, wall_s),
+            figures=trial_figures(record, episode.elapsed_s, wall_s),
             files=Files(
                 video=_relative(folder, VIDEO),
                 recording=recording,
@@ -227,7 +225,7 @@ class RosStack:
         """The arms hold, and everything that was written beside is complete."""
         try:
             # When the end was asked for, the manager takes the policy down.
-            with contextlib.suppress(Stopped):
+            with contextlib.suppress(SessionStopped):
                 self.policy.rest(self._health.estopped)
         finally:
             problem = self.observer.end()
@@ -241,7 +239,7 @@ class RosStack:
         while episode.outcome is None and not self._ends():
             if self._stopping():
                 episode.interrupt()
-                raise Stopped
+                raise SessionStopped
             if self._health.estopped:
                 episode.abort("the emergency stop was pressed")
                 return "", True
@@ -257,9 +255,9 @@ class RosStack:
         outcome, reason = episode.outcome or EpisodeOutcome.ABORTED, episode.reason
         never_acted = episode.start_s is None and outcome is EpisodeOutcome.ABORTED
         if never_acted and not (problem or estopped):
-            outcome, reason = EpisodeOutcome.FAILURE, f"{verdicts.NEVER_ACTED}; {reason}"
+            outcome, reason = EpisodeOutcome.FAILURE, f"{NEVER_ACTED}; {reason}"
         record = self.observer.record
-        return verdicts.by_rules(
+        return verdict_by_rules(
             outcome, reason, record.milestones, self._failure_type(), problem, estopped
         )
 
@@ -267,37 +265,37 @@ class RosStack:
         task = self.observer.task
         if task is None:
             return None
-        record, rates = self.observer.record, self._cell.hardware.rates
+        record, rates = self.observer.record, self._setup.hardware.rates
         # A refused chunk stands for the commands until the next one.
         chunks = increase(record.out_of_workspace)
         blocked = increase(record.blocked) + round(chunks * rates.gate_hz * _CHUNK_S)
         return failure_type(task.signs, blocked_by_workspace=blocked)
 
-    def seal(self, record: TrialRecord) -> None:
+    def finish_recording(self, record: TrialRecord) -> None:
         if self.recorder is None:
             return
         try:
-            self.recorder.seal(record)
+            self.recorder.finish(record)
         except TeleopError as error:
-            raise StackError(str(error)) from None
+            raise BackendError(str(error)) from None
 
     def _begin_recording(self, placement: Placement) -> str:
-        cell = self._cell
+        setup = self._setup
         if self.recorder is None:
             return ""
         try:
             return self.recorder.begin(
-                cell.task, cell.task_spec.variant, cell.operator, placement, cell.git
+                setup.task, setup.task_spec.variant, setup.operator, placement, setup.git
             )
         except TeleopError as error:
-            raise StackError(str(error)) from None
+            raise BackendError(str(error)) from None
 
-    def reset_picture(self) -> Picture | None:
-        """What helps to lay the present placement; see `Resets.blended`."""
-        return self.resets.blended(self.observer.image(self._overview))
+    def reset_image(self) -> CameraImage | None:
+        """What helps to reset the present scene; see `PlacementImages.blended`."""
+        return self.images.blended(self.observer.image(self._overview))
 
     def _now_s(self) -> float:
-        return seconds(self._node.get_clock().now().to_msg())
+        return now_s(self._node.get_clock())
 
 
 def _relative(folder: Path, name: str) -> str:

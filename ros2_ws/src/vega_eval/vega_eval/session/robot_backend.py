@@ -1,4 +1,4 @@
-"""What a session needs of the launched robot or twin, and how it says that something is wrong."""
+"""What the trial runner needs of a robot or twin, and how that says that something is wrong."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from vega_eval.trials.record import Figures, Files, TrialRecord, TrialStarted, T
 from vega_eval.trials.schedule import Placement
 
 
-class Stopped(Exception):
+class SessionStopped(Exception):
     """The end was asked for; the present trial does not count."""
 
 
-class StackError(EvalError):
-    """The stack cannot do what a trial needs; the text says what and what to do."""
+class BackendError(EvalError):
+    """The robot or twin cannot do what a trial needs; the text says what and what to do."""
 
 
 @dataclass(frozen=True)
-class Played:
+class TrialResult:
     """What happened in a trial.
 
     Attributes:
@@ -36,8 +36,8 @@ class Played:
     reset_difference: float | None = None
 
 
-class Stack(Protocol):
-    """The launched robot or twin. What it cannot do it raises as StackError."""
+class RobotBackend(Protocol):
+    """A robot or twin that plays trials. What it cannot do it raises as BackendError."""
 
     def missing(self) -> list[str]:
         """What has to be mended before a trial can begin, for people."""
@@ -48,11 +48,11 @@ class Stack(Protocol):
     def home(self) -> None:
         """Leads both arms home."""
 
-    def lay(self, placement: Placement, index: int) -> None:
-        """Has the twin lay the scene; on a real table, shows where things belong."""
+    def reset_scene(self, placement: Placement, index: int) -> None:
+        """Has the twin place the objects; on a real table, shows where they belong."""
 
-    def play(self, started: TrialStarted, placement: Placement, folder: Path) -> Played:
+    def play(self, started: TrialStarted, placement: Placement, folder: Path) -> TrialResult:
         """Lets the policy act until the trial ends, then stops it."""
 
-    def seal(self, record: TrialRecord) -> None:
+    def finish_recording(self, record: TrialRecord) -> None:
         """Finishes what was recorded beside, once the verdict is known."""

@@ -1,15 +1,15 @@
 import cv2
 import numpy as np
 import pytest
-from vega_eval.session import reset_help
-from vega_eval.session.reset_help import References
+from vega_eval.session import placement_images
+from vega_eval.session.placement_images import ReferenceImages
 
 RED = np.full((48, 64, 3), (200, 0, 0), np.uint8)
 BLUE = np.full((48, 64, 3), (0, 0, 100), np.uint8)
 
 
 def test_the_first_picture_of_a_placement_is_its_reference_for_good(tmp_path):
-    references = References(tmp_path)
+    references = ReferenceImages(tmp_path)
     assert references.of(3) is None
     references.keep(3, RED)
     references.keep(3, BLUE)
@@ -18,21 +18,21 @@ def test_the_first_picture_of_a_placement_is_its_reference_for_good(tmp_path):
 
 
 def test_a_blend_shows_both_and_is_as_large_as_the_live_picture():
-    assert reset_help.blend(RED, BLUE)[0, 0].tolist() == [100, 0, 50]
+    assert placement_images.blend(RED, BLUE)[0, 0].tolist() == [100, 0, 50]
     small = np.full((24, 32, 3), (200, 0, 0), np.uint8)
-    assert reset_help.blend(small, BLUE).shape == BLUE.shape
+    assert placement_images.blend(small, BLUE).shape == BLUE.shape
 
 
 def test_the_difference_is_none_for_the_same_scene():
-    assert reset_help.difference(RED, RED) == 0.0
-    assert reset_help.difference(RED, BLUE) == pytest.approx(100.0)
+    assert placement_images.difference(RED, RED) == 0.0
+    assert placement_images.difference(RED, BLUE) == pytest.approx(100.0)
 
 
 def test_the_saved_picture_has_three_panes_in_true_colours(tmp_path):
-    reset_help.save(tmp_path / "reset.jpg", RED, BLUE)
+    placement_images.save(tmp_path / "reset.jpg", RED, BLUE)
     panes = cv2.imread(str(tmp_path / "reset.jpg"))[:, :, ::-1]
     assert panes.shape == (48, 192, 3)
     for pane, colour in enumerate(((200, 0, 0), (0, 0, 100), (100, 0, 50))):
         assert np.abs(panes[24, 64 * pane + 32].astype(int) - colour).max() < 12
-    reset_help.save(tmp_path / "first.jpg", None, BLUE)
+    placement_images.save(tmp_path / "first.jpg", None, BLUE)
     assert cv2.imread(str(tmp_path / "first.jpg")).shape == (48, 64, 3)
