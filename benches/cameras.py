@@ -14,7 +14,6 @@ import argparse
 import json
 import os
 import signal
-import struct
 import subprocess
 import sys
 import time
@@ -35,21 +34,17 @@ from vega_runtime.qos import SENSOR
 import hw_config
 from benches.harness import BenchError, process_cpu_s
 from hw_config import CameraConfig
+from vega_core.cdr_image import read_image
 
-_STAMP = struct.Struct("<iI")
-_BODY = 4  # bytes before the first field of a serialised message
 _WAIT_S = 60.0
 _RATE_TOLERANCE = 0.01
 _AGE_MS = 15.0
-_TICKS_S = 1.0 / os.sysconf("SC_CLK_TCK")
 
 
 class Listener:
     """Notes when which frame of a camera came, and how old it was."""
 
     def __init__(self, node: Node, camera: CameraConfig) -> None:
-        self._camera = camera
-        self._size = camera.width * camera.height * 3
         self.rows: list[tuple[int, int, int]] = []  # received ns, stamp ns, number
         node.create_subscription(
             Image, f"{camera.namespace}/image_raw", self._on_frame, SENSOR, raw=True
@@ -57,10 +52,8 @@ class Listener:
 
     def _on_frame(self, cdr: bytes) -> None:
         now_ns = time.time_ns()
-        sec, nanosec = _STAMP.unpack_from(cdr, _BODY)
-        pixels = np.frombuffer(cdr, np.uint8, self._size, len(cdr) - self._size)
-        number = number_in(pixels.reshape(self._camera.height, self._camera.width, 3))
-        self.rows.append((now_ns, sec * 1_000_000_000 + nanosec, number))
+        header, pixels = read_image(cdr)
+        self.rows.append((now_ns, header.stamp_ns, number_in(pixels)))
 
     def figures(self) -> dict[str, float]:
         """Rate by capture stamps, frames lost between the first and the last, ages in ms."""

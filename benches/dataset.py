@@ -41,9 +41,9 @@ from teleop.writing import write_result
 MISSING = 0.01
 """Of the messages that a stream should have."""
 HALF_A_FRAME = 0.5
-"""From the earliest to the latest of a sample's three pictures, 95 % of the samples."""
+"""From the earliest to the latest of a sample's three images, 95 % of the samples."""
 TO_JOINTS_S = 0.005
-"""From a picture to the followers' joint states of its sample, 95 % of the pictures."""
+"""From an image to the followers' joint states of its sample, 95 % of the images."""
 
 
 class Measured(NamedTuple):

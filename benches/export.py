@@ -23,10 +23,10 @@ from typing import Any
 
 from teleop.errors import TeleopError
 from teleop.export.__main__ import positive, report
-from teleop.export.formats import Plan
+from teleop.export.formats import ExportPlan
 from teleop.export.readback import Fidelity, compare
 from teleop.export.recording import Choice, prepare
-from teleop.export.run import Job, run
+from teleop.export.run import ExportJob, run
 from teleop.export.selection import KINDS, select
 from teleop.export.synthetic import record
 from teleop.export.workers import processors
@@ -87,9 +87,9 @@ def _measure(
 ) -> dict[str, Any]:
     choice = Choice(fps=arguments.fps)
     folders = select([dataset], None, KINDS).folders
-    jobs = [Job(str(path), partial(prepare, path, choice)) for path in folders]
+    jobs = [ExportJob(str(path), partial(prepare, path, choice)) for path in folders]
     name = f"{form}, JPEG" if compress else form
-    plan = Plan(
+    plan = ExportPlan(
         out=folder / name.replace(", ", "-"),
         format=form,
         action=choice.action,

@@ -25,9 +25,9 @@ import numpy as np
 from safetensors.numpy import load_file, save_file
 from vega_eval.errors import EvalError
 from vega_eval.trials import journal
+from vega_eval.trials.blinding import REVEALED_FILE
 from vega_eval.trials.folder import FILE_NAME, read_session
-from vega_eval.trials.identity import OPENED
-from vega_eval.trials.state import standing
+from vega_eval.trials.session_status import replay
 from vega_runtime.bench_launch import Launched
 from vega_sim import command_line
 
@@ -59,7 +59,7 @@ def run(arguments: argparse.Namespace) -> int:
     reported: list[int] = []
     plans: set[str] = set()
     killed = 0
-    while not (output / OPENED).exists():
+    while not (output / REVEALED_FILE).exists():
         with Launched("eval.launch.py", given) as launch:
             trial = int(marked[killed]) if killed < len(marked) else None
             shot = trial is not None and _kill(launch, trial, 2 * arguments.trials, rng, killed)
@@ -113,7 +113,7 @@ def _figures(
     output: Path, reported: Sequence[int], killed: int, schedules: int
 ) -> dict[str, float]:
     session, said = read_session(output), journal.read(output)
-    now = standing(session, said.lines)
+    now = replay(session, said.lines)
     valid = [record.trial for record in now.attempts if record.valid]
     return {
         "kills": killed,

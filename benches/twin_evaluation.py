@@ -26,10 +26,10 @@ from pathlib import Path
 from vega_eval.checkpoints import policies_of
 from vega_eval.errors import EvalError
 from vega_eval.provenance import provenance_now
-from vega_eval.trials.identity import Policy
+from vega_eval.trials.blinding import PolicyIdentity
 from vega_eval.twin.chunks import Timing
 from vega_eval.twin.evaluation import Request, play_all, sessions
-from vega_eval.twin.processes import Processes
+from vega_eval.twin.process_pool import ProcessPool
 from vega_sim import command_line
 
 import hw_config
@@ -77,14 +77,14 @@ class Round:
 def measure(request: Request, workers: int) -> Round:
     """Plays a request, whose output must be new, with so many workers."""
     begin_s = time.perf_counter()
-    with Processes(workers, request.policies) as crew:
-        crew.start(workers)
-        ready_s, busy_s, own_s = time.perf_counter(), _busy_s(), _own_s(crew.pids)
+    with ProcessPool(workers, request.policies) as pool:
+        pool.start(workers)
+        ready_s, busy_s, own_s = time.perf_counter(), _busy_s(), _own_s(pool.pids)
         with sessions(request) as opened:
-            play_all(opened, crew, request, lambda session, record: None)
-            trials = sum(len(session.standing.valid) for session in opened)
+            play_all(opened, pool, request, lambda session, record: None)
+            trials = sum(len(session.status.valid) for session in opened)
         play_s = time.perf_counter() - ready_s
-        spent_s = _own_s(crew.pids) - own_s
+        spent_s = _own_s(pool.pids) - own_s
         others_s = _busy_s() - busy_s - spent_s
     return Round(
         workers=workers,
@@ -171,7 +171,7 @@ def _bench(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _request(policies: tuple[Policy, ...], trials: int, output: Path) -> Request:
+def _request(policies: tuple[PolicyIdentity, ...], trials: int, output: Path) -> Request:
     return Request(
         policies=policies,
         tasks=("close_laptop",),

@@ -21,7 +21,7 @@ from vega_control.workspace import Workspace
 from vega_description.transforms import Array
 from vega_sim import command_line
 from vega_sim.commands import Command, CommandInbox
-from vega_sim.cosimulation import NS, Cosimulation, EpisodeState
+from vega_sim.cosimulation import Cosimulation, EpisodeState
 from vega_sim.leaders import SCRIPTED, SHARED_BUS, Leaders
 from vega_sim.pacing import Pacer
 from vega_sim.tasks import built_tasks
@@ -29,6 +29,7 @@ from vega_sim.twin import Twin
 
 import hw_config
 from benches import twin
+from vega_core.stamps import NS
 
 TOPOLOGIES = (SHARED_BUS, "bus_per_arm")
 _STATE_HZ = 200

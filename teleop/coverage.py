@@ -1,68 +1,25 @@
-"""Coverage: which cells of a task's grid its episodes fill, as a picture from above and as a table.
+"""Coverage: which cells of a task's grid its episodes fill, as a drawing from above and as a table.
 
     python -m teleop.coverage DATASET [--task close_laptop] [--out FOLDER]
 
-writes one PNG a task and prints the table. The picture is seen as by somebody who stands behind the
+writes one PNG a task and prints the table. The drawing is seen as by somebody who stands behind the
 robot and looks down: x goes up, y to the left.
 """
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import hw_config
 from hw_config import ConfigError, HardwareConfig, TaskConfig
-from teleop.coverage_drawing import draw
-from teleop.placements import Cell, Grid, Spot
+from teleop.coverage_drawing import Coverage, EpisodeDot, draw
+from teleop.placements import Grid, GridCell, Spot
 
 if TYPE_CHECKING:
     from teleop.dataset.episode import EpisodeInfo
-
-
-@dataclass(frozen=True)
-class Dot:
-    """One episode in the picture; `spot` is None when only its cell is known."""
-
-    cell: Cell
-    spot: Spot | None
-    outcome: str
-
-
-@dataclass(frozen=True)
-class Coverage:
-    """The episodes of one task and variant on its grid.
-
-    Attributes:
-        grid: the grid.
-        counts: episodes by cell, failed ones left out; every cell has an entry.
-        dots: all episodes with a cell.
-        elsewhere: episodes of this task without a cell of this or another variant's grid.
-    """
-
-    grid: Grid
-    counts: dict[Cell, int]
-    dots: tuple[Dot, ...]
-    elsewhere: int
-
-    @property
-    def headline(self) -> str:
-        """One line for people."""
-        done, least, most = sum(self.counts.values()), *_extremes(self.counts)
-        filled = sum(count > 0 for count in self.counts.values())
-        failed = sum(dot.outcome == "failure" for dot in self.dots)
-        parts = [
-            f"{done} episode{'' if done == 1 else 's'}",
-            f"{filled} of {len(self.counts)} cells",
-            f"{least} to {most} a cell",
-        ]
-        parts += [f"{failed} failed"] if failed else []
-        parts += [f"{self.elsewhere} without a cell"] if self.elsewhere else []
-        return f"{self.grid.task}, {self.grid.variant}, {self.grid.object}: {', '.join(parts)}"
 
 
 def coverage(infos: Iterable[EpisodeInfo], task: TaskConfig) -> list[Coverage]:
@@ -82,7 +39,7 @@ def coverage(infos: Iterable[EpisodeInfo], task: TaskConfig) -> list[Coverage]:
     ]
 
 
-def picture(
+def drawing(
     infos: Iterable[EpisodeInfo], task: TaskConfig, hardware: HardwareConfig | None = None
 ) -> bytes:
     """PNG of a task's coverage: the grid among the arms, and every cell with its episodes.
@@ -111,18 +68,18 @@ def _rows(found: Coverage) -> Iterable[str]:
     region = found.grid.region
     yield found.headline
     for row in range(region.rows, 0, -1):
-        (near, far), _ = found.grid.bounds(Cell(row, 1))
-        cells = [found.counts[Cell(row, column)] for column in range(1, region.columns + 1)]
+        (near, far), _ = found.grid.bounds(GridCell(row, 1))
+        cells = [found.counts[GridCell(row, column)] for column in range(1, region.columns + 1)]
         yield f"  x {near:.3f} .. {far:.3f} m  " + "".join(f"{count:5d}" for count in cells)
     yield f"  y {region.y[1]:+.3f} m (left) .. {region.y[0]:+.3f} m (right)"
 
 
-def _dots(infos: Iterable[EpisodeInfo], grid: Grid) -> tuple[Dot, ...]:
+def _dots(infos: Iterable[EpisodeInfo], grid: Grid) -> tuple[EpisodeDot, ...]:
     dots = []
     for info in infos:
         cell = grid.cell_of_episode(info)
         if cell is not None:
-            dots.append(Dot(cell, _spot((info.placement or {}).get("spot")), info.outcome))
+            dots.append(EpisodeDot(cell, _spot((info.placement or {}).get("spot")), info.outcome))
     return tuple(dots)
 
 
@@ -132,29 +89,18 @@ def _spot(kept: object) -> Spot | None:
     return Spot(*kept)
 
 
-def _extremes(counts: dict[Cell, int]) -> tuple[int, int]:
-    return min(counts.values()), max(counts.values())
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Command line; returns the exit code: 0 written, 2 wrong use."""
-    parser = argparse.ArgumentParser(prog="python -m teleop.coverage", description=__doc__)
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the command line; returns the exit code: 0 written, 2 wrong use."""
+    parser = command_line.parser("teleop.coverage", __doc__)
     parser.add_argument("dataset", type=Path, help="folder of a dataset")
     parser.add_argument("--task", help="only this one; otherwise every task of the dataset")
-    parser.add_argument("--out", type=Path, help="folder for the pictures; DATASET/coverage")
-    given = parser.parse_args(arguments)
-    try:
-        for text in _write(given.dataset, given.task, given.out or given.dataset / "coverage"):
-            print(text)
-    except (OSError, ValueError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        return 130
-    return 0
+    parser.add_argument("--out", type=Path, help="folder for the drawings; DATASET/coverage")
+    given = parser.parse_args(argv)
+    out = given.out or given.dataset / "coverage"
+    return command_line.run(lambda: _write(given.dataset, given.task, out), OSError, ValueError)
 
 
-def _write(dataset: Path, task: str | None, out: Path) -> Iterable[str]:
+def _write(dataset: Path, task: str | None, out: Path) -> int:
     from teleop.dataset.store import read_infos
     from teleop.writing import not_written
 
@@ -164,13 +110,14 @@ def _write(dataset: Path, task: str | None, out: Path) -> Iterable[str]:
         raise ConfigError(f"{dataset}: no episodes yet; give --task to draw the empty grid of one")
     for name in tasks:
         config = hw_config.load_task(name)
-        image, file = picture(infos, config), out / f"{name}.png"
+        image, file = drawing(infos, config), out / f"{name}.png"
         try:
             out.mkdir(parents=True, exist_ok=True)
             file.write_bytes(image)
         except OSError as error:
             raise not_written(file, error) from None
-        yield f"{table(infos, config)}\n-> {file}"
+        print(f"{table(infos, config)}\n-> {file}")
+    return command_line.OK
 
 
 if __name__ == "__main__":

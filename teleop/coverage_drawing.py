@@ -5,15 +5,12 @@ from __future__ import annotations
 import io
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
 
 from PIL import Image, ImageDraw, ImageFont
 
 from hw_config import HardwareConfig
-from teleop.placements import Cell, Grid, Spot
-
-if TYPE_CHECKING:
-    from teleop.coverage import Coverage, Dot
+from teleop.placements import Grid, GridCell, Spot
 
 _FINE = 2  # drawn so many times larger, then reduced: smooth edges
 _WIDTH, _HEIGHT, _TITLE = 1000, 470, 56
@@ -28,6 +25,51 @@ _OUTCOMES = {"success": (26, 130, 66), "failure": (200, 40, 40), "unjudged": (96
 
 _Pixel = tuple[float, float]
 _Span = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class EpisodeDot:
+    """One episode in the drawing; `spot` is None when only its cell is known."""
+
+    cell: GridCell
+    spot: Spot | None
+    outcome: str
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """The episodes of one task and variant on its grid.
+
+    Attributes:
+        grid: the grid.
+        counts: episodes by cell, failed ones left out; every cell has an entry.
+        dots: all episodes with a cell.
+        elsewhere: episodes of this task without a cell of this or another variant's grid.
+    """
+
+    grid: Grid
+    counts: dict[GridCell, int]
+    dots: tuple[EpisodeDot, ...]
+    elsewhere: int
+
+    @property
+    def headline(self) -> str:
+        """One line for people."""
+        done, least, most = sum(self.counts.values()), *_extremes(self.counts)
+        filled = sum(count > 0 for count in self.counts.values())
+        failed = sum(dot.outcome == "failure" for dot in self.dots)
+        parts = [
+            f"{done} episode{'' if done == 1 else 's'}",
+            f"{filled} of {len(self.counts)} cells",
+            f"{least} to {most} a cell",
+        ]
+        parts += [f"{failed} failed"] if failed else []
+        parts += [f"{self.elsewhere} without a cell"] if self.elsewhere else []
+        return f"{self.grid.task}, {self.grid.variant}, {self.grid.object}: {', '.join(parts)}"
+
+
+def _extremes(counts: dict[GridCell, int]) -> tuple[int, int]:
+    return min(counts.values()), max(counts.values())
 
 
 def draw(panels: Sequence[Coverage], hardware: HardwareConfig) -> bytes:
@@ -131,7 +173,7 @@ class _Panel:
             box = (*view(x1, y1), *view(x0, y0))
             self._box(box, _shade(count / self._most) if count else _EMPTY, _ARM)
 
-    def _dot(self, view: _View, dot: Dot) -> None:
+    def _dot(self, view: _View, dot: EpisodeDot) -> None:
         spot = dot.spot or _middle(self._found.grid, dot.cell)
         at, colour = view(spot.x, spot.y), _OUTCOMES.get(dot.outcome, _FAINT)
         self._mark(at, colour, dot.outcome)
@@ -203,6 +245,6 @@ def _shade(share: float) -> tuple[int, int, int]:
     return red, green, blue
 
 
-def _middle(grid: Grid, cell: Cell) -> Spot:
+def _middle(grid: Grid, cell: GridCell) -> Spot:
     (x0, x1), (y0, y1) = grid.bounds(cell)
     return Spot((x0 + x1) / 2, (y0 + y1) / 2)

@@ -3,12 +3,12 @@
 The grid is part of the task (`placement` in hw_config/tasks): a rectangle in `footprint` for the
 middle of the task's main object, in rows and columns. Demonstrations and trials go to the cell that
 has been covered least, in an order that depends on nothing but a seed and what is there already, so
-that a session that is taken up again goes on as if it had never stopped.
+that a session that is resumed goes on as if it had never stopped.
 
     grid = Grid(hw_config.load_task("close_laptop"), "easy")
     print(grid.next_placement(infos)["description"])
 
-In the twin a seed places the objects: `vega_sim.placements` finds one for a cell.
+In the twin a seed places the objects: `twin_scenes` finds one for a cell.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from importlib import import_module
+from typing import TYPE_CHECKING, NamedTuple, Protocol, cast
 
 import numpy as np
 
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 _ROUNDING_M = 1e-9  # a placement on the border of the grid is inside
 
 
-class Cell(NamedTuple):
+class GridCell(NamedTuple):
     """A cell of the grid: row from the robot, column from the left, both counted from 1."""
 
     row: int
@@ -37,7 +38,7 @@ class Cell(NamedTuple):
 
 @dataclass(frozen=True)
 class Spot:
-    """Where an object lies: middle in `footprint` (m), turn in degrees (anticlockwise positive).
+    """Where an object is: middle in `footprint` (m), turn in degrees (anticlockwise positive).
 
     `yaw_deg` is None for an object that looks alike from all sides.
     """
@@ -51,6 +52,25 @@ class Spot:
         """Its place for people."""
         x, y = (round(value, 2) + 0.0 for value in (self.x, self.y))  # no minus before a zero
         return f"x {x:.2f} m, y {y:.2f} m"
+
+
+class TwinScenes(Protocol):
+    """What the twin (`vega_sim.placements`) knows of the scenes of its seeds."""
+
+    def seed_for(self, task: str, variant: str, cell: GridCell, after: int) -> int:
+        """The first seed above `after` whose scene has its main object in the cell."""
+
+    def placement_record(self, task: TaskConfig, variant: str, seed: int) -> dict[str, object]:
+        """The placement of a seed's scene, as an episode's file keeps it."""
+
+
+def twin_scenes() -> TwinScenes:
+    """The scenes of the twin, which is optional: at a real table nobody needs it, or MuJoCo.
+
+    Raises:
+        ImportError: The twin, or MuJoCo, is not installed.
+    """
+    return cast(TwinScenes, import_module("vega_sim.placements"))
 
 
 class Grid:
@@ -83,13 +103,13 @@ class Grid:
         self.object, self._facing = task.placement.object, task.placement.facing
         self.region = task.placement.regions[variant]
         self.cells = tuple(
-            Cell(row, column)
+            GridCell(row, column)
             for row in range(1, self.region.rows + 1)
             for column in range(1, self.region.columns + 1)
         )
 
-    def bounds(self, cell: Cell) -> tuple[tuple[float, float], tuple[float, float]]:
-        """Where a cell lies: (lowest, highest) x and (lowest, highest) y in `footprint`, m.
+    def bounds(self, cell: GridCell) -> tuple[tuple[float, float], tuple[float, float]]:
+        """Where a cell is: (lowest, highest) x and (lowest, highest) y in `footprint`, m.
 
         Raises:
             ValueError: The grid has no such cell.
@@ -105,8 +125,8 @@ class Grid:
         near, left = x0 + (cell[0] - 1) * deep, y1 - (cell[1] - 1) * wide
         return (near, near + deep), (left - wide, left)
 
-    def cell_of(self, spot: Spot) -> Cell | None:
-        """The cell in which an object lies, or None when it lies outside the grid."""
+    def cell_of(self, spot: Spot) -> GridCell | None:
+        """The cell in which an object is, or None when it is outside the grid."""
         region = self.region
         (x0, x1), (y0, y1) = region.x, region.y
         ahead, aside = spot.x - x0, y1 - spot.y
@@ -114,32 +134,32 @@ class Grid:
             return None
         row = min(max(int(ahead / (x1 - x0) * region.rows), 0), region.rows - 1)
         column = min(max(int(aside / (y1 - y0) * region.columns), 0), region.columns - 1)
-        return Cell(row + 1, column + 1)
+        return GridCell(row + 1, column + 1)
 
-    def counts(self, infos: Iterable[EpisodeInfo]) -> dict[Cell, int]:
+    def counts(self, infos: Iterable[EpisodeInfo]) -> dict[GridCell, int]:
         """Episodes in each cell of this task's grid; failed ones do not cover a cell."""
-        found: Counter[Cell] = Counter()
+        found: Counter[GridCell] = Counter()
         for info in infos:
             cell = self.cell_of_episode(info)
             if cell is not None and info.outcome != "failure":
                 found[cell] += 1
         return {cell: found[cell] for cell in self.cells}
 
-    def cell_of_episode(self, info: EpisodeInfo) -> Cell | None:
+    def cell_of_episode(self, info: EpisodeInfo) -> GridCell | None:
         """The cell for which an episode was recorded; None for another task, variant or grid."""
         given = info.placement
         if info.task != self.task or given is None or given.get("variant") != self.variant:
             return None
         cell = tuple(given.get("cell") or ())
-        return Cell(*cell) if cell in self.cells else None
+        return GridCell(*cell) if cell in self.cells else None
 
-    def next_cell(self, counts: Mapping[Cell, int], seed: int = 0) -> Cell:
+    def next_cell(self, counts: Mapping[GridCell, int], seed: int = 0) -> GridCell:
         """A cell that is covered least; among equals the seed decides, anew in every round."""
         least = min(counts.get(cell, 0) for cell in self.cells)
         order = np.random.default_rng((seed, least)).permutation(len(self.cells))
         return next(cell for cell in (self.cells[i] for i in order) if counts.get(cell, 0) == least)
 
-    def spot(self, cell: Cell, time: int, seed: int = 0) -> Spot:
+    def spot(self, cell: GridCell, time: int, seed: int = 0) -> Spot:
         """Where in a cell the object is placed the `time`-th time (0 first): whole cm and degrees.
 
         Raises:
@@ -164,7 +184,7 @@ class Grid:
         cell = self.next_cell(counts, seed)
         return self.record(cell, self.spot(cell, counts[cell], seed))
 
-    def prompt(self, cell: Cell, spot: Spot) -> str:
+    def prompt(self, cell: GridCell, spot: Spot) -> str:
         """A sentence that tells the operator where to put things."""
         place = (
             f"{self.object}: {_nth(cell[0])} row from the robot, {_nth(cell[1])} from the left: "
@@ -173,7 +193,7 @@ class Grid:
         also = f"; {self.region.also}" if self.region.also else ""
         return place + self._turned(spot.yaw_deg) + also
 
-    def record(self, cell: Cell, spot: Spot, seed: int | None = None) -> dict[str, object]:
+    def record(self, cell: GridCell, spot: Spot, seed: int | None = None) -> dict[str, object]:
         """What an episode's file says of its placement; `seed` in the twin only."""
         return {
             "seed": seed,

@@ -13,8 +13,8 @@ from system import Terminal, launched, probing
 from vega_eval.failure_types import COMMS, PLACEMENT
 from vega_eval.trials import journal
 from vega_eval.trials.folder import read_session
-from vega_eval.trials.record import Outcome
-from vega_eval.trials.state import standing
+from vega_eval.trials.record import TrialOutcome
+from vega_eval.trials.session_status import replay
 from vega_msgs.msg import EvalState
 from vega_msgs.srv import JudgeTrial
 from vega_runtime import images, qos
@@ -46,7 +46,7 @@ def given(policies, folder, *more):
 
 
 def standing_of(folder):
-    return standing(read_session(folder), journal.read(folder).lines)
+    return replay(read_session(folder), journal.read(folder).lines)
 
 
 @pytest.fixture(scope="module")
@@ -89,7 +89,7 @@ def test_each_trial_has_its_figures_video_and_recording(killed_once):
     folder = killed_once[0]
     for record in standing_of(folder).valid:
         figures = record.figures
-        assert record.verdict.outcome is Outcome.FAIL
+        assert record.verdict.outcome is TrialOutcome.FAIL
         assert figures.duration_s == pytest.approx(3.0, abs=0.3)
         assert figures.policy_steps == pytest.approx(75, abs=5)
         assert figures.inference_ms.p50 > 0.0
@@ -132,7 +132,7 @@ def test_a_camera_that_dies_makes_the_trial_invalid_and_the_session_waits_for_it
         assert system.wait(LONG_S) == 0, system.text
     first, second = standing_of(folder).attempts
     assert (first.verdict.outcome, first.verdict.failure_type) == (
-        Outcome.INVALID,
+        TrialOutcome.INVALID,
         COMMS,
     )
     assert "head camera" in first.verdict.reason
@@ -178,7 +178,7 @@ def test_a_person_lays_judges_and_notes(policies, short_cell, tmp_path):
         assert system.wait(LONG_S) == 0, system.text
     (record,) = standing_of(folder).valid
     verdict = record.verdict
-    assert (verdict.outcome, verdict.failure_type) == (Outcome.PARTIAL, PLACEMENT)
+    assert (verdict.outcome, verdict.failure_type) == (TrialOutcome.PARTIAL, PLACEMENT)
     assert (verdict.judged_by, verdict.note) == ("ada", "the table shook")
     assert (record.operator, record.lighting) == ("ada", "lamps")
 

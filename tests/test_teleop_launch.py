@@ -21,7 +21,7 @@ LAUNCH = "teleop.launch.py"
 session = partial(launched, file=LAUNCH)
 # Everything the twin needs time for; a busy computer takes its own.
 LONG_S = 240.0
-# Of a recording: its header with all definitions and a second of pictures or more.
+# Of a recording: its header with all definitions and a second of images or more.
 TAKE_BYTES = 400_000
 
 
@@ -124,7 +124,7 @@ def test_every_sealed_episode_is_whole_and_says_where_things_lay(three_launches)
         if info.outcome == "success":
             assert not info.problems
             placements.add((tuple(info.placement["cell"]), info.placement["seed"]))
-    assert len(placements) == len({cell for cell, _ in placements}), "a cell was laid twice"
+    assert len(placements) == len({cell for cell, _ in placements}), "a cell came twice"
 
 
 def test_with_a_bus_for_each_leader_the_gate_forwards_and_its_commands_are_recorded(cell, tmp_path):
@@ -225,14 +225,14 @@ def test_a_person_at_the_keys_is_told_of_a_bad_take_at_once(patient_cell, tmp_pa
             terminal.press("\r")
             until("episode 0 is saved")
             phase(TeleopState.READY)
-            assert states[-1].placement != first, "the scene was not laid anew"
+            assert states[-1].placement != first, "the scene was not reset"
 
             terminal.press("s")
             phase(TeleopState.RECORDING)
             probe.until(lambda: states[-1].take_s > 1.5, "a second and a half")
             probe.inject("camera_silent", "head")
             # Whatever else may be wrong by then is told in the same line.
-            until(re.compile("BAD TAKE: .*no picture of the head camera"))
+            until(re.compile("BAD TAKE: .*no image of the head camera"))
             terminal.press("\r")
             until("! this take is bad")
             terminal.press("nlid slipped\r")
@@ -247,7 +247,7 @@ def test_a_person_at_the_keys_is_told_of_a_bad_take_at_once(patient_cell, tmp_pa
             until("episode 0 is back; 1/5")
         assert terminal.close() == 0
         system.stop(signal.SIGINT)
-        assert system.count(r"\[ERROR\].*BAD TAKE: no picture of the head camera") == 1
+        assert system.count(r"\[ERROR\].*BAD TAKE: no image of the head camera") == 1
         assert system.count("1/5 episodes of close_laptop") >= 1, system.text
     (info,) = read_infos(tmp_path / "set")
     assert info.operator == "Ada"

@@ -1,7 +1,7 @@
 """HTML pages that need no file beside them: one style, and templates that escape by themselves.
 
 A page's template begins with `{% extends "page.html" %}` and fills its blocks `style` (CSS after
-the common one), `body` and `script`.
+the common one), `body` and `script`; a page without any script leaves `scripts` empty.
 """
 
 from __future__ import annotations

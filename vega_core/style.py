@@ -41,7 +41,6 @@ td.over { color: var(--bad); font-weight: 600; }
 .plots > div { display: flex; flex-direction: column; justify-content: flex-end; }
 .plots svg { width: 100%; height: auto; }
 svg text { font: 10px system-ui, sans-serif; fill: var(--faint); }
-svg .field { fill: var(--field); }
 svg polyline { fill: none; stroke-width: 1.2; }
 .coverage { width: 100%; max-width: 820px; border: 1px solid var(--line); }
 .episode { border-top: 1px solid var(--line); padding: 12px 0; break-inside: avoid;

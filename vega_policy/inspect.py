@@ -18,11 +18,11 @@ from typing import Any, NamedTuple
 import torch
 from torch import nn
 
-from vega_policy.alignment.geometry import GeometryTeacher
 from vega_policy.alignment.projector import AlignmentProjector
 from vega_policy.errors import PolicyError, RecipeError
 from vega_policy.model.policy import VegaPolicy
 from vega_policy.recipe import LoraRecipe, Recipe, load_recipe, recipe_names
+from vega_policy.teachers import NO_TEACHER, TEACHERS
 from vega_policy.training.lora import BASE_PARTS, adapted_modules, computed_names
 
 PUBLISHED_RECIPE = "openvla_oft_7b"
@@ -35,10 +35,9 @@ PUBLISHED = {
     "LoRA": 110_828_288,
 }
 """What the public implementation and the paper (appendix A.3) have at :data:`PUBLISHED_RECIPE`."""
+PAPERS_TEACHER = "fit3d"
 VEGA_TEACHER_DIM = 1024
 """Width of the paper's teacher, a ViT-L; taken where a recipe has no teacher or does not say."""
-VGGT_DIM = 2048
-"""Width of the public VGGT's outputs."""
 PROMPT_TOKENS = 25
 """Of a prompt with a short instruction."""
 _BF16_BYTES = 2
@@ -129,11 +128,8 @@ def _alignment(recipe: Recipe) -> Part:
 def teacher_dim(recipe: Recipe) -> int:
     """Width of the features that a recipe aligns to, as far as it is known without the weights."""
     config = recipe.alignment
-    if config.teacher == "vggt":
-        return VGGT_DIM
-    if config.teacher == "geometry":
-        return GeometryTeacher(config.geometry, recipe.model.patch_grid, []).dim
-    return config.fit3d.dim or VEGA_TEACHER_DIM
+    name = PAPERS_TEACHER if config.teacher == NO_TEACHER else config.teacher
+    return TEACHERS.get(name).width(config.teacher_config(name)) or VEGA_TEACHER_DIM
 
 
 def _lora(policy: VegaPolicy, rank: int) -> tuple[Part, tuple[int, int]]:

@@ -2,12 +2,13 @@
 
 import re
 import textwrap
-from typing import Any, Literal, get_args, get_origin
+from typing import Literal, get_args, get_origin
 
 import yaml
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from vega_policy.alignment.config import Choices
 from vega_policy.recipe import Recipe
 
 WIDTH = 100
@@ -30,7 +31,7 @@ def listing(recipe: Recipe) -> str:
 
 def _group(group: BaseModel, indent: str) -> list[str]:
     lines: list[str] = []
-    for name, field in type(group).model_fields.items():
+    for name, field in _fields(group).items():
         if isinstance(group, Recipe) and name == "name":
             continue  # the file's
         value = getattr(group, name)
@@ -43,6 +44,11 @@ def _group(group: BaseModel, indent: str) -> list[str]:
             lines.append(f"{indent}{name}: {_plain(group, name)}")
             lines += _absent_group(name, field, indent) if value is None else []
     return lines
+
+
+def _fields(group: BaseModel) -> dict[str, FieldInfo]:
+    """Those of its class, then those that others registered."""
+    return type(group).model_fields | dict.fromkeys(group.model_extra or {}, FieldInfo())
 
 
 def _absent_group(name: str, field: FieldInfo, indent: str) -> list[str]:
@@ -59,14 +65,14 @@ def _meaning(field: FieldInfo, value: object) -> str:
     text = field.description or ""
     if not text and isinstance(value, BaseModel):
         text = _ROLE.sub("", (type(value).__doc__ or "").strip().split("\n")[0])
-    choices = _choices(field.annotation)
+    choices = _choices(field)
     return f"{text} (one of: {', '.join(choices)})" if choices else text
 
 
-def _choices(annotation: Any) -> list[str]:
-    if get_origin(annotation) is Literal:
-        return [str(choice) for choice in get_args(annotation)]
-    return []
+def _choices(field: FieldInfo) -> list[str]:
+    if get_origin(field.annotation) is Literal:
+        return [str(choice) for choice in get_args(field.annotation)]
+    return [name for some in field.metadata if isinstance(some, Choices) for name in some.names()]
 
 
 def _comment(text: str, indent: str) -> list[str]:

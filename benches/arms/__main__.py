@@ -208,7 +208,7 @@ def measure(seconds: float, fuzz_frames: int) -> dict[str, Any]:
 
 
 def failures(figures: dict[str, Any]) -> list[str]:
-    """Where the figures miss their bounds, in words."""
+    """Which figures miss their bounds."""
     found: list[str] = []
     for phase in ("linked", "commanded"):
         for name, value in figures[phase].items():

@@ -6,14 +6,14 @@ import random
 import time
 
 import can
-from vega_arms import packing
+from vega_arms import protocol
 from vega_arms.emulator.follower import Follower
-from vega_arms.inbox import Inbox
-from vega_arms.port import ArmPort
+from vega_arms.feedback_decoder import FeedbackDecoder
+from vega_arms.sdk_port import SdkPort
 
 
 def run(count: int, seed: int = 0) -> dict[str, float]:
-    """Puts `count` random frames through the protocol, the driver's inbox and an emulated arm.
+    """Puts `count` random frames through the protocol, the driver's decoder and an emulated arm.
 
     Half of them have an identifier that the protocol knows, and lengths from 0 to 8.
 
@@ -21,10 +21,10 @@ def run(count: int, seed: int = 0) -> dict[str, float]:
         How many frames raised an error, how many states the driver made of them, seconds taken.
     """
     chance = random.Random(seed)
-    known = tuple(packing.KINDS)
+    known = tuple(protocol.KINDS)
     states: list[object] = []
-    port = ArmPort("fuzz", _no_bus)
-    inbox = Inbox(port.sdk, states.append, states.append)
+    port = SdkPort("fuzz", _no_bus)
+    decoder = FeedbackDecoder(port.sdk, states.append, states.append)
     arm = Follower()
     message = can.Message(is_extended_id=False, timestamp=1.0)
     raised, start_s = 0, time.monotonic()
@@ -34,8 +34,8 @@ def run(count: int, seed: int = 0) -> dict[str, float]:
         data = chance.randbytes(8 if bits >> 28 & 7 else bits >> 24 & 7)
         message.arbitration_id, message.data, message.dlc = identifier, bytearray(data), len(data)
         try:
-            packing.decode(identifier, data)
-            inbox.take(message, number * 3e-4)
+            protocol.decode(identifier, data)
+            decoder.take(message, number * 3e-4)
             if number % 4 == 0:
                 arm.receive(identifier, data)
             if number % 1000 == 0:
@@ -45,7 +45,7 @@ def run(count: int, seed: int = 0) -> dict[str, float]:
     return {
         "frames": count,
         "raised": raised,
-        "swallowed": inbox.dropped["undecodable"],
+        "swallowed": decoder.dropped["undecodable"],
         "states": len(states),
         "seconds": time.monotonic() - start_s,
     }

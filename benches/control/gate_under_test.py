@@ -19,12 +19,12 @@ from numpy.typing import NDArray
 from rclpy.client import Client
 from sensor_msgs.msg import JointState
 from std_srvs.srv import Trigger
-from vega_control import messages
 from vega_control.estop import Level
 from vega_msgs.msg import ActionChunk, ArmCommand, GateState
 from vega_msgs.srv import EmergencyStop
 from vega_runtime import qos
 from vega_runtime.node import light_executor
+from vega_runtime.stamps import set_seconds, to_seconds
 
 import hw_config
 from benches.harness import BenchError
@@ -161,15 +161,15 @@ class Cell:
         def obey(message: ArmCommand) -> None:
             positions = np.array(message.positions)
             self._positions[arm] = positions
-            deadline_s = messages.seconds(message.deadline)
+            deadline_s = to_seconds(message.deadline)
             if arm == "left":
-                issued_s = messages.seconds(message.header.stamp)
+                issued_s = to_seconds(message.header.stamp)
                 self.commands.append(Received(message.sequence, issued_s, deadline_s, positions))
 
         return obey
 
     def _on_state(self, message: GateState) -> None:
-        self.modes.append((messages.seconds(message.header.stamp), message.mode))
+        self.modes.append((to_seconds(message.header.stamp), message.mode))
 
     def _spin(self) -> None:
         while not self._ending.is_set():
@@ -189,7 +189,7 @@ class Cell:
             names = list(self._hardware.arms[arm].joint_names)
             message = JointState(name=names, position=array.array("d", self._positions[arm]))
             now_s = time.time()
-            messages.set_stamp(message.header.stamp, now_s)
+            set_seconds(message.header.stamp, now_s)
             publisher.publish(message)
             self.last_state_s = now_s
 
@@ -211,8 +211,8 @@ class Cell:
             positions=array.array("d", rows.ravel()),
         )
         now_s = time.time()
-        messages.set_stamp(chunk.header.stamp, now_s)
-        messages.set_stamp(chunk.deadline, now_s + 1.0)
+        set_seconds(chunk.header.stamp, now_s)
+        set_seconds(chunk.deadline, now_s + 1.0)
         self._chunks.publish(chunk)
         return now_s
 

@@ -9,10 +9,10 @@ from torch import Tensor
 from benches.parity import golden
 from benches.parity.comparison import Comparison, compare, incomparable
 from benches.parity.golden import GoldenDataError
-from vega_policy.alignment.fit3d import load_fit3d
 from vega_policy.alignment.pooling import pooled_targets
 from vega_policy.alignment.spatial_forcing import loss, projector_of
-from vega_policy.alignment.vggt import load_aggregator
+from vega_policy.teachers.fit3d.vit import load_fit3d
+from vega_policy.teachers.vggt.aggregator import load_aggregator
 
 FIT3D_WIDTHS = (192, 384, 768, 1024)
 """Widths of published towers, all of 64 dimensions a head."""

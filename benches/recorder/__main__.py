@@ -3,7 +3,7 @@
     python -m benches.recorder --json recorder.json --check --minutes 3
 
 The node runs in a process of its own and records takes; another process sends what a whole cell
-sends, in real time: three cameras, joint states of four arms, commands to two. The pictures are
+sends, in real time: three cameras, joint states of four arms, commands to two. The images are
 rendered by the twin (hard variant: textures and clutter) with a camera's noise on top. With --check
 the command fails when a figure misses its target.
 """
@@ -96,7 +96,7 @@ class Usage:
 
 
 def twin_pictures(hardware: HardwareConfig, noise: float) -> dict[str, np.ndarray]:
-    """Pictures of each camera, uint8 [N, H, W, 3], while the twin's operator works."""
+    """Images of each camera, uint8 [N, H, W, 3], while the twin's operator works."""
     from vega_sim import operators
     from vega_sim.twin import Twin
 
@@ -110,12 +110,12 @@ def twin_pictures(hardware: HardwareConfig, noise: float) -> dict[str, np.ndarra
         end_s = twin.time_s + _POSE_S
         while twin.time_s < end_s:
             twin.advance(operator.act(twin))
-        for name, pictures in shown.items():
-            picture = twin.render(name)
-            noisy = picture + rng.normal(0.0, noise, picture.shape)
-            pictures.append(np.clip(noisy.round(), 0, 255).astype(np.uint8))
+        for name, images in shown.items():
+            image = twin.render(name)
+            noisy = image + rng.normal(0.0, noise, image.shape)
+            images.append(np.clip(noisy.round(), 0, 255).astype(np.uint8))
     twin.close()
-    return {name: np.stack(pictures) for name, pictures in shown.items()}
+    return {name: np.stack(images) for name, images in shown.items()}
 
 
 def record(recorder: RecorderUnderTest, streams: Streams, minutes: float) -> dict[str, Any]:
@@ -207,7 +207,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--json", type=Path, help="write the figures here")
     parser.add_argument("--check", action="store_true", help="fail when a target is missed")
     parser.add_argument("--minutes", type=_minutes, default=2.0, help="of recording")
-    parser.add_argument("--noise", type=float, default=1.5, help="of the pictures, grey levels")
+    parser.add_argument("--noise", type=float, default=1.5, help="of the images, grey levels")
     arguments = parser.parse_args(argv)
     try:
         figures = measure(arguments.minutes, arguments.noise)

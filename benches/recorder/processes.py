@@ -43,7 +43,7 @@ class RecorderUnderTest:
         self._ending = threading.Event()
         self._spinner = threading.Thread(target=self._spin, daemon=True)
         command = [sys.executable, "-m", "vega_teleop.recorder_node", "--ros-args"]
-        # As on the robot: nobody lays scenes.
+        # As on the robot: nobody resets scenes.
         given = {"dataset": dataset, "episodes": 100_000, "operator": "bench", "robot": "real"}
         for name, value in given.items():
             command += ["-p", f"{name}:={value}"]

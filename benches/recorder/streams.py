@@ -71,12 +71,12 @@ class Source:
 
 
 def sources(node: Node, hardware: HardwareConfig, frames: dict[str, Pixels]) -> list[Source]:
-    """Pictures, joints and commands of the whole cell.
+    """Images, joints and commands of the whole cell.
 
     Args:
         node: Publishes.
         hardware: The cell.
-        frames: Pictures of each camera, uint8 [N, H, W, 3], shown forth and back.
+        frames: Images of each camera, uint8 [N, H, W, 3], shown forth and back.
     """
     return [
         *_cameras(node, hardware, frames),
@@ -88,11 +88,11 @@ def _cameras(node: Node, hardware: HardwareConfig, frames: dict[str, Pixels]) ->
     for name, camera in hardware.cameras.items():
         shown = [*frames[name], *frames[name][-2:0:-1]]
         stamp = node.get_clock().now().to_msg()
-        pictures = [Stamped(images.to_message(p, stamp, camera.frame_id)) for p in shown]
+        stamped = [Stamped(images.to_message(p, stamp, camera.frame_id)) for p in shown]
         topic = f"{camera.namespace}/image_raw"
-        yield Source(node.create_publisher(Image, topic, qos.SENSOR), camera.fps, pictures, topic)
+        yield Source(node.create_publisher(Image, topic, qos.SENSOR), camera.fps, stamped, topic)
         fov = math.radians(camera.vertical_fov_deg)
-        info = images.camera_info(stamp, camera.frame_id, camera.width, camera.height, fov)
+        info = images.pinhole_camera_info(camera.frame_id, camera.width, camera.height, fov)
         topic = f"{camera.namespace}/camera_info"
         publisher = node.create_publisher(CameraInfo, topic, qos.SENSOR)
         yield Source(publisher, camera.fps, [Stamped(info)], topic)
@@ -135,7 +135,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m benches.recorder.streams", description="Publishes a cell's streams."
     )
-    parser.add_argument("--frames", type=Path, required=True, help="pictures of each camera, .npz")
+    parser.add_argument("--frames", type=Path, required=True, help="images of each camera, .npz")
     parser.add_argument("--seconds", type=float, default=math.inf)
     arguments = parser.parse_args(argv)
     rclpy.init(args=[])

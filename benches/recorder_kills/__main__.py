@@ -5,7 +5,7 @@
 Each round launches the same unattended session on the same dataset, which so recovers what the
 last round left, and ends it in one of four ways: kill -9 of the recorder, of the launch, of
 everything at once, or a full disk. Moments are random: in a take, while it is saved or discarded,
-while the next scene is laid, now and then during the start. In some rounds a take is discarded
+while the next scene is reset, now and then during the start. In some rounds a take is discarded
 before. With --folder on a small file system of its own, that one is filled up; else no file of the
 recorder may grow any more from that moment on. --check: exit code 1 unless every sealed episode is
 valid and unchanged, every other take is recovered, put away or was discarded, and no export has a
@@ -42,7 +42,7 @@ _FAULTS = ("recorder", "launch", "everything", "disk")
 _RECORDER = "recorder_node"
 _TAKE_S = 180.0
 _END_S = 60.0
-# A take of the twin, its saving, and laying the next scene.
+# A take of the twin, its saving, and resetting the scene.
 _CYCLE_S = 14.0
 _START_S = (4.0, 12.0)
 # How long a session is watched that cannot write any more, before it is interrupted.

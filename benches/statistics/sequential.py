@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
-from vega_eval.statistics.boundary import decidable, walks
+from vega_eval.statistics.boundary import decidable, random_walks
 from vega_eval.statistics.resolution import mcnemar_power
 from vega_eval.statistics.sequential import SequentialTest
 
@@ -58,7 +58,7 @@ def sequential_error(sessions: int, rng: np.random.Generator) -> Iterator[Figure
             name = f"sequential/{max_pairs}_pairs/null_discordance_{discordance:g}"
             yield Figure(f"{name}/error", seen.a_better + seen.b_better, most=test.level)
             yield Figure(f"{name}/mean_pairs", seen.mean_pairs)
-        inner = walks(max_pairs, test.level)
+        inner = random_walks(max_pairs, test.level)
         worst = max(
             inner.boundary.spent[d - 1] + inner.beyond(d, lead)
             for d, lead in enumerate(inner.boundary.last)

@@ -30,7 +30,7 @@ def test_a_good_dataset_meets_all(tmp_path, capsys):
     ("faults", "missed"),
     [
         (Faults(dropped_frames={"head": (5, 6, 20)}), "missing_share"),
-        # Each of the two is near to the head camera's picture, but not to the other's.
+        # Each of the two is near to the head camera's image, but not to the other's.
         (Faults(camera_late_s={"left_wrist": 0.01, "right_wrist": -0.01}), "camera_skew_p95_s"),
         (Faults(joints_silent={"left": (0.3, 1.0)}), "joint_skew_p95_s"),
     ],
@@ -44,7 +44,7 @@ def test_what_is_missed_is_named(tmp_path, capsys, faults, missed):
     assert any(line[0] == missed and line[-1] == "MISSED" for line in shown)
 
 
-def test_missing_pictures_are_counted_over_all_episodes(tmp_path):
+def test_missing_images_are_counted_over_all_episodes(tmp_path):
     _, figures = figures_of(tmp_path, Faults(), Faults(dropped_frames={"head": (5, 6, 20)}))
     assert figures["missing"]["head camera"] == 3
     assert figures["missing_share"] == pytest.approx(3 / figures["expected"]["head camera"])

@@ -41,13 +41,13 @@ def test_every_format_is_true_to_the_recording(dataset, tmp_path, capsys):
 
 
 def swap_colours(file):
-    pictures = file["observations/images/cam_high"]
-    pictures[...] = pictures[()][..., ::-1]
+    images = file["observations/images/cam_high"]
+    images[...] = images[()][..., ::-1]
 
 
 def shift_pictures(file):
-    pictures = file["observations/images/cam_left_wrist"]
-    pictures[...] = np.roll(pictures[()], 3, axis=0)
+    images = file["observations/images/cam_left_wrist"]
+    images[...] = np.roll(images[()], 3, axis=0)
 
 
 def nudge_a_joint(file):

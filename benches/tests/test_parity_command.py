@@ -10,7 +10,6 @@ from safetensors.torch import load_file, save_file
 
 from benches.parity import __main__ as command
 from vega_policy import images
-from vega_policy.alignment.fit3d import FineTunedViT
 from vega_policy.alignment.pooling import pooled_targets
 from vega_policy.alignment.projector import AlignmentProjector
 from vega_policy.alignment.spatial_forcing import loss
@@ -18,6 +17,7 @@ from vega_policy.checkpoint import names
 from vega_policy.images import Crops
 from vega_policy.jpeg import jpeg_round_trip
 from vega_policy.model.layout import TextBatch, text_batch
+from vega_policy.teachers.fit3d.vit import FineTunedViT
 from vega_policy.tests import synthetic
 
 CHUNK, ACTION_DIM, VIEWS = 3, 2, 2

@@ -34,8 +34,8 @@ from teleop.convert.hdf5_source import camera_keys
 from teleop.convert.streams import SAMPLES, prepared
 from teleop.export.__main__ import guarded, positive, report
 from teleop.export.demonstration import ExportError, Prepared
-from teleop.export.formats import Plan
-from teleop.export.run import Job, Summary, run
+from teleop.export.formats import ExportPlan
+from teleop.export.run import ExportJob, ExportSummary, run
 from teleop.export.workers import processors
 
 
@@ -107,7 +107,7 @@ def key_of(text: str) -> tuple[str, str]:
     return name, key
 
 
-def _convert(arguments: argparse.Namespace) -> Summary:
+def _convert(arguments: argparse.Namespace) -> ExportSummary:
     source = FORMATS.get(arguments.source)
     scale = arguments.gripper_scale
     options = ImportOptions(
@@ -124,10 +124,12 @@ def _convert(arguments: argparse.Namespace) -> Summary:
     if not arguments.src.is_dir():
         raise ExportError(f"{arguments.src} is no folder: give the one with the demonstrations")
     jobs = [
-        Job(f"{path} {number}", partial(_prepare, source, number, path, options, arguments.fps))
+        ExportJob(
+            f"{path} {number}", partial(_prepare, source, number, path, options, arguments.fps)
+        )
         for number, path in source.episodes(arguments.src, options)
     ]
-    plan = Plan(
+    plan = ExportPlan(
         out=arguments.out,
         format="lerobot",
         action=options.action,

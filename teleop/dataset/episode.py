@@ -94,7 +94,7 @@ class TakeStart(_Record):
         start_ns: ROS time.
         robot: What stands behind the topics.
         topology: shared_bus or bus_per_arm.
-        placement: Where the objects lie (seed, variant, cell, description), if that was asked for.
+        placement: Where the objects are (seed, variant, cell, description), if that was asked for.
         git: The code.
         versions: Of packages that matter, by name.
     """

@@ -97,9 +97,7 @@ class JournalWriter:
         except OSError as error:
             raise not_written(self._path, error) from None
 
-    def tell(
-        self, event: str, index: int | None = None, data: dict[str, Any] | None = None
-    ) -> None:
+    def log(self, event: str, index: int | None = None, data: dict[str, Any] | None = None) -> None:
         """Appends a line about what has happened already, so that a full disk changes nothing.
 
         What cannot be written now comes with the next line; what a crash loses, the next opening

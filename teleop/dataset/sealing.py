@@ -136,17 +136,17 @@ def reconcile(dataset: Path, journal: JournalWriter) -> None:
         if path.suffix == DISCARDED and path.stem.isdecimal():
             index = int(path.stem)
             if said.last_event(index, "discarded") is None:
-                journal.tell("discarded", index, {"found": "half removed"})
+                journal.log("discarded", index, {"found": "half removed"})
         if path.suffix in (NEW, DISCARDED):
             remove_folder(path)
     for path in numbered(dataset / TRASH):
         last = said.last_event(int(path.name))
         if last is None or last.event != "deleted":
-            journal.tell("deleted", int(path.name), {"found": "in the trash"})
+            journal.log("deleted", int(path.name), {"found": "in the trash"})
     for path in episode_folders(dataset):
         last = said.last_event(int(path.name), *_SEALED, "deleted", "restored")
         if last is not None and last.event == "deleted":
-            journal.tell("restored", int(path.name), {"found": "among the episodes"})
+            journal.log("restored", int(path.name), {"found": "among the episodes"})
         (path / f"{EPISODE_FILE}.tmp").unlink(missing_ok=True)
         with contextlib.suppress(EpisodeDamaged):
             info = read_info(path)
@@ -154,7 +154,7 @@ def reconcile(dataset: Path, journal: JournalWriter) -> None:
             # Another digest is damage, and a repair needs what the journal says of it.
             if told is None or (told != info and told.mcap == info.mcap):
                 data = {"found": "sealed", "info": info.model_dump(mode="json")}
-                journal.tell("saved", int(path.name), data)
+                journal.log("saved", int(path.name), data)
 
 
 def journalled_info(said: Journal, index: int) -> EpisodeInfo | None:

@@ -263,7 +263,7 @@ class Store:
             finally:
                 take.writer.abandon()
             self._take = None
-            self._journal.tell("saved", take.index, {"info": info.model_dump(mode="json")})
+            self._journal.log("saved", take.index, {"info": info.model_dump(mode="json")})
             return info
 
     def discard(self, take: Take) -> None:
@@ -277,7 +277,7 @@ class Store:
             take.recording = False
             take.writer.abandon()
             try:
-                discard_folder(take.folder, lambda: self._journal.tell("discarded", take.index))
+                discard_folder(take.folder, lambda: self._journal.log("discarded", take.index))
             except OSError as error:
                 raise not_written(take.folder, error) from None
             self._take = None
@@ -295,7 +295,7 @@ class Store:
                 raise RefusedByStore(f"there is no saved episode of {task} to delete")
             info = infos[-1]
             self._rename(info.index, EPISODES, TRASH)
-            self._journal.tell("deleted", info.index, {"task": task})
+            self._journal.log("deleted", info.index, {"task": task})
             return info
 
     def undo_delete(self, task: str | None = None) -> EpisodeInfo:
@@ -310,7 +310,7 @@ class Store:
                 info = read_info(self.folder / TRASH / folder_name(index))
                 if task in (None, info.task):
                     self._rename(index, TRASH, EPISODES)
-                    self._journal.tell("restored", index, {"task": info.task})
+                    self._journal.log("restored", index, {"task": info.task})
                     return info
             of_task = f" of {task}" if task else ""
             raise RefusedByStore(f"nothing was deleted{of_task}, so nothing can be undone")
@@ -348,7 +348,7 @@ class Store:
                 write_atomically(folder / EPISODE_FILE, as_json(info))
             except OSError as error:
                 raise not_written(folder / EPISODE_FILE, error) from None
-            self._journal.tell("amended", index, {"info": info.model_dump(mode="json")})
+            self._journal.log("amended", index, {"info": info.model_dump(mode="json")})
             return info
 
     def episodes(self, task: str | None = None) -> list[EpisodeInfo]:
@@ -366,7 +366,7 @@ class Store:
 
     def log(self, event: str, **data: object) -> None:
         """Writes a line of one's own into the journal; a full disk delays it."""
-        self._journal.tell(event, data=data)
+        self._journal.log(event, data=data)
 
     def _require_present(self, take: Take) -> None:
         if take is not self._take:

@@ -25,9 +25,9 @@ from types import FrameType
 import hw_config
 from teleop.errors import TeleopError
 from teleop.export.demonstration import Refused
-from teleop.export.formats import FORMATS, Plan
+from teleop.export.formats import FORMATS, ExportPlan
 from teleop.export.recording import Choice, prepare
-from teleop.export.run import Job, Summary, run
+from teleop.export.run import ExportJob, ExportSummary, run
 from teleop.export.selection import KINDS, select
 from teleop.export.workers import processors
 
@@ -43,7 +43,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     return guarded(partial(_export, arguments), arguments.out)
 
 
-def guarded(work: Callable[[], Summary], out: Path) -> int:
+def guarded(work: Callable[[], ExportSummary], out: Path) -> int:
     """Runs an export and says how it went; SIGTERM ends it as Ctrl-C does."""
     signal.signal(signal.SIGTERM, _interrupt)
     try:
@@ -123,12 +123,12 @@ def _parser() -> argparse.ArgumentParser:
         metavar="SHARE",
         help="of the steps without a sample within half a period (default %(default)s)",
     )
-    add("--compress", action="store_true", help="hdf5: pictures as JPEG")
+    add("--compress", action="store_true", help="hdf5: images as JPEG")
     add("--workers", type=positive, default=processors(), help="processes (default %(default)s)")
     return parser
 
 
-def _export(arguments: argparse.Namespace) -> Summary:
+def _export(arguments: argparse.Namespace) -> ExportSummary:
     choice = Choice(
         fps=arguments.fps,
         action=arguments.action,
@@ -138,8 +138,8 @@ def _export(arguments: argparse.Namespace) -> Summary:
     selection = select(arguments.datasets, arguments.task, arguments.include)
     for kind, number in sorted(selection.left_out.items()):
         report(f"left out: {number} {kind} (--include {kind})")
-    jobs = [Job(str(path), partial(prepare, path, choice)) for path in selection.folders]
-    plan = Plan(
+    jobs = [ExportJob(str(path), partial(prepare, path, choice)) for path in selection.folders]
+    plan = ExportPlan(
         out=arguments.out,
         format=arguments.format,
         action=choice.action,

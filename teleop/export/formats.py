@@ -17,7 +17,7 @@ from vega_core.registry import Registry
 
 
 @dataclass(frozen=True)
-class Plan:
+class ExportPlan:
     """What is to be written.
 
     Attributes:
@@ -67,10 +67,10 @@ class ExportFormat(Protocol):
     leader_ahead: int
     many_tasks: bool
 
-    def colour(self, plan: Plan) -> str:
+    def colour(self, plan: ExportPlan) -> str:
         """How colours are stored, for people."""
 
-    def bytes_needed(self, layout: Layout, steps: int, plan: Plan) -> int:
+    def bytes_needed(self, layout: Layout, steps: int, plan: ExportPlan) -> int:
         """Size of the images; 0 where it is small or not known beforehand."""
 
     def write(
@@ -78,7 +78,7 @@ class ExportFormat(Protocol):
         folder: Path,
         layout: Layout,
         demonstrations: Sequence[Demonstration],
-        plan: Plan,
+        plan: ExportPlan,
         workers: Workers,
     ) -> Generator[None]:
         """Writes into an empty folder; yields after every demonstration.

@@ -26,7 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from teleop.export.demonstration import Demonstration, ExportError, Layout
-from teleop.export.formats import Exported, Plan, naming
+from teleop.export.formats import Exported, ExportPlan, naming
 from teleop.export.images import converted, rgb, swapped_jpeg
 from teleop.export.workers import Workers
 
@@ -47,12 +47,12 @@ class Hdf5Format:
     leader_ahead = 1  # as Cobot Magic's recorder has it
     many_tasks = False
 
-    def colour(self, plan: Plan) -> str:
+    def colour(self, plan: ExportPlan) -> str:
         if plan.compress:
             return "JPEG with red and blue exchanged: cv2.imdecode gives RGB"
         return "RGB"
 
-    def bytes_needed(self, layout: Layout, steps: int, plan: Plan) -> int:
+    def bytes_needed(self, layout: Layout, steps: int, plan: ExportPlan) -> int:
         return (
             0 if plan.compress else layout.height * layout.width * 3 * len(layout.cameras) * steps
         )
@@ -62,7 +62,7 @@ class Hdf5Format:
         folder: Path,
         layout: Layout,
         demonstrations: Sequence[Demonstration],
-        plan: Plan,
+        plan: ExportPlan,
         workers: Workers,
     ) -> Generator[None]:
         tasks = [
@@ -93,12 +93,12 @@ def _rows(images: h5py.Dataset, compressed: bool) -> Iterator[tuple[int, NDArray
         yield step, np.asarray(pixels, dtype=np.uint8)
 
 
-def _write_named(task: tuple[Path, Layout, Demonstration, Plan]) -> None:
+def _write_named(task: tuple[Path, Layout, Demonstration, ExportPlan]) -> None:
     with naming(task[2]):
         write_file(*task)
 
 
-def write_file(path: Path, layout: Layout, demonstration: Demonstration, plan: Plan) -> None:
+def write_file(path: Path, layout: Layout, demonstration: Demonstration, plan: ExportPlan) -> None:
     """Writes a new file.
 
     Raises:
@@ -140,7 +140,7 @@ def _write_raw(images: h5py.Group, layout: Layout, demonstration: Demonstration)
     for camera, step, array in converted(demonstration, lambda each: rgb(each.image)):
         if array.shape != shape:
             raise ExportError(
-                f"{camera}, picture {step}: has {array.shape[1]}x{array.shape[0]} pixels, "
+                f"{camera}, image {step}: has {array.shape[1]}x{array.shape[0]} pixels, "
                 f"expected {layout.width}x{layout.height}"
             )
         pixels[camera].id.write_direct_chunk((step, 0, 0, 0), np.ascontiguousarray(array).data)

@@ -40,7 +40,7 @@ def rgb(image: Image) -> NDArray[np.uint8]:
         return image
     decoded = cv2.imdecode(np.frombuffer(image, np.uint8), cv2.IMREAD_COLOR)
     if decoded is None:
-        raise ExportError("a picture cannot be decoded")
+        raise ExportError("an image cannot be decoded")
     return np.asarray(cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB), dtype=np.uint8)
 
 
@@ -72,7 +72,7 @@ def swapped_jpeg(image: Image, quality: int) -> bytes:
     """
     ok, data = cv2.imencode(".jpg", rgb(image), [cv2.IMWRITE_JPEG_QUALITY, quality])
     if not ok:
-        raise ExportError("a picture cannot be encoded as JPEG")
+        raise ExportError("an image cannot be encoded as JPEG")
     return data.tobytes()
 
 
@@ -84,7 +84,7 @@ def rgb_of_swapped_jpeg(data: bytes | NDArray[np.uint8]) -> NDArray[np.uint8]:
     """
     decoded = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
     if decoded is None:
-        raise ExportError("a picture cannot be decoded")
+        raise ExportError("an image cannot be decoded")
     return np.asarray(decoded, dtype=np.uint8)
 
 
@@ -101,7 +101,7 @@ def converted(
         try:
             made = convert(each)
         except ExportError as error:
-            raise ExportError(f"{each.camera}, picture {each.step}: {error}") from None
+            raise ExportError(f"{each.camera}, image {each.step}: {error}") from None
         yield each.camera, each.step, made
 
 
@@ -122,7 +122,7 @@ class FrameMaker:
         source = self._decoded(image) if isinstance(image, bytes) else _from_rgb(image)
         if (source.height, source.width) != self._size:
             raise ExportError(
-                f"a picture has {source.width}x{source.height} pixels, expected "
+                f"an image has {source.width}x{source.height} pixels, expected "
                 f"{self._size[1]}x{self._size[0]}"
             )
         if source.format.name == "yuvj420p":
@@ -137,13 +137,13 @@ class FrameMaker:
 
     def _decoded(self, data: bytes) -> av.VideoFrame:
         if not data:  # an empty packet would tell the decoder that the stream ends
-            raise ExportError("a picture is empty")
+            raise ExportError("an image is empty")
         try:
             frames = self._decoder.decode(av.Packet(data))
         except (av.error.FFmpegError, ValueError) as error:
-            raise ExportError(f"a picture cannot be decoded ({error})") from None
+            raise ExportError(f"an image cannot be decoded ({error})") from None
         if len(frames) != 1 or frames[0].is_corrupt:
-            raise ExportError("a picture cannot be decoded")
+            raise ExportError("an image cannot be decoded")
         return frames[0]
 
 

@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 
 from teleop.export import video
 from teleop.export.demonstration import Demonstration, ExportError, Layout, Refused
-from teleop.export.formats import Exported, Plan, naming
+from teleop.export.formats import Exported, ExportPlan, naming
 from teleop.export.statistics import ColourCounts, Statistics, flat, merged, of_values
 from teleop.export.video import JoinedVideo
 from teleop.export.workers import Workers
@@ -57,10 +57,10 @@ class LeRobotFormat:
     leader_ahead = 0
     many_tasks = True
 
-    def colour(self, plan: Plan) -> str:
+    def colour(self, plan: ExportPlan) -> str:
         return "H.264, yuv420p, BT.601 matrix, limited range, marked as such; decoders give RGB"
 
-    def bytes_needed(self, layout: Layout, steps: int, plan: Plan) -> int:
+    def bytes_needed(self, layout: Layout, steps: int, plan: ExportPlan) -> int:
         return 0
 
     def write(
@@ -68,7 +68,7 @@ class LeRobotFormat:
         folder: Path,
         layout: Layout,
         demonstrations: Sequence[Demonstration],
-        plan: Plan,
+        plan: ExportPlan,
         workers: Workers,
     ) -> Generator[None]:
         if layout.height % 2 or layout.width % 2:
@@ -342,7 +342,7 @@ class _VideoFiles:
         current.append(path)
         if current.images - first != steps:
             raise ExportError(
-                f"{self._key}: {current.images - first} pictures were encoded for {steps} steps"
+                f"{self._key}: {current.images - first} images were encoded for {steps} steps"
             )
         prefix = f"videos/{self._key}"
         return {

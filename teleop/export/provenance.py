@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 
 from teleop.export.demonstration import Demonstration, Layout
-from teleop.export.formats import FORMATS, Plan
+from teleop.export.formats import FORMATS, ExportPlan
 from vega_core.provenance import git_state
 from vega_core.stamps import iso_utc
 
@@ -26,7 +26,7 @@ def write(
     folder: Path,
     layout: Layout,
     demonstrations: Sequence[Demonstration],
-    plan: Plan,
+    plan: ExportPlan,
     skipped: Sequence[str],
 ) -> None:
     """Writes provenance.json where the format has it."""

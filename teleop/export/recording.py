@@ -178,13 +178,13 @@ def _rows(
 
 def _check_rate(camera: str, stamps: Stamps, fps: int) -> None:
     if len(stamps) < 2:
-        raise EpisodeDamaged(f"camera {camera}: {len(stamps)} pictures were recorded")
+        raise EpisodeDamaged(f"camera {camera}: {len(stamps)} images were recorded")
     periods = np.diff(stamps)
     # Without the gaps; a median would be off where stamps come in the steps of a clock.
     hz = NS / float(np.mean(periods[periods <= 1.5 * np.median(periods)]))
     if fps > hz * 1.05:
         raise ExportError(
-            f"camera {camera} recorded {hz:.0f} pictures a second: {fps} cannot be made of them, "
+            f"camera {camera} recorded {hz:.0f} images a second: {fps} cannot be made of them, "
             f"give --fps {hz:.0f} or less"
         )
 

@@ -17,7 +17,7 @@ import av.error
 from teleop.errors import TeleopError
 from teleop.export import provenance
 from teleop.export.demonstration import Demonstration, ExportError, Layout, Prepared, Refused
-from teleop.export.formats import FORMATS, ExportFormat, Plan
+from teleop.export.formats import FORMATS, ExportFormat, ExportPlan
 from teleop.export.workers import Workers
 from teleop.session.progress import format_duration
 from teleop.writing import why
@@ -27,14 +27,14 @@ _REPORT_EVERY_S = 5.0
 
 
 @dataclass(frozen=True)
-class Job:
+class ExportJob:
     """A demonstration to come: `open` reads all but its images, in any process."""
 
     name: str
     open: Callable[[], Prepared]
 
 
-class Summary(NamedTuple):
+class ExportSummary(NamedTuple):
     """What was written.
 
     Attributes:
@@ -59,7 +59,9 @@ class Summary(NamedTuple):
         return self.recorded_s / self.took_s
 
 
-def run(jobs: Sequence[Job], plan: Plan, report: Report, damaged: Sequence[str] = ()) -> Summary:
+def run(
+    jobs: Sequence[ExportJob], plan: ExportPlan, report: Report, damaged: Sequence[str] = ()
+) -> ExportSummary:
     """Exports.
 
     Args:
@@ -104,7 +106,7 @@ def run(jobs: Sequence[Job], plan: Plan, report: Report, damaged: Sequence[str] 
         size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
         os.rename(folder, plan.out)
     took = time.monotonic() - began
-    return Summary(len(demonstrations), steps, steps / layout.fps, took, size, wrong)
+    return ExportSummary(len(demonstrations), steps, steps / layout.fps, took, size, wrong)
 
 
 @contextmanager
@@ -121,7 +123,7 @@ def _beside(out: Path) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _prepare(workers: Workers, jobs: Sequence[Job]) -> tuple[list[Prepared], list[str]]:
+def _prepare(workers: Workers, jobs: Sequence[ExportJob]) -> tuple[list[Prepared], list[str]]:
     prepared, wrong = [], []
     for result in workers.each(_open, jobs):
         if isinstance(result, str):
@@ -131,7 +133,7 @@ def _prepare(workers: Workers, jobs: Sequence[Job]) -> tuple[list[Prepared], lis
     return prepared, wrong
 
 
-def _open(job: Job) -> Prepared | str:
+def _open(job: ExportJob) -> Prepared | str:
     try:
         return job.open()
     except TeleopError as error:
@@ -171,7 +173,9 @@ def _same(what: str, first: Prepared, other: Prepared, value: object, other_valu
         )
 
 
-def _check_space(folder: Path, form: ExportFormat, layout: Layout, steps: int, plan: Plan) -> None:
+def _check_space(
+    folder: Path, form: ExportFormat, layout: Layout, steps: int, plan: ExportPlan
+) -> None:
     needed = form.bytes_needed(layout, steps, plan)
     free = shutil.disk_usage(folder).free
     if needed > free:

@@ -177,7 +177,7 @@ def _views(ours: Sequence[EpisodeQuality], limits: Thresholds) -> Rows:
             own = _unlike(views[one], usual[one]) + _unlike(views[other], usual[other])
             cross = _unlike(views[one], usual[other]) + _unlike(views[other], usual[one])
             if own > 2 * limits.image_levels and cross * limits.swap_ratio < own:
-                text = f"the pictures of {one} and {other} are exchanged"
+                text = f"the images of {one} and {other} are exchanged"
                 remedy = f"check the serials in hw_config/cameras.yaml; {SET_ASIDE}"
                 yield quality.info.index, FindingDraft("error", "swapped cameras", text, remedy)
         for name, view in views.items():
@@ -222,7 +222,7 @@ def _mixtures(task: str, ours: Sequence[EpisodeQuality]) -> Rows:
     for camera in ours[0].layout.cameras:
         yield from _mixed(
             task,
-            f"the size of {camera}'s pictures",
+            f"the size of {camera}'s images",
             ours,
             partial(_image_size, camera),
             FindingDraft("error", "mixed", "", together),

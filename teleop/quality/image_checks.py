@@ -24,12 +24,12 @@ def _camera(
     if camera.undecodable:
         yield FindingDraft(
             "error",
-            "pictures",
-            f"{title}: {camera.undecodable} pictures cannot be decoded",
+            "images",
+            f"{title}: {camera.undecodable} images cannot be decoded",
             SET_ASIDE,
         )
     if camera.sizes_differ:
-        yield FindingDraft("error", "pictures", f"{title}: its pictures differ in size", SET_ASIDE)
+        yield FindingDraft("error", "images", f"{title}: its images differ in size", SET_ASIDE)
     for share, check, what, remedy in (
         (camera.black, "black", "black", "is something before the lens, or the light off?"),
         (camera.white, "over-exposed", "over-exposed", "lower exposure or light"),
@@ -39,8 +39,7 @@ def _camera(
             yield FindingDraft(
                 "error",
                 check,
-                f"{title}: {share:.0%} of its pictures are {what} (at most "
-                f"{limits.bad_images:.0%})",
+                f"{title}: {share:.0%} of its images are {what} (at most {limits.bad_images:.0%})",
                 f"{remedy}; {SET_ASIDE}" if remedy[-1] != "?" else f"{remedy} {SET_ASIDE}",
             )
     longest_s = quality.context.hardware.recording.max_image_gap_s
@@ -48,7 +47,7 @@ def _camera(
         yield FindingDraft(
             "error",
             "frozen",
-            f"{title}: the same picture for {camera.frozen_s:.2f} s while arms move, "
+            f"{title}: the same image for {camera.frozen_s:.2f} s while arms move, "
             f"{camera.frozen_at_s:.1f} s into it (at most {longest_s:g} s)",
             f"restart the camera, use another USB port; {SET_ASIDE}",
         )
@@ -69,6 +68,6 @@ def _exchanged(quality: EpisodeQuality, limits: Thresholds) -> Iterator[FindingD
         yield FindingDraft(
             "error",
             "swapped cameras",
-            "the left wrist's pictures change as the right arm moves, and the other way round",
+            "the left wrist's images change as the right arm moves, and the other way round",
             f"check the serials in hw_config/cameras.yaml; {SET_ASIDE}",
         )

@@ -59,12 +59,12 @@ class CameraQuality:
 def camera_quality(
     recorded: Recorded, camera: str, motion: Motion, limits: Thresholds
 ) -> CameraQuality:
-    """Looks at a camera's images.
+    """Measures a camera's images.
 
     Raises:
         EpisodeDamaged: The file cannot be read.
     """
-    looks, sizes = _Looks(limits), set()
+    appearance, sizes = _Appearance(limits), set()
     bad = 0
     stamps = recorded.image_stamps(camera)
     same = np.zeros(len(stamps), dtype=bool)
@@ -80,28 +80,28 @@ def camera_quality(
             if small is not None:
                 next_ns = stamp_ns + NS // LOOKS_A_SECOND
                 sizes.add(_size(jpeg))
-                looks.add(stamp_ns, np.asarray(small, dtype=np.uint8))
+                appearance.add(stamp_ns, np.asarray(small, dtype=np.uint8))
         bad += not whole
     travelled = motion.travelled(_moved_by(camera, motion), stamps)
     frozen_s, frozen_at_ns = _frozen(stamps, same, travelled, limits)
     return CameraQuality(
         camera=camera,
         size=max(sizes) if sizes else (0, 0),
-        looked_at=looks.count,
+        looked_at=appearance.count,
         undecodable=bad,
         sizes_differ=len(sizes) > 1,
-        black=looks.share("black"),
-        white=looks.share("white"),
-        flat=looks.share("flat"),
-        brightness=looks.brightness,
+        black=appearance.share("black"),
+        white=appearance.share("white"),
+        flat=appearance.share("flat"),
+        brightness=appearance.brightness,
         frozen_s=round(frozen_s, 3),
         frozen_at_s=max(round((frozen_at_ns - recorded.info.start_ns) / NS, 3), 0.0),
-        signature=looks.signature,
-        change=looks.change(motion, limits),
+        signature=appearance.signature,
+        change=appearance.change(motion, limits),
     )
 
 
-class _Looks:
+class _Appearance:
     """Collects what is seen in images of an eighth of the size."""
 
     def __init__(self, limits: Thresholds) -> None:

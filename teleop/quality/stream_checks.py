@@ -25,7 +25,7 @@ def _present(quality: EpisodeQuality) -> Iterator[FindingDraft]:
             yield FindingDraft(
                 "error",
                 "missing camera",
-                f"no picture of the {camera.replace('_', ' ')} camera",
+                f"no image of the {camera.replace('_', ' ')} camera",
                 f"check its cable and `ros2 topic hz`; {SET_ASIDE}",
             )
     for arm in quality.layout.arms:
@@ -118,16 +118,16 @@ def _skews(quality: EpisodeQuality) -> Iterator[FindingDraft]:
     recording = quality.context.hardware.recording
     for what, skew_s, most_s, remedy in (
         (
-            "the cameras' pictures",
+            "the cameras' images",
             quality.skews.cameras_s,
             recording.max_camera_skew_s,
             "give all cameras the same rate, and each a USB port that keeps it up",
         ),
         (
-            "pictures and joint states",
+            "images and joint states",
             quality.skews.joints_s,
             recording.max_joint_skew_s,
-            "check the arms' rate and the clock that stamps the pictures",
+            "check the arms' rate and the clock that stamps the images",
         ),
     ):
         if skew_s is not None and skew_s > most_s:

@@ -11,8 +11,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from teleop.dataset.cdr import CdrReader, compressed_image
+from teleop.dataset.cdr import compressed_image
 from teleop.errors import EpisodeDamaged, TeleopError
+from vega_core import cdr_image
 
 _CHANNELS = {"rgb8": cv2.COLOR_RGB2BGR, "bgr8": None}
 
@@ -32,19 +33,13 @@ def read_image(data: bytes | memoryview) -> Image:
     Raises:
         TeleopError: It is not an rgb8 or bgr8 image, or is cut short.
     """
-    reader = CdrReader(data)
-    stamp_ns, frame_id = reader.stamp(), reader.string()
-    height, width, encoding = reader.uint32(), reader.uint32(), reader.string()
-    reader.at += 1  # is_bigendian, which means nothing for bytes
-    step, size = reader.uint32(), reader.uint32()
-    if encoding not in _CHANNELS:
-        raise TeleopError(f"expected an rgb8 or bgr8 picture, got {encoding!r}")
-    if step != 3 * width or size != height * step or len(data) < reader.at + size:
-        raise EpisodeDamaged(
-            f"expected {height} rows of {3 * width} bytes, got {size} bytes in rows of {step}"
-        )
-    pixels = np.frombuffer(data, np.uint8, count=size, offset=reader.at)
-    return Image(stamp_ns, frame_id, encoding, pixels.reshape(height, width, 3))
+    try:
+        header, pixels = cdr_image.read_image(data, tuple(_CHANNELS))
+    except cdr_image.WrongEncoding as error:
+        raise TeleopError(str(error)) from None
+    except ValueError as error:
+        raise EpisodeDamaged(str(error)) from None
+    return Image(header.stamp_ns, header.frame_id, header.encoding, pixels)
 
 
 def encode(image: Image, quality: int) -> bytes:
@@ -53,7 +48,7 @@ def encode(image: Image, quality: int) -> bytes:
     pixels = image.pixels if conversion is None else cv2.cvtColor(image.pixels, conversion)
     done, data = cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, quality])
     if not done:
-        raise TeleopError("OpenCV cannot encode a picture")
+        raise TeleopError("OpenCV cannot encode an image")
     return bytes(data)
 
 

@@ -257,7 +257,7 @@ class TakeRecording:
         """Waits, at most 5 s, until every image is encoded; the store closes the file."""
         self.stop()
         if not self._recorder.encoders.drain(_DRAIN_S):
-            self._problems.append("the last pictures were not encoded in time")
+            self._problems.append("the last images were not encoded in time")
         return TakeEnd(
             end_ns=self._end_ns,
             outcome=outcome,

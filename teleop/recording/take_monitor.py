@@ -48,7 +48,7 @@ class Stream:
     max_gap_s: float = 0.0
 
 
-class Problem(NamedTuple):
+class TakeProblem(NamedTuple):
     """What makes a take bad; of each key one is told a take."""
 
     key: str
@@ -111,7 +111,7 @@ class TakeMonitor:
         self._runs_since_ns: int | None = now_ns
         self._told: set[str] = set()
         self._clock: tuple[int, int | None] | None = None
-        self._looks: deque[tuple[int, dict[str, int]]] = deque()
+        self._samples: deque[tuple[int, dict[str, int]]] = deque()
         self._skews = _Skews(
             [s.topic for s in self._streams.values() if s.kind == "camera"],
             [s.topic for s in self._streams.values() if s.kind == "follower"],
@@ -127,7 +127,7 @@ class TakeMonitor:
     def resume(self, now_ns: int) -> None:
         """Goes on; the pause itself is no gap."""
         self._runs_since_ns = now_ns
-        self._looks.clear()
+        self._samples.clear()
         self._clock = None
         self._skews.clear()
         for seen in self._seen.values():
@@ -178,7 +178,7 @@ class TakeMonitor:
         rates = self._rates(now_ns)
         for topic, stream in self._streams.items():
             problems += self._stream_problems(stream, self._seen[topic], now_ns, rates.get(topic))
-        self._skews.judge(self._seen, now_ns)
+        self._skews.update(self._seen, now_ns)
         problems += self._skew_problems()
         new = [p for p in problems if p.key not in self._told]
         self._told.update(p.key for p in new)
@@ -208,7 +208,7 @@ class TakeMonitor:
             if stream.hz is not None
         }
 
-    def _clock_problems(self, now_ns: int, monotonic_ns: int | None) -> Iterator[Problem]:
+    def _clock_problems(self, now_ns: int, monotonic_ns: int | None) -> Iterator[TakeProblem]:
         before, self._clock = self._clock, (now_ns, monotonic_ns)
         if before is None:
             return
@@ -220,24 +220,24 @@ class TakeMonitor:
         step_ns = now_ns - before[0] - passed_ns
         if abs(step_ns) > self._limits.max_clock_step_s * NS:
             way = "forward" if step_ns > 0 else "back"
-            yield Problem(
+            yield TakeProblem(
                 "clock",
                 f"the clock was set {way} by {abs(step_ns) / NS:.2f} s, so the stamps of this take "
                 "do not fit each other: discard it, and keep time synchronisation from stepping",
             )
 
-    def _load_problems(self, load: Load) -> Iterator[Problem]:
+    def _load_problems(self, load: Load) -> Iterator[TakeProblem]:
         if load.lost_images:
-            yield Problem(
-                "lost pictures",
-                f"{load.lost_images} pictures were lost: the computer is too busy to encode "
+            yield TakeProblem(
+                "lost images",
+                f"{load.lost_images} images were lost: the computer is too busy to encode "
                 "them; end other programs",
             )
         if load.damaged:
-            yield Problem("damaged", f"{load.damaged} messages are unusable: {load.damage}")
+            yield TakeProblem("damaged", f"{load.damaged} messages are unusable: {load.damage}")
         free = load.free_bytes
         if free is not None and free < self._limits.min_free_disk_gb * GIGABYTE:
-            yield Problem(
+            yield TakeProblem(
                 "disk",
                 f"the disk is nearly full ({free / GIGABYTE:.1f} GB left): end this take and make "
                 "space",
@@ -245,11 +245,11 @@ class TakeMonitor:
 
     def _rates(self, now_ns: int) -> dict[str, float]:
         """Rates over the last two seconds; none before there were two."""
-        looks = self._looks
-        looks.append((now_ns, {topic: seen.count for topic, seen in self._seen.items()}))
-        while len(looks) > 1 and now_ns - looks[1][0] >= _RATE_WINDOW_NS:
-            looks.popleft()
-        then_ns, before = looks[0]
+        samples = self._samples
+        samples.append((now_ns, {topic: seen.count for topic, seen in self._seen.items()}))
+        while len(samples) > 1 and now_ns - samples[1][0] >= _RATE_WINDOW_NS:
+            samples.popleft()
+        then_ns, before = samples[0]
         if now_ns - then_ns < _RATE_WINDOW_NS:
             return {}
         span_s = (now_ns - then_ns) / NS
@@ -257,15 +257,15 @@ class TakeMonitor:
 
     def _stream_problems(
         self, stream: Stream, seen: _Seen, now_ns: int, rate: float | None
-    ) -> Iterator[Problem]:
+    ) -> Iterator[TakeProblem]:
         topic, title = stream.topic, stream.title
         # Others may be shared by several nodes with clocks of their own, as /diagnostics is.
         if stream.kind != "other":
             if seen.disordered:
-                yield Problem(f"{topic} order", f"stamps run backwards: {title}")
+                yield TakeProblem(f"{topic} order", f"stamps run backwards: {title}")
             # A gate sends twice in a tick of the twin's clock; a measurement is not made twice.
             if seen.repeated and stream.kind != "command":
-                yield Problem(f"{topic} repeated", f"the same stamp came twice: {title}")
+                yield TakeProblem(f"{topic} repeated", f"the same stamp came twice: {title}")
             if seen.count:
                 yield from self._delay_problems(stream, seen)
         if stream.hz is None:
@@ -273,10 +273,10 @@ class TakeMonitor:
         silent_s = (now_ns - (seen.log_ns or self._began_ns)) / NS
         if silent_s > stream.max_gap_s + _PATIENCE_S:
             since = "" if seen.count else " since the take began"
-            yield Problem(f"{topic} gap", f"no {title} for {silent_s:.2f} s{since}")
+            yield TakeProblem(f"{topic} gap", f"no {title} for {silent_s:.2f} s{since}")
         if seen.max_gap_ns > stream.max_gap_s * NS:
             at_s = (seen.gap_at_ns - self._began_ns) / NS
-            yield Problem(
+            yield TakeProblem(
                 f"{topic} gap",
                 f"no {title} for {seen.max_gap_ns / NS:.2f} s, {at_s:.1f} s into the take "
                 f"(at most {stream.max_gap_s:g} s)",
@@ -285,13 +285,15 @@ class TakeMonitor:
         # A take that is short so far is treated as if it had its usual length.
         most = self._limits.max_missing_images * max(total, _USUAL_TAKE_S * stream.hz)
         if stream.kind == "camera" and seen.missing > most:
-            yield Problem(f"{topic} missing", f"{seen.missing} of {total} are missing: {title}")
+            yield TakeProblem(f"{topic} missing", f"{seen.missing} of {total} are missing: {title}")
         slow = rate is not None and rate < (1.0 - self._limits.rate_tolerance) * stream.hz
         # Of one that says nothing at all it is about to be told.
         if slow and silent_s <= stream.max_gap_s:
-            yield Problem(f"{topic} rate", f"only {rate:.1f} of {stream.hz:g} a second: {title}")
+            yield TakeProblem(
+                f"{topic} rate", f"only {rate:.1f} of {stream.hz:g} a second: {title}"
+            )
 
-    def _delay_problems(self, stream: Stream, seen: _Seen) -> Iterator[Problem]:
+    def _delay_problems(self, stream: Stream, seen: _Seen) -> Iterator[TakeProblem]:
         seen.delays_ns.append(seen.log_ns - seen.stamp_ns)
         if len(seen.delays_ns) < _DELAYS:
             return
@@ -299,17 +301,17 @@ class TakeMonitor:
         if abs(delay_s) > self._limits.max_delay_s:
             late = "before it arrives, the computer is too busy or a clock is wrong"
             way = late if delay_s > 0 else "after it arrives, a wrong clock"
-            yield Problem(
+            yield TakeProblem(
                 f"{stream.topic} delay", f"stamped {abs(delay_s):.2f} s {way}: {stream.title}"
             )
 
-    def _skew_problems(self) -> Iterator[Problem]:
+    def _skew_problems(self) -> Iterator[TakeProblem]:
         for what, skew_s, most_s in (
             ("cameras", self._skews.cameras_s, self._limits.max_camera_skew_s),
-            ("pictures and joint states", self._skews.joints_s, self._limits.max_joint_skew_s),
+            ("images and joint states", self._skews.joints_s, self._limits.max_joint_skew_s),
         ):
             if skew_s is not None and skew_s > most_s:
-                yield Problem(
+                yield TakeProblem(
                     f"{what} skew",
                     f"{what} are {skew_s * 1e3:.0f} ms apart (at most {most_s * 1e3:g} ms)",
                 )
@@ -338,7 +340,7 @@ class _Skews:
         """From images to the nearest joint state of the worst arm; None: too few."""
         return _p95_s(self._to_joints)
 
-    def judge(self, seen: Mapping[str, _Seen], now_ns: int) -> None:
+    def update(self, seen: Mapping[str, _Seen], now_ns: int) -> None:
         """Looks at the images whose neighbours have come by now."""
         stamps = {topic: sorted(seen[topic].stamps) for topic in (*self._cameras, *self._followers)}
         for number, camera in enumerate(self._cameras):

@@ -52,7 +52,7 @@ from teleop.repair.evidence import (
     take_in_file,
     what_happened,
 )
-from teleop.repair.report import Quarantined, RecoveredEpisode, Report
+from teleop.repair.report import Quarantined, RecoveredEpisode, RepairReport
 from teleop.repair.salvage import salvage
 from teleop.writing import not_written, why
 from vega_core.files import move, sha256_of, sync_folder, write_atomically
@@ -61,7 +61,7 @@ from vega_core.stamps import iso_utc
 _REPAIRED = "repaired.mcap"
 
 
-def repair(dataset: Path, now: Callable[[], int] = time.time_ns) -> Report:
+def repair(dataset: Path, now: Callable[[], int] = time.time_ns) -> RepairReport:
     """Repairs a dataset that nobody records into.
 
     Raises:
@@ -79,7 +79,7 @@ def repair(dataset: Path, now: Callable[[], int] = time.time_ns) -> Report:
         lock.release()
 
 
-def repair_store(store: Store) -> Report:
+def repair_store(store: Store) -> RepairReport:
     """Repairs the dataset that this process records into, but for a take that runs.
 
     Raises:
@@ -89,8 +89,10 @@ def repair_store(store: Store) -> Report:
         return _repair(store.folder, store.journal, store.unsealed)
 
 
-def _repair(dataset: Path, journal: JournalWriter, unsealed: Callable[[], list[Path]]) -> Report:
-    report = Report(str(dataset))
+def _repair(
+    dataset: Path, journal: JournalWriter, unsealed: Callable[[], list[Path]]
+) -> RepairReport:
+    report = RepairReport(str(dataset))
     try:
         create_parts(dataset)
         layout = _layout(dataset, report)
@@ -107,7 +109,7 @@ def _repair(dataset: Path, journal: JournalWriter, unsealed: Callable[[], list[P
     return report
 
 
-def _layout(dataset: Path, report: Report) -> DatasetLayout:
+def _layout(dataset: Path, report: RepairReport) -> DatasetLayout:
     try:
         return read_layout(dataset)
     except DatasetError as error:
@@ -124,7 +126,7 @@ class _Repairer:
     """Puts right one folder after the other; each step may be cut off and done again."""
 
     def __init__(
-        self, dataset: Path, layout: DatasetLayout, journal: JournalWriter, report: Report
+        self, dataset: Path, layout: DatasetLayout, journal: JournalWriter, report: RepairReport
     ) -> None:
         self._dataset = dataset
         self._layout = layout
@@ -172,11 +174,11 @@ class _Repairer:
             return
         info = info_of(folder)
         if info is not None and self._was_being_sealed(folder, info):
-            self._journal.tell("repaired", index, {"info": info.model_dump(mode="json")})
+            self._journal.log("repaired", index, {"info": info.model_dump(mode="json")})
             reason = (
                 info.recovered.reason if info.recovered else "it was sealed but for the last step"
             )
-            self._tell(info, reason)
+            self._note_recovered(info, reason)
             return
         path, target = folder / MCAP_FILE, folder / _REPAIRED
         target.unlink(missing_ok=True)
@@ -213,8 +215,8 @@ class _Repairer:
         os.replace(target, path)
         sync_folder(folder)
         complete_seal(self._dataset, folder, index)
-        self._journal.tell("repaired", index, {"info": info.model_dump(mode="json")})
-        self._tell(info, reason)
+        self._journal.log("repaired", index, {"info": info.model_dump(mode="json")})
+        self._note_recovered(info, reason)
 
     def _was_being_sealed(self, folder: Path, info: EpisodeInfo) -> bool:
         """Completes a seal, or an earlier repair, that was cut off after episode.json."""
@@ -226,7 +228,7 @@ class _Repairer:
                 return True
         return False
 
-    def _tell(self, info: EpisodeInfo, reason: str) -> None:
+    def _note_recovered(self, info: EpisodeInfo, reason: str) -> None:
         lost_s = info.recovered.lost_s if info.recovered else 0.0
         self._report.recovered.append(
             RecoveredEpisode(info.index, info.task, info.duration_s, lost_s, info.outcome, reason)
@@ -259,6 +261,6 @@ class _Repairer:
             number += 1
         write_atomically(folder / "why.txt", reason + "\n")
         move(folder, target)
-        self._journal.tell("quarantined", int(folder.name), {"reason": reason})
+        self._journal.log("quarantined", int(folder.name), {"reason": reason})
         where = str(target.relative_to(self._dataset))
         self._report.quarantined.append(Quarantined(where, reason))

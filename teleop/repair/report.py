@@ -35,7 +35,7 @@ class Quarantined:
 
 
 @dataclass
-class Report:
+class RepairReport:
     """What a repair found and did.
 
     Attributes:

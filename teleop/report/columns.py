@@ -62,7 +62,7 @@ COLUMNS = (
     ),
     Column(
         "gap ms",
-        "Longest time without a picture",
+        "Longest time without an image",
         "ms",
         _gap,
         lambda q: q.context.hardware.recording.max_image_gap_s * 1e3,
@@ -76,7 +76,7 @@ COLUMNS = (
     ),
     Column(
         "joints ms",
-        "Skew from pictures to joint states, p95",
+        "Skew from images to joint states, p95",
         "ms",
         lambda q: _milliseconds(q.skews.joints_s),
         lambda q: q.context.hardware.recording.max_joint_skew_s * 1e3,

@@ -18,7 +18,7 @@ class OperatorRefused(TeleopError):
     """Nobody can lead like that; the text says who can."""
 
 
-class Operator(NamedTuple):
+class SessionOperator(NamedTuple):
     """Who leads.
 
     Attributes:
@@ -30,7 +30,7 @@ class Operator(NamedTuple):
     hands: Hands
 
 
-def who_leads(given: str, robot: str) -> Operator:
+def who_leads(given: str, robot: str) -> SessionOperator:
     """Makes sense of what was given.
 
     Args:
@@ -52,11 +52,11 @@ def who_leads(given: str, robot: str) -> Operator:
                 f"operator:={name}: only the twin has such an operator (robot:=sim or "
                 "robot:=emulated); at the real robot a person leads, give the name: operator:=ada"
             )
-        return Operator(name, "none")
+        return SessionOperator(name, "none")
     if not name or name == SCRIPTED:
-        return Operator(SCRIPTED, SCRIPTED)
+        return SessionOperator(SCRIPTED, SCRIPTED)
     near = difflib.get_close_matches(name.lower(), _STAND_INS, n=1, cutoff=0.75)
     if near and name != near[0]:
         raise OperatorRefused(f"operator:={name}: did you mean operator:={near[0]}?")
     # In the twin a person leads by keys.
-    return Operator(name, KEYBOARD)
+    return SessionOperator(name, KEYBOARD)

@@ -1,4 +1,4 @@
-"""The sealed episodes of a session's task: counted, judged anew, deleted and brought back."""
+"""The sealed episodes of a session's task: counted, marked anew, deleted and brought back."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from teleop.dataset.episode import EpisodeInfo, Outcome
     from teleop.dataset.store import Store
 
-Place = Callable[[Sequence["EpisodeInfo"]], "Placement | None"]
+Plan = Callable[[Sequence["EpisodeInfo"]], "Placement | None"]
 
 
 class SavedEpisodes:
@@ -25,16 +25,16 @@ class SavedEpisodes:
         placement: Where the objects belong in the next take; None when nobody plans that.
     """
 
-    def __init__(self, store: Store, task: str, wanted: int, place: Place) -> None:
+    def __init__(self, store: Store, task: str, wanted: int, plan: Plan) -> None:
         """Reads what is there.
 
         Args:
             store: Where it is.
             task: Name of the task.
             wanted: Number of good episodes.
-            place: Plans the next take's placement; None leaves it as it is.
+            plan: Plans the next take's placement; None leaves it as it is.
         """
-        self._store, self._task, self._place = store, task, place
+        self._store, self._task, self._plan = store, task, plan
         self.infos = store.episodes(task)
         self.progress = Progress(wanted, self.infos)
         self.placement: Placement | None = None
@@ -42,7 +42,7 @@ class SavedEpisodes:
 
     def plan(self) -> None:
         """Plans where the objects belong in the next take."""
-        self.placement = self._place(self.infos) or self.placement
+        self.placement = self._plan(self.infos) or self.placement
 
     def add(self, info: EpisodeInfo, now_s: float) -> str:
         """Counts one that was just sealed, and says so.
@@ -71,7 +71,7 @@ class SavedEpisodes:
         """Brings back what was deleted last, and says what. Raises TeleopError."""
         return self._changed(self._store.undo_delete(self._task), "is back")
 
-    def judge(self, outcome: Outcome) -> str:
+    def mark(self, outcome: Outcome) -> str:
         """Says of the last one how it went. Raises TeleopError."""
         index = self._last("mark")
         info = self._store.amend(index, outcome=outcome)

@@ -9,16 +9,17 @@ Every verb returns an `Answer`: done, or a sentence that says why not and what t
 
 from __future__ import annotations
 
-import contextlib
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from teleop.dataset.store import Take, next_index
-from teleop.session.saved import Place, SavedEpisodes
-from teleop.session.state import Answer, Phase, Placement, Recording, SessionState
+from teleop.dataset.store import next_index
+from teleop.errors import RecordingFailed
+from teleop.session import wording
+from teleop.session.saved import SavedEpisodes
+from teleop.session.state import Answer, Phase, Placement, SessionListener, SessionState
+from teleop.session.take import CurrentTake, sentence
 
 if TYPE_CHECKING:
     from teleop.dataset.episode import Outcome
@@ -26,25 +27,12 @@ if TYPE_CHECKING:
 
 # A take that is shorter than this was started or ended by mistake.
 _SHORTEST_S = 1.0
-_MOST_REASONS = 3
 
 
-@dataclass
-class _Present:
-    """The present take, and what was said about it."""
-
-    recording: Recording
-    outcome: Outcome = "success"
-    notes: list[str] = field(default_factory=list)
-    told: int = 0
-    warned: bool = False
-
-
-class Session:
+class RecordingSession:
     """Records the episodes of one task into a store until there are enough.
 
-    Verbs may come from any thread. What takes time is given to `submit`; `changed` is called after
-    every change, `tell` with every event (its kind in one word, and a sentence).
+    Verbs may come from any thread; the listener is called with the session locked.
     """
 
     def __init__(
@@ -52,13 +40,9 @@ class Session:
         store: Store,
         task: str,
         wanted: int,
-        begin: Callable[[Placement | None], Recording],
+        listener: SessionListener,
         *,
-        place: Place = lambda infos: None,
         news: str = "",
-        submit: Callable[[Callable[[], None]], object] = lambda work: work(),
-        tell: Callable[[str, str], object] = lambda kind, text: None,
-        changed: Callable[[], object] = lambda: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Goes on where the store's episodes of the task end.
@@ -67,23 +51,17 @@ class Session:
             store: Where episodes go.
             task: Name of the task.
             wanted: Number of good episodes.
-            begin: Begins a take with this placement in the store, and its recording; raises
-                OSError or ValueError with a sentence when it cannot.
-            place: Where the objects belong in the next take, from the task's episodes; its
-                `description` is for people. None: as before, see `placed`.
+            listener: Begins takes, plans placements, and hears of every change.
             news: What an operator should know from the beginning.
-            submit: Runs something elsewhere, one after the other.
-            tell: Gets events.
-            changed: Called when `state` has changed.
             clock: Seconds that do not jump.
         """
-        self._store, self._task, self._begin = store, task, begin
-        self._submit, self._tell, self._changed, self._clock = submit, tell, changed, clock
+        self._store, self._task, self._listener = store, task, listener
+        self._clock = clock
         self._lock = threading.RLock()
-        self._saved = SavedEpisodes(store, task, wanted, place)
+        self._saved = SavedEpisodes(store, task, wanted, listener.plan)
         self._next = next_index(store.folder)
         self._lacking: tuple[str, ...] = ("everything is only just starting",)
-        self._present: _Present | None = None
+        self._take: CurrentTake | None = None
         self._busy = ""
         self._paused = False
         self._again = False
@@ -96,7 +74,7 @@ class Session:
         """Where the session stands."""
         if self._busy:
             return Phase.SAVING
-        if self._present is not None:
+        if self._take is not None:
             return Phase.PAUSED if self._paused else Phase.RECORDING
         if self._saved.progress.done:
             return Phase.FINISHED
@@ -106,17 +84,17 @@ class Session:
     def state(self) -> SessionState:
         """How the session stands."""
         with self._lock:
-            present = self._present
+            status, progress = self._status(), self._saved.progress
             return SessionState(
-                phase=self.phase,
-                text=self._text(),
-                episode=self._episode(),
-                saved=self._saved.progress.saved,
-                wanted=self._saved.progress.wanted,
-                take_s=present.recording.seconds if present else 0.0,
-                left_s=self._saved.progress.left_s,
+                phase=status.phase,
+                text=wording.what_to_do(status),
+                episode=status.episode,
+                saved=progress.saved,
+                wanted=progress.wanted,
+                take_s=status.take_s,
+                left_s=progress.left_s,
                 placement=str((self._saved.placement or {}).get("description", "")),
-                problems=tuple(present.recording.problems) if present else (),
+                problems=status.problems,
                 news=self._news,
             )
 
@@ -126,26 +104,23 @@ class Session:
         with self._lock:
             return str(self._saved.progress)
 
-    def _episode(self) -> int:
-        if self._present is not None:
-            return self._present.recording.take.index
-        return self._next
+    def _status(self) -> wording.Status:
+        take, infos = self._take, self._saved.infos
+        return wording.Status(
+            phase=self.phase,
+            episode=self._next if take is None else take.index,
+            wanted=self._saved.progress.wanted,
+            busy=self._busy,
+            lacking=self._lacking,
+            begins_by_itself=self._again,
+            take_s=take.recording.seconds if take else 0.0,
+            problems=tuple(take.recording.problems) if take else (),
+            last_saved=infos[-1].index if infos else None,
+        )
 
-    def _text(self) -> str:
-        phase, next_one = self.phase, f"episode {self._episode()}"
-        waits = "begins by itself as soon as this is mended" if self._again else "cannot begin"
-        if phase is Phase.SAVING:
-            return self._busy
-        if self._present is not None:
-            bad = "; ".join(self._present.recording.problems)
-            if bad:
-                return f"BAD TAKE: {bad}. Discard it (d), or begin again at once (r)"
-            return f"{next_one} {'is paused; go on (p)' if self._paused else 'is being recorded'}"
-        return {
-            Phase.WAITING: f"{next_one} {waits}: {self._reasons()}",
-            Phase.READY: f"ready for {next_one}: start (s)",
-            Phase.FINISHED: f"all {self._saved.progress.wanted} episodes are there",
-        }[phase]
+    def _running(self) -> CurrentTake | None:
+        """The take, unless it is being saved already."""
+        return None if self._busy else self._take
 
     # What the world tells it.
 
@@ -154,17 +129,17 @@ class Session:
         with self._lock:
             changed = self._lacking != tuple(reasons)
             self._lacking = tuple(reasons)
-            if self._again and not self._lacking and self._present is None and not self._busy:
+            if self._again and not self._lacking and self._take is None and not self._busy:
                 self._again = False
                 self.start()
-            elif changed and self._present is None:
-                self._changed()
+            elif changed and self._take is None:
+                self._listener.changed()
 
     def placed(self, placement: Placement) -> None:
         """Where the objects are now, where somebody else places them, as the twin does."""
         with self._lock:
             self._saved.placement = placement
-            self._changed()
+            self._listener.changed()
 
     def update(self) -> None:
         """Calls out what has become bad in the present take; call it often.
@@ -172,68 +147,64 @@ class Session:
         A take that cannot go on is ended and saved with that said in it.
         """
         with self._lock:
-            present = self._present
-            if present is None or self._busy:
+            take = self._running()
+            problems = take.new_problems() if take else []
+            if take is None or not problems:
                 return
-            problems = list(present.recording.problems)
-            if len(problems) == present.told:
-                return
-            for problem in problems[present.told :]:
-                self._tell("problem", problem)
-            present.told = len(problems)
-            if present.recording.cut_off:
-                self._end(present)
-            self._changed()
+            for problem in problems:
+                self._listener.notify("problem", problem)
+            if take.recording.cut_off:
+                self._end(take)
+            self._listener.changed()
 
     # What an operator asks for.
 
     def start(self) -> Answer:
         """Begins a take."""
         with self._lock:
-            refusal = self._cannot_start()
+            refusal = wording.why_not_start(self._status())
             if refusal:
                 return Answer(False, refusal)
             try:
-                recording = self._begin(self._saved.placement)
+                recording = self._listener.begin(self._saved.placement)
             except (OSError, ValueError) as error:
-                return Answer(False, f"cannot start: {_sentence(error)}")
-            self._present, self._news = _Present(recording), ""
+                return Answer(False, f"cannot start: {sentence(error)}")
+            take = self._take = CurrentTake(recording)
+            self._news = ""
             self._paused = self._again = False
-            self._next = recording.take.index + 1
-            return self._did("began", f"episode {recording.take.index} is being recorded")
+            self._next = take.index + 1
+            return self._did("began", f"episode {take.index} is being recorded")
 
     def save(self) -> Answer:
         """Ends the take and saves it. A bad one has to be asked for twice."""
         with self._lock:
-            present = self._present
-            if self._busy or present is None:
+            take = self._running()
+            if take is None:
                 return self._no_take("save")
-            recording = present.recording
-            if recording.seconds < _SHORTEST_S:
+            seconds = take.recording.seconds
+            if seconds < _SHORTEST_S:
+                text = f"the take is only {seconds:.1f} s long: go on, or discard it (d)"
+                return Answer(False, text)
+            if take.bad and not take.warned:
+                take.warned = True
                 return Answer(
                     False,
-                    f"the take is only {recording.seconds:.1f} s long: go on, or discard it (d)",
+                    f"this take is bad: {take.bad}. Discard it (d); saved again (Enter) it is "
+                    "kept with that said in it, and does not count",
                 )
-            if recording.problems and not present.warned:
-                present.warned = True
-                return Answer(
-                    False,
-                    f"this take is bad: {'; '.join(recording.problems)}. Discard it (d); saved "
-                    "again (Enter) it is kept with that said in it, and does not count",
-                )
-            return self._end(present)
+            return self._end(take)
 
     def discard(self) -> Answer:
         """Ends the take; nothing of it is left."""
         with self._lock:
-            present = self._present
-            if self._again and present is None and not self._busy:
+            if self._again and self._take is None and not self._busy:
                 self._again = False
                 return self._did("discarded", "no take begins by itself any more")
-            if self._busy or present is None:
+            take = self._running()
+            if take is None:
                 return self._no_take("discard")
-            text = f"episode {present.recording.take.index} is being discarded"
-            self._hand_over(text, lambda: self._discard(present))
+            text = f"episode {take.index} is being discarded"
+            self._hand_over(text, lambda: self._settle("discarded", take.discard(self._store)))
             return Answer(True, text)
 
     def redo(self) -> Answer:
@@ -251,36 +222,36 @@ class Session:
     def pause(self) -> Answer:
         """Records nothing until `resume`."""
         with self._lock:
-            present = self._present
-            if self._busy or present is None:
+            take = self._running()
+            if take is None:
                 return self._no_take("pause")
             if self._paused:
                 return Answer(False, "the take is paused already: go on with it (p)")
-            present.recording.pause()
+            take.recording.pause()
             self._paused = True
-            return self._did("paused", f"episode {present.recording.take.index} is paused")
+            return self._did("paused", f"episode {take.index} is paused")
 
     def resume(self) -> Answer:
         """Goes on with a paused take."""
         with self._lock:
-            present = self._present
-            if self._busy or present is None:
+            take = self._running()
+            if take is None:
                 return self._no_take("go on with")
             if not self._paused:
-                return Answer(False, f"{self._running()}: it is not paused")
-            present.recording.resume()
+                return Answer(False, f"{wording.recorded_so_far(self._status())}: it is not paused")
+            take.recording.resume()
             self._paused = False
-            return self._did("resumed", f"episode {present.recording.take.index} goes on")
+            return self._did("resumed", f"episode {take.index} goes on")
 
     def mark(self, success: bool) -> Answer:
         """Says how the present take, or the last saved one, went. Unmarked is a success."""
         outcome: Outcome = "success" if success else "failure"
         with self._lock:
-            if self._present is not None and not self._busy:
-                self._present.outcome = outcome
-                index = self._present.recording.take.index
-                return self._did("marked", f"episode {index} is marked as a {outcome}")
-            return self._change("marked", lambda: self._saved.judge(outcome))
+            take = self._running()
+            if take is None:
+                return self._change("marked", lambda: self._saved.mark(outcome))
+            take.outcome = outcome
+            return self._did("marked", f"episode {take.index} is marked as a {outcome}")
 
     def note(self, text: str) -> Answer:
         """Adds a note to the present take, or to the last saved one."""
@@ -288,16 +259,16 @@ class Session:
         if not text:
             return Answer(False, "the note is empty")
         with self._lock:
-            if self._present is not None and not self._busy:
-                self._present.notes.append(text)
-                index = self._present.recording.take.index
-                return self._did("noted", f"noted of episode {index}: {text}")
-            return self._change("noted", lambda: self._saved.note(text))
+            take = self._running()
+            if take is None:
+                return self._change("noted", lambda: self._saved.note(text))
+            take.notes.append(text)
+            return self._did("noted", f"noted of episode {take.index}: {text}")
 
     def delete_last(self) -> Answer:
         """Deletes the task's last saved episode; `undo_delete` brings it back."""
         with self._lock:
-            refusal = self._take_runs("delete")
+            refusal = wording.take_in_the_way(self._status(), "delete")
             if refusal:
                 return Answer(False, refusal)
             return self._change("deleted", self._saved.delete_last)
@@ -305,7 +276,7 @@ class Session:
     def undo_delete(self) -> Answer:
         """Brings back what was deleted last."""
         with self._lock:
-            refusal = self._take_runs("undo")
+            refusal = wording.take_in_the_way(self._status(), "undo")
             if refusal:
                 return Answer(False, refusal)
             return self._change("restored", self._saved.undo_delete)
@@ -317,67 +288,28 @@ class Session:
             What was left and how to get it, for people.
         """
         with self._lock:
-            present, self._present = self._present, None
+            take, self._take = self._take, None
             progress = self._saved.progress
             there = f"{progress.saved}/{progress.wanted} episodes of {self._task}"
-            if present is None:
+            if take is None:
                 return there
-            recording = present.recording
-            recording.stop()
-            _leave(recording.take)
+            take.recording.stop()
+            take.abandon()
             return (
-                f"{there}. Episode {recording.take.index} was cut off after "
-                f"{recording.seconds:.1f} s and is not one of them; what was recorded lies in "
-                f"{recording.take.folder}: the next launch recovers it, as does "
+                f"{there}. Episode {take.index} was cut off after "
+                f"{take.recording.seconds:.1f} s and is not one of them; what was recorded lies in "
+                f"{take.recording.take.folder}: the next launch recovers it, as does "
                 "python -m teleop.repair"
             )
 
     # How it is done.
 
-    def _cannot_start(self) -> str:
-        phase, wanted = self.phase, self._saved.progress.wanted
-        if phase is Phase.SAVING:
-            return f"cannot start: {self._busy}; a moment"
-        if phase is Phase.PAUSED:
-            return "cannot start: the take is paused; go on with it (p), or discard it (d)"
-        if phase is Phase.RECORDING:
-            return f"{self._running()} already; save it (Enter) or discard it (d) first"
-        if phase is Phase.FINISHED:
-            return (
-                f"all {wanted} episodes are there; for more, launch again with "
-                f"episodes:={wanted + 10}, or delete the last one (Backspace)"
-            )
-        return f"cannot start: {self._reasons()}" if self._lacking else ""
-
-    def _reasons(self) -> str:
-        more = len(self._lacking) - _MOST_REASONS
-        shown = "; ".join(self._lacking[:_MOST_REASONS])
-        return f"{shown}; and {more} more" if more > 0 else shown
-
-    def _running(self) -> str:
-        present = self._present
-        assert present is not None
-        return f"episode {self._episode()} is being recorded ({present.recording.seconds:.0f} s)"
-
     def _no_take(self, verb: str) -> Answer:
-        if self._busy:
-            return Answer(False, f"nothing to {verb}: {self._busy}")
-        text = f"nothing to {verb}: no take runs; start one (s)"
-        if self._saved.infos:
-            text += f". The last one saved is episode {self._saved.infos[-1].index}"
-            text += "; delete it (Backspace)" if verb == "discard" else ""
-        return Answer(False, text)
-
-    def _take_runs(self, verb: str) -> str:
-        if self._busy:
-            return f"cannot {verb} now: {self._busy}; a moment"
-        if self._present is not None:
-            return f"cannot {verb} now: {self._running()}; save (Enter) or discard it (d) first"
-        return ""
+        return Answer(False, wording.no_take(self._status(), verb))
 
     def _did(self, kind: str, text: str) -> Answer:
-        self._tell(kind, text)
-        self._changed()
+        self._listener.notify(kind, text)
+        self._listener.changed()
         return Answer(True, text)
 
     def _hand_over(self, text: str, work: Callable[[], None]) -> None:
@@ -385,55 +317,37 @@ class Session:
             try:
                 work()
             except Exception as error:  # a bug: the session must not hang on it
-                if self._present is not None:
-                    _leave(self._present.recording.take)
+                if self._take is not None:
+                    self._take.abandon()
                 self._settle("failed", f"{text}: failed, {type(error).__name__}: {error}")
                 raise
 
         self._busy = text
-        self._changed()
-        self._submit(run)
+        self._listener.changed()
+        self._listener.submit(run)
 
-    def _end(self, present: _Present) -> Answer:
-        text = f"episode {present.recording.take.index} is being saved"
-        self._hand_over(text, lambda: self._save(present))
+    def _end(self, take: CurrentTake) -> Answer:
+        text = f"episode {take.index} is being saved"
+        self._hand_over(text, lambda: self._save(take))
         return Answer(True, text)
 
-    def _save(self, present: _Present) -> None:
-        recording = present.recording
+    def _save(self, take: CurrentTake) -> None:
         try:
-            end = recording.finish(present.outcome, "; ".join(present.notes))
-            info = self._store.save(recording.take, end)
-        except (OSError, ValueError) as error:
-            _leave(recording.take)
-            self._settle(
-                "failed",
-                f"episode {recording.take.index} could NOT be saved: {_sentence(error)}. What was "
-                f"recorded lies in {recording.take.folder}; mend this, then launch again: it is "
-                "recovered",
-            )
+            info = take.save(self._store)
+        except RecordingFailed as error:
+            self._settle("failed", str(error))
             return
         with self._lock:
             self._settle("saved", self._saved.add(info, self._clock()))
 
-    def _discard(self, present: _Present) -> None:
-        recording = present.recording
-        recording.stop()
-        text = f"episode {recording.take.index} is discarded"
-        try:
-            self._store.discard(recording.take)
-        except (OSError, ValueError) as error:
-            text += f", though its folder could not be removed ({_sentence(error)})"
-        self._settle("discarded", text)
-
     def _settle(self, kind: str, text: str) -> None:
         with self._lock:
-            self._present, self._busy, self._news = None, "", text
+            self._take, self._busy, self._news = None, "", text
             self._paused = False
             if not self._again:
                 self._saved.plan()
-            self._tell(kind, text)
-            self._changed()
+            self._listener.notify(kind, text)
+            self._listener.changed()
             if self._again:
                 self.lack(self._lacking)
 
@@ -444,19 +358,5 @@ class Session:
         try:
             self._news = change()
         except (OSError, ValueError) as error:
-            return Answer(False, _sentence(error))
+            return Answer(False, sentence(error))
         return self._did(kind, self._news)
-
-
-def _leave(take: Take) -> None:
-    """Ends a take unsealed, with everything on the disk that came."""
-    with contextlib.suppress(OSError, ValueError):
-        take.writer.flush()
-    take.writer.abandon()
-    take.recording = False
-
-
-def _sentence(error: Exception) -> str:
-    if isinstance(error, OSError) and error.strerror:
-        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
-    return str(error)

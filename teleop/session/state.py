@@ -1,19 +1,19 @@
-"""What a recording session is made of: its phases, its state, its answers, the take it records."""
+"""What a recording session is made of: phases, state, answers, its listener, its recordings."""
 
 from __future__ import annotations
 
 import enum
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from teleop.dataset.episode import Outcome, TakeEnd
+    from teleop.dataset.episode import EpisodeInfo, Outcome, TakeEnd
     from teleop.dataset.store import Take
 
 Placement = Mapping[str, object]
-"""Where the objects lie, as it is written into an episode's file; `description` is for people."""
+"""Where the objects are, as it is written into an episode's file; `description` is for people."""
 
 
 class Phase(enum.IntEnum):
@@ -60,6 +60,33 @@ class SessionState:
     placement: str
     problems: tuple[str, ...]
     news: str = ""
+
+
+class SessionListener(Protocol):
+    """Whoever runs a session: does for it what it cannot do itself, and hears what happens."""
+
+    def begin(self, placement: Placement | None) -> Recording:
+        """Begins a take in the store, with the objects placed like that.
+
+        Raises:
+            OSError: It cannot; the text is for people.
+            ValueError: Likewise.
+        """
+
+    def plan(self, infos: Sequence[EpisodeInfo]) -> Placement | None:
+        """Where the objects belong in the next take, from the task's episodes.
+
+        Its `description` is for people. None: as before, see `RecordingSession.placed`.
+        """
+
+    def submit(self, work: Callable[[], None]) -> object:
+        """Runs what takes time, one after the other; may return before it is done."""
+
+    def notify(self, kind: str, text: str) -> None:
+        """Something happened: its kind in one word, and a sentence."""
+
+    def changed(self) -> None:
+        """The session's `state` has changed."""
 
 
 class Recording(Protocol):

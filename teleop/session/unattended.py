@@ -25,7 +25,7 @@ _AFTER_FAILURE_S = 3.0
 _WAY_HOME_S = 60.0
 
 
-class Do(enum.Enum):
+class Action(enum.Enum):
     """What is asked of whom."""
 
     RESET = "sim/reset"
@@ -37,10 +37,10 @@ class Do(enum.Enum):
     END = "manager/shutdown"
 
 
-class Order(NamedTuple):
-    """One thing to ask for; `seed` is that of the scene to lay."""
+class Request(NamedTuple):
+    """One thing to ask for; `seed` is that of the scene to reset."""
 
-    what: Do
+    what: Action
     seed: int = 0
 
 
@@ -49,7 +49,7 @@ class SceneReport:
     """What the twin says.
 
     Attributes:
-        seed: Of the scene that lies there.
+        seed: Of the present scene.
         success: Whether its task is done.
         stamp_s: When it said so (ROS time).
     """
@@ -89,15 +89,15 @@ class GivenUp(Exception):
 class _Step(enum.Enum):
     RESET = enum.auto()
     PLACED = enum.auto()
-    BEGUN = enum.auto()
+    STARTED = enum.auto()
     ACTING = enum.auto()
     ENDING = enum.auto()
     ENDED = enum.auto()
     DONE = enum.auto()
 
 
-class Unattended:
-    """Decides what to ask for next. Orders are carried out one at a time.
+class UnattendedSession:
+    """Decides what to ask for next. Requests are carried out one at a time.
 
     Attributes:
         discarded: Takes that were given up, and why each.
@@ -108,7 +108,7 @@ class Unattended:
         scripted: bool,
         time_limit_s: float,
         next_seed: Callable[[], int],
-        tell: Callable[[str], object] = lambda text: None,
+        log: Callable[[str], object] = lambda text: None,
         home_first: bool = False,
     ) -> None:
         """Takes who operates.
@@ -117,13 +117,13 @@ class Unattended:
             scripted: Whether a script operates; otherwise a person does, at the keyboard.
             time_limit_s: A take without success is given up after it (ROS time).
             next_seed: Of the next scene.
-            tell: Gets what a person may want to know.
+            log: Gets what a person may want to know.
             home_first: Whether the arms have to go home by themselves before a scene is reset, as
                 emulated ones do; where a gate leads them it would stop if they were put there.
         """
         self._home_first = home_first
         self._scripted, self._limit_s = scripted, time_limit_s
-        self._next_seed, self._tell = next_seed, tell
+        self._next_seed, self._log = next_seed, log
         self._step = _Step.RESET
         self._seed = 0
         self._success_s: float | None = None
@@ -134,7 +134,7 @@ class Unattended:
         self._ready_since_s: float | None = None
         self.discarded: list[str] = []
 
-    def next(self, now: Situation, wall_s: float) -> Order | None:
+    def next(self, now: Situation, wall_s: float) -> Request | None:
         """What to ask for now, if anything; `done` or `refused` must follow before the next.
 
         Raises:
@@ -144,60 +144,60 @@ class Unattended:
             return self._reset_scene(now)
         if self._step is _Step.PLACED:
             return self._start(now, wall_s)
-        if self._step is _Step.BEGUN:
-            return Order(Do.ACT)
+        if self._step is _Step.STARTED:
+            return Request(Action.ACT)
         if self._step is _Step.ACTING:
             return self._watch(now)
         if self._step is _Step.ENDING and now.phase is not Phase.SAVING:
-            return Order(Do.REST)
+            return Request(Action.REST)
         if self._step is _Step.ENDED:
             if now.phase is Phase.FINISHED:
-                return Order(Do.END) if self._scripted else None
+                return Request(Action.END) if self._scripted else None
             if now.phase in (Phase.READY, Phase.WAITING) and self._may_reset(now, wall_s):
                 self._step = _Step.RESET
         return None
 
-    def done(self, order: Order) -> None:
-        """An order was carried out.
+    def done(self, request: Request) -> None:
+        """A request was carried out.
 
         Raises:
             GivenUp: Too many takes failed.
         """
         self._step = {
-            Do.RESET: _Step.PLACED,
-            Do.START: _Step.BEGUN,
-            Do.ACT: _Step.ACTING,
-            Do.SAVE: _Step.ENDING,
-            Do.DISCARD: _Step.ENDING,
-            Do.REST: _Step.ENDED,
-            Do.END: _Step.DONE,
-        }[order.what]
+            Action.RESET: _Step.PLACED,
+            Action.START: _Step.STARTED,
+            Action.ACT: _Step.ACTING,
+            Action.SAVE: _Step.ENDING,
+            Action.DISCARD: _Step.ENDING,
+            Action.REST: _Step.ENDED,
+            Action.END: _Step.DONE,
+        }[request.what]
         self._waits_since_s = self._ready_since_s = None
-        if order.what is Do.SAVE:
+        if request.what is Action.SAVE:
             self._failures = 0
-        if order.what is Do.DISCARD and self._failures >= _MOST_FAILURES:
+        if request.what is Action.DISCARD and self._failures >= _MOST_FAILURES:
             raise GivenUp(f"{self._failures} takes in a row failed, the last one: {self._why}")
 
-    def refused(self, order: Order, why: str) -> None:
-        """An order was refused.
+    def refused(self, request: Request, why: str) -> None:
+        """A request was refused.
 
         Raises:
             GivenUp: It cannot go on without.
         """
-        if order.what is Do.START:
+        if request.what is Action.START:
             return  # asked again, for a while
-        if order.what is Do.ACT:
+        if request.what is Action.ACT:
             self._step, self._broken = _Step.ACTING, f"the operator does not act: {why}"
             return
-        if order.what in (Do.SAVE, Do.DISCARD):
+        if request.what in (Action.SAVE, Action.DISCARD):
             # The take may just have ended by itself, or become bad: looked at again.
             return
-        raise GivenUp(f"{order.what.value} is refused: {why}")
+        raise GivenUp(f"{request.what.value} is refused: {why}")
 
-    def unanswered(self, order: Order) -> None:
-        """Nobody knows what became of an order; it is looked at again."""
-        if order.what is Do.ACT:
-            self.refused(order, "no answer")
+    def unanswered(self, request: Request) -> None:
+        """Nobody knows what became of a request; it is looked at again."""
+        if request.what is Action.ACT:
+            self.refused(request, "no answer")
 
     def _may_reset(self, now: Situation, wall_s: float) -> bool:
         if self._waits_since_s is None:
@@ -205,7 +205,7 @@ class Unattended:
         late = wall_s - self._waits_since_s > _WAY_HOME_S
         return now.home or late or not self._home_first
 
-    def _reset_scene(self, now: Situation) -> Order | None:
+    def _reset_scene(self, now: Situation) -> Request | None:
         if now.phase is Phase.FINISHED:
             self._step = _Step.ENDED
             return None
@@ -213,22 +213,22 @@ class Unattended:
             return None
         self._seed, self._success_s = self._next_seed(), None
         self._broken, self._given_up = "", False
-        return Order(Do.RESET, self._seed)
+        return Request(Action.RESET, self._seed)
 
-    def _start(self, now: Situation, wall_s: float) -> Order | None:
+    def _start(self, now: Situation, wall_s: float) -> Request | None:
         if not self._scripted:
             if now.phase is Phase.RECORDING:
                 self._step = _Step.ACTING
             return None
         if now.phase is Phase.RECORDING:
-            self._step = _Step.BEGUN  # the answer got lost
+            self._step = _Step.STARTED  # the answer got lost
             return None
         if now.phase is Phase.READY and now.seed == self._seed and now.home:
             if self._ready_since_s is None:
                 self._ready_since_s = wall_s
             # What made the last take bad shows in the rates of a few seconds.
             if not self._failures or wall_s - self._ready_since_s >= _AFTER_FAILURE_S:
-                return Order(Do.START)
+                return Request(Action.START)
             return None
         self._ready_since_s = None
         if self._waits_since_s is None:
@@ -237,7 +237,7 @@ class Unattended:
             raise GivenUp(f"no take could begin for {_PATIENCE_S:g} s: {now.lacking}")
         return None
 
-    def _watch(self, now: Situation) -> Order | None:
+    def _watch(self, now: Situation) -> Request | None:
         if not self._scripted:
             if now.phase in (Phase.READY, Phase.WAITING, Phase.FINISHED):
                 self._step = _Step.ENDING
@@ -249,7 +249,7 @@ class Unattended:
         if now.problems or self._broken:
             return self._fail(self._broken or "; ".join(now.problems))
         if self._has_succeeded(now.scene):
-            return Order(Do.SAVE)
+            return Request(Action.SAVE)
         if now.take_s > self._limit_s:
             return self._fail(f"no success within {self._limit_s:g} s")
         return None
@@ -262,13 +262,13 @@ class Unattended:
             self._success_s = scene.stamp_s
         return scene.stamp_s - self._success_s >= _AFTER_SUCCESS_S
 
-    def _fail(self, why: str) -> Order:
+    def _fail(self, why: str) -> Request:
         if self._given_up:
-            return Order(Do.DISCARD)
+            return Request(Action.DISCARD)
         self._given_up = True
         self._failures += 1
         text = f"seed {self._seed}: {why}"
         self.discarded.append(text)
-        self._tell(f"take given up, {text}")
+        self._log(f"take given up, {text}")
         self._why = why
-        return Order(Do.DISCARD)
+        return Request(Action.DISCARD)

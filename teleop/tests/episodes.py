@@ -102,7 +102,7 @@ def positions(arm: str, times_s: NDArray[np.float64], phase: float = 0.0) -> NDA
 
 
 @lru_cache(maxsize=4096)
-def picture(camera: str, number: int, width: int = 160, height: int = 120) -> bytes:
+def camera_jpeg(camera: str, number: int, width: int = 160, height: int = 120) -> bytes:
     """The JPEG of a frame."""
     image = np.empty((height, width, 3), dtype=np.uint8)
     image[:] = COLOURS[camera][::-1]
@@ -262,7 +262,7 @@ class _Messages:
         late = self._faults.camera_late_s.get(camera, 0.0)
         for number in range(round(seconds * CAMERA_HZ)):
             if number not in dropped:
-                jpeg = picture(camera, number, *size)
+                jpeg = camera_jpeg(camera, number, *size)
                 self.add(
                     cell.image_topic(camera),
                     "sensor_msgs/CompressedImage",

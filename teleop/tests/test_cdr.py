@@ -31,7 +31,7 @@ def nanoseconds(stamp):
 
 
 @given(STAMPS, TEXTS, st.binary(max_size=50))
-def test_picture_is_what_the_public_decoder_reads(stamp, frame, jpeg):
+def test_image_is_what_the_public_decoder_reads(stamp, frame, jpeg):
     data = cdr.compressed_image(stamp, frame, jpeg)
     message = decoded("sensor_msgs/CompressedImage", data)
     assert nanoseconds(message.header.stamp) == stamp == cdr.header_stamp(data)

@@ -13,7 +13,7 @@ from teleop.quality import inspect
 from teleop.tests import episodes
 from teleop.tests.episodes import Faults, make_episode, open_store, take_start
 
-ORIGINAL_POSITIONS, ORIGINAL_IMAGE = episodes.positions, episodes.picture
+ORIGINAL_POSITIONS, ORIGINAL_IMAGE = episodes.positions, episodes.camera_jpeg
 COUNT = 4
 
 
@@ -201,11 +201,11 @@ def test_arms_exchanged(postures):
 def test_cameras_exchanged(dataset, add, monkeypatch):
     other = {"head": "head", "left_wrist": "right_wrist", "right_wrist": "left_wrist"}
     monkeypatch.setattr(
-        episodes, "picture", lambda camera, *rest: ORIGINAL_IMAGE(other[camera], *rest)
+        episodes, "camera_jpeg", lambda camera, *rest: ORIGINAL_IMAGE(other[camera], *rest)
     )
     index = add()
     text = checks(dataset)["swapped cameras", index].text
-    assert text == "the pictures of left_wrist and right_wrist are exchanged"
+    assert text == "the images of left_wrist and right_wrist are exchanged"
 
 
 def test_colours_exchanged(dataset, add, monkeypatch):
@@ -213,7 +213,7 @@ def test_colours_exchanged(dataset, add, monkeypatch):
         pixels = cv2.imdecode(np.frombuffer(ORIGINAL_IMAGE(camera, *rest), np.uint8), 1)
         return cv2.imencode(".jpg", pixels[..., ::-1])[1].tobytes()
 
-    monkeypatch.setattr(episodes, "picture", image)
+    monkeypatch.setattr(episodes, "camera_jpeg", image)
     index = add()
     assert "red and blue" in checks(dataset)["colours", index].text
 
@@ -223,7 +223,7 @@ def test_mixtures(dataset, add):
     add(phase=2.9, robot="real")
     add(phase=3.3, instruction="shut the laptop")
     texts = [f.text for f in inspect(dataset).findings if f.check == "mixed"]
-    assert "close_laptop: the size of head's pictures differs: most have (160, 120)" in texts[0]
+    assert "close_laptop: the size of head's images differs: most have (160, 120)" in texts[0]
     assert "not so episodes 4" in texts[0]
     assert any("what the policy is told differs" in text for text in texts)
     assert any("the robot (real, emulated, sim) differs" in text for text in texts)

@@ -24,7 +24,7 @@ COLOURS = {
 STEPS = 12
 
 
-def pictures(key, steps=STEPS):
+def images(key, steps=STEPS):
     """RGB images of one colour that gets brighter with each step."""
     made = np.empty((steps, 48, 64, 3), np.uint8)
     made[:] = COLOURS[key]
@@ -64,11 +64,9 @@ def cobot_magic(path, compress=False, steps=STEPS, grippers=1.0):
         for key in KEYS:
             place = f"observations/images/{key}"
             if not compress:
-                file[place] = pictures(key, steps)
+                file[place] = images(key, steps)
                 continue
-            coded = [
-                np.frombuffer(as_these_recorders_do(p), np.uint8) for p in pictures(key, steps)
-            ]
+            coded = [np.frombuffer(as_these_recorders_do(p), np.uint8) for p in images(key, steps)]
             padded = np.zeros((steps, max(map(len, coded))), np.uint8)
             for row, data in zip(padded, coded):
                 row[: len(data)] = data
@@ -88,7 +86,7 @@ def robotwin_old(folder, number, steps=STEPS):
         file["joint_action/right_arm"] = values[:, 7:13]
         file["joint_action/right_gripper"] = np.linspace(1, 0, steps)
         for name, key in zip(("head_camera", "left_camera", "right_camera"), KEYS):
-            coded = [as_these_recorders_do(p) for p in pictures(key, steps)]
+            coded = [as_these_recorders_do(p) for p in images(key, steps)]
             file.create_dataset(
                 f"observation/{name}/rgb", data=coded, dtype=f"S{max(map(len, coded))}"
             )
@@ -114,7 +112,7 @@ def robotwin_new(folder, number, steps=STEPS, marked=lambda row: False, frequenc
         for name, key in zip(("cam_head", "cam_left_wrist", "cam_right_wrist"), KEYS):
             coded = [
                 as_marked_files_are(p) if marked(row) else as_these_recorders_do(p)
-                for row, p in enumerate(pictures(key, steps)[:-1])
+                for row, p in enumerate(images(key, steps)[:-1])
             ]
             file.create_dataset(
                 f"vision/{name}/colors", data=coded, dtype=f"S{max(map(len, coded))}"
@@ -250,7 +248,7 @@ def test_robotwin_grippers_need_a_decision(tmp_path, capsys):
 
 @pytest.mark.parametrize(
     ("kind", "text"),
-    [("truncated", "cannot be read"), ("pictures", "images for"), ("nan", "not finite")],
+    [("truncated", "cannot be read"), ("images", "images for"), ("nan", "not finite")],
 )
 def test_damaged_files_are_named(kind, text, tmp_path, capsys):
     good, bad = tmp_path / "src/episode_0.hdf5", tmp_path / "src/episode_1.hdf5"
@@ -260,9 +258,9 @@ def test_damaged_files_are_named(kind, text, tmp_path, capsys):
         bad.write_bytes(bad.read_bytes()[:2000])
     else:
         with h5py.File(bad, "a") as file:
-            if kind == "pictures":
+            if kind == "images":
                 del file["observations/images/cam_high"]
-                file["observations/images/cam_high"] = pictures("cam_high", STEPS - 2)
+                file["observations/images/cam_high"] = images("cam_high", STEPS - 2)
             else:
                 file["observations/qpos"][3, 3] = np.nan
     assert convert(tmp_path / "src", tmp_path / "out", "cobot_magic") == 1
@@ -350,28 +348,28 @@ def test_options_that_can_mean_nothing_are_refused(option, tmp_path, capsys):
     assert not (tmp_path / "out").exists()
 
 
-def replaced(path, images):
+def replaced(path, stored):
     with h5py.File(path, "a") as file:
         for key in KEYS:
             place = f"observations/images/{key}"
             del file[place]
-            file[place] = images(key)
+            file[place] = stored(key)
 
 
 @pytest.mark.parametrize(
-    ("images", "found"),
+    ("stored", "found"),
     [
-        (lambda key: pictures(key).astype(np.float32) / 255, "float32 [12, 48, 64, 3]"),
-        (lambda key: pictures(key).transpose(0, 3, 1, 2), "uint8 [12, 3, 48, 64]"),
-        (lambda key: pictures(key)[..., 0], "uint8 [12, 48, 64]"),
-        (lambda key: np.repeat(pictures(key), 2, -1)[..., :4], "uint8 [12, 48, 64, 4]"),
-        (lambda key: pictures(key).astype(np.int64), "int64 [12, 48, 64, 3]"),
+        (lambda key: images(key).astype(np.float32) / 255, "float32 [12, 48, 64, 3]"),
+        (lambda key: images(key).transpose(0, 3, 1, 2), "uint8 [12, 3, 48, 64]"),
+        (lambda key: images(key)[..., 0], "uint8 [12, 48, 64]"),
+        (lambda key: np.repeat(images(key), 2, -1)[..., :4], "uint8 [12, 48, 64, 4]"),
+        (lambda key: images(key).astype(np.int64), "int64 [12, 48, 64, 3]"),
         (lambda key: np.zeros((STEPS, 100), np.uint8), "uint8 [12, 100]"),
     ],
 )
-def test_images_of_another_kind_are_refused_with_what_was_found(images, found, tmp_path, capsys):
+def test_images_of_another_kind_are_refused_with_what_was_found(stored, found, tmp_path, capsys):
     cobot_magic(tmp_path / "src/episode_0.hdf5")
-    replaced(tmp_path / "src/episode_0.hdf5", images)
+    replaced(tmp_path / "src/episode_0.hdf5", stored)
     assert convert(tmp_path / "src", tmp_path / "out", "cobot_magic") == 1
     said = capsys.readouterr().err
     assert found in said
@@ -379,7 +377,7 @@ def test_images_of_another_kind_are_refused_with_what_was_found(images, found, t
 
 
 def as_strings(key):
-    coded = [as_these_recorders_do(picture) for picture in pictures(key)]
+    coded = [as_these_recorders_do(picture) for picture in images(key)]
     return np.array(coded, dtype=f"S{max(map(len, coded))}")
 
 
@@ -398,7 +396,7 @@ def test_jpeg_files_are_known_by_their_first_bytes(stored, tmp_path):
 
 def test_images_of_odd_size_are_refused_before_anything_is_written(tmp_path, capsys):
     cobot_magic(tmp_path / "src/episode_0.hdf5")
-    replaced(tmp_path / "src/episode_0.hdf5", lambda key: pictures(key)[:, :47, :63])
+    replaced(tmp_path / "src/episode_0.hdf5", lambda key: images(key)[:, :47, :63])
     assert convert(tmp_path / "src", tmp_path / "out", "cobot_magic") == 1
     assert "63x47 pixels, expected an even width and height" in capsys.readouterr().err
 

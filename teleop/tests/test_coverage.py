@@ -1,4 +1,4 @@
-"""Coverage: the picture shows what the table says, and the command writes it for each task."""
+"""Coverage: the drawing shows what the table says, and the command writes it for each task."""
 
 import io
 from types import SimpleNamespace
@@ -9,7 +9,7 @@ from PIL import Image
 
 import hw_config
 from teleop import coverage
-from teleop.placements import Cell, Grid
+from teleop.placements import Grid, GridCell
 
 LAPTOP = hw_config.load_task("close_laptop")
 # Pixels in the lower right corner of the lower left and the upper right cell of the enlarged grid.
@@ -24,21 +24,21 @@ def episode(cell, outcome="success", variant="easy", task=LAPTOP):
 
 
 def pixels(infos, task=LAPTOP):
-    return np.array(Image.open(io.BytesIO(coverage.picture(infos, task))))
+    return np.array(Image.open(io.BytesIO(coverage.drawing(infos, task))))
 
 
 def test_a_cell_is_coloured_once_it_is_covered():
     assert tuple(pixels([])[FIRST]) == tuple(pixels([])[LAST]) == WHITE
-    near_left = pixels([episode(Cell(1, 1))])
+    near_left = pixels([episode(GridCell(1, 1))])
     assert tuple(near_left[FIRST]) != WHITE
     assert tuple(near_left[LAST]) == WHITE
-    far_right = pixels([episode(Cell(3, 3))])
+    far_right = pixels([episode(GridCell(3, 3))])
     assert tuple(far_right[FIRST]) == WHITE
     assert tuple(far_right[LAST]) != WHITE
 
 
 def test_a_failure_is_drawn_but_covers_nothing():
-    empty, failed = pixels([]), pixels([episode(Cell(1, 1), outcome="failure")])
+    empty, failed = pixels([]), pixels([episode(GridCell(1, 1), outcome="failure")])
     assert tuple(failed[FIRST]) == WHITE
     red = np.array([200, 40, 40])
     assert (np.abs(failed.astype(int) - red).max(axis=2) < 20).sum() > 2 * 20
@@ -47,8 +47,8 @@ def test_a_failure_is_drawn_but_covers_nothing():
 
 def test_every_variant_that_has_episodes_has_its_panel():
     one, two = (
-        pixels([episode(Cell(1, 1))]),
-        pixels([episode(Cell(1, 1)), episode(Cell(4, 4), variant="hard")]),
+        pixels([episode(GridCell(1, 1))]),
+        pixels([episode(GridCell(1, 1)), episode(GridCell(4, 4), variant="hard")]),
     )
     assert two.shape == (2 * one.shape[0], *one.shape[1:])
 
@@ -65,7 +65,10 @@ def test_every_task_can_be_drawn(name):
 
 
 def test_the_table_has_the_far_row_first_and_the_left_column_first():
-    infos = [episode(Cell(3, 1))] * 2 + [episode(Cell(1, 3)), episode(Cell(2, 2), "failure")]
+    infos = [episode(GridCell(3, 1))] * 2 + [
+        episode(GridCell(1, 3)),
+        episode(GridCell(2, 2), "failure"),
+    ]
     infos.append(SimpleNamespace(task="close_laptop", outcome="success", placement=None))
     title, far, middle, near, _ = coverage.table(infos, LAPTOP).splitlines()
     assert title == (
@@ -79,7 +82,7 @@ def test_the_table_has_the_far_row_first_and_the_left_column_first():
 
 def test_the_command_draws_every_task_of_a_dataset(monkeypatch, tmp_path, capsys):
     cucumber = hw_config.load_task("handover_cucumber")
-    infos = [episode(Cell(1, 1)), episode(Cell(2, 2), task=cucumber)]
+    infos = [episode(GridCell(1, 1)), episode(GridCell(2, 2), task=cucumber)]
     monkeypatch.setattr("teleop.dataset.store.read_infos", lambda folder: infos)
     assert coverage.main([str(tmp_path)]) == 0
     written = sorted((tmp_path / "coverage").iterdir())

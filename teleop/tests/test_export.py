@@ -134,7 +134,7 @@ def test_lerobot_joints_are_recorded_values_within_half_a_sample(dataset, lerobo
     assert table["episode_index"].to_pylist() == [0] * 29 + [1] * 39
 
 
-def test_lerobot_pictures_have_their_colours_and_are_the_nearest_by_stamp(dataset, lerobot):
+def test_lerobot_images_have_their_colours_and_are_the_nearest_by_stamp(dataset, lerobot):
     episodes = pq.read_table(lerobot / "meta/episodes/chunk-000/file-000.parquet").to_pylist()
     known = provenance(lerobot)
     for camera, key in KEYS.items():
@@ -202,7 +202,7 @@ def test_lerobot_statistics(lerobot):
     assert row["stats/action/min"] == pytest.approx(action[:29].min(axis=0).tolist())
 
 
-def test_hdf5_pictures_are_the_recorded_jpeg_decoded_exactly(dataset, hdf5):
+def test_hdf5_images_are_the_recorded_jpeg_decoded_exactly(dataset, hdf5):
     out = hdf5("plain")
     at = grid(provenance(out)["episodes"][1], 39)
     with h5py.File(out / "episode_1.hdf5") as file:
@@ -210,14 +210,14 @@ def test_hdf5_pictures_are_the_recorded_jpeg_decoded_exactly(dataset, hdf5):
         assert np.array_equal(file["stamps_ns"], at)
         episode = recorded(dataset, 2)
         for camera, key in KEYS.items():
-            pictures = file[f"observations/images/{key}"]
-            assert (pictures.shape, pictures.dtype) == ((39, 120, 160, 3), np.uint8)
-            assert pictures.chunks == (1, 120, 160, 3)
+            images = file[f"observations/images/{key}"]
+            assert (images.shape, images.dtype) == ((39, 120, 160, 3), np.uint8)
+            assert images.chunks == (1, 120, 160, 3)
             jpegs = [data for _, data in episode.images(camera)]
             for step, number in enumerate(nearest(episode.image_stamps(camera), at)):
                 bgr = cv2.imdecode(np.frombuffer(jpegs[number], np.uint8), cv2.IMREAD_COLOR)
-                assert np.array_equal(pictures[step], bgr[..., ::-1])
-            assert_flat_colour(pictures[0], camera, 2)
+                assert np.array_equal(images[step], bgr[..., ::-1])
+            assert_flat_colour(images[0], camera, 2)
 
 
 def test_hdf5_leader_is_one_step_ahead_as_the_public_recorder_stores_it(dataset, hdf5):
@@ -233,7 +233,7 @@ def test_hdf5_leader_is_one_step_ahead_as_the_public_recorder_stores_it(dataset,
         assert (file.attrs["action_source"], file.attrs["action_steps_ahead"]) == ("leader", 1)
 
 
-def test_hdf5_compressed_pictures_decode_to_rgb_as_public_readers_do(hdf5):
+def test_hdf5_compressed_images_decode_to_rgb_as_public_readers_do(hdf5):
     with h5py.File(hdf5("small", "--compress") / "episode_0.hdf5") as file:
         assert file.attrs["compress"]
         lengths = file["compress_len"][()]
@@ -312,7 +312,7 @@ def test_a_damaged_episode_is_named_and_refused_or_left_out(tmp_path, capsys):
 @pytest.mark.parametrize(
     ("faults", "text"),
     [
-        (Faults(missing_cameras=("head",)), "camera head: 0 pictures"),
+        (Faults(missing_cameras=("head",)), "camera head: 0 images"),
         (Faults(dropped_frames={"head": range(10, 16)}), "camera head"),
         (Faults(joints_silent={"left": (0.4, 0.8)}), "left follower"),
         (Faults(joints_silent={"left": (0.9, 9.0)}), "left follower is missing in the last"),
@@ -325,7 +325,7 @@ def test_holes_are_refused_by_name(faults, text, tmp_path, capsys):
     assert text in capsys.readouterr().err
 
 
-def test_a_lost_picture_is_counted_and_the_nearest_stands_in(tmp_path):
+def test_a_lost_image_is_counted_and_the_nearest_stands_in(tmp_path):
     with open_store(tmp_path / "dataset") as store:
         make_episode(store, 5.0, faults=Faults(dropped_frames={"head": (102,)}))
     assert export(tmp_path / "dataset", tmp_path / "out") == 0

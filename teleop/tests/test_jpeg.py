@@ -39,9 +39,9 @@ def plain(red: int, green: int, blue: int) -> np.ndarray:
 @pytest.mark.parametrize("frame_id", ["", "c", "camera_color_optical_frame"])
 def test_an_image_is_read_whatever_the_length_of_its_frame(frame_id):
     pixels = np.random.default_rng(0).integers(0, 255, (48, 64, 3), dtype=np.uint8)
-    picture = read_image(image_message(pixels, frame_id=frame_id))
-    assert (picture.stamp_ns, picture.frame_id) == (STAMP_NS, frame_id)
-    np.testing.assert_array_equal(picture.pixels, pixels)
+    image = read_image(image_message(pixels, frame_id=frame_id))
+    assert (image.stamp_ns, image.frame_id) == (STAMP_NS, frame_id)
+    np.testing.assert_array_equal(image.pixels, pixels)
 
 
 @pytest.mark.parametrize(("encoding", "sent"), [("rgb8", (200, 30, 60)), ("bgr8", (60, 30, 200))])
@@ -60,8 +60,8 @@ def test_the_quality_matters():
     assert len(to_compressed(message, 95)) > 1.5 * len(to_compressed(message, 50))
 
 
-def test_what_is_no_colour_picture_is_refused_by_name():
-    with pytest.raises(TeleopError, match="expected an rgb8 or bgr8 picture, got 'mono8'"):
+def test_what_is_no_colour_image_is_refused_by_name():
+    with pytest.raises(TeleopError, match="expected an rgb8 or bgr8 image, got 'mono8'"):
         read_image(image_message(plain(1, 2, 3), "mono8"))
     with pytest.raises(TeleopError, match="in rows of 200"):
         read_image(image_message(plain(1, 2, 3), step=200))
@@ -69,23 +69,23 @@ def test_what_is_no_colour_picture_is_refused_by_name():
         read_image(image_message(plain(1, 2, 3))[:-1])
 
 
-def test_pictures_of_a_lane_come_out_in_order_and_drain_waits_for_them():
+def test_images_of_a_lane_come_out_in_order_and_drain_waits_for_them():
     encoders = Encoders(threads=2, quality=90, most_waiting=100)
     came: dict[int, list[bytes]] = {0: [], 1: [], 2: []}
     for number in range(20):
-        for lane, pictures in came.items():
+        for lane, images in came.items():
             assert encoders.offer(
-                lane, image_message(plain(number, lane, 0)), pictures.append, pytest.fail
+                lane, image_message(plain(number, lane, 0)), images.append, pytest.fail
             )
     assert encoders.drain(30.0)
     encoders.close()
-    for lane, pictures in came.items():
-        assert pictures == [
+    for lane, images in came.items():
+        assert images == [
             to_compressed(image_message(plain(number, lane, 0)), 90) for number in range(20)
         ]
 
 
-def test_one_picture_too_many_is_refused_at_once():
+def test_one_image_too_many_is_refused_at_once():
     encoders = Encoders(threads=1, quality=90, most_waiting=3)
     go_on = threading.Event()
     message = image_message(plain(1, 2, 3))
@@ -97,7 +97,7 @@ def test_one_picture_too_many_is_refused_at_once():
     encoders.close()
 
 
-def test_a_picture_that_cannot_be_encoded_is_told_and_the_next_one_is():
+def test_an_image_that_cannot_be_encoded_is_told_and_the_next_one_is():
     encoders = Encoders(threads=1, quality=90, most_waiting=3)
     good: list[bytes] = []
     bad: list[str] = []
@@ -106,4 +106,4 @@ def test_a_picture_that_cannot_be_encoded_is_told_and_the_next_one_is():
     assert encoders.drain(30.0)
     encoders.close()
     assert len(good) == 1
-    assert bad == ["expected an rgb8 or bgr8 picture, got 'mono8'"]
+    assert bad == ["expected an rgb8 or bgr8 image, got 'mono8'"]

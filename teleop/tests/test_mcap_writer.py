@@ -11,7 +11,7 @@ from teleop.dataset import cdr, mcap_writer
 from teleop.dataset.mcap_writer import EpisodeWriter, Schema
 from teleop.errors import RecordingFailed, TeleopError
 from teleop.tests.definitions import schema
-from teleop.tests.episodes import START_NS, make_episode, open_store, picture, positions
+from teleop.tests.episodes import START_NS, camera_jpeg, make_episode, open_store, positions
 from vega_core.files import OutputFile, sha256_of
 from vega_core.stamps import NS
 
@@ -54,7 +54,7 @@ def test_public_reader_decodes_every_message(tmp_path):
                 assert stamp == message.message.publish_time < message.message.log_time
             if topic == "/head_camera/image_raw/compressed":
                 assert decoded.format == "jpeg"
-                assert bytes(decoded.data) == picture("head", number - 1)
+                assert bytes(decoded.data) == camera_jpeg("head", number - 1)
             if topic == "/left/follower/command":
                 assert decoded.sequence == number - 1
     assert counts == {topic: stream.count for topic, stream in info.streams.items()}
@@ -150,7 +150,7 @@ def test_messages_reach_the_disk_without_being_asked(tmp_path, monkeypatch):
     writer.abandon()
 
 
-def test_pictures_are_stored_as_they_are_and_joints_compressed(tmp_path):
+def test_images_are_stored_as_they_are_and_joints_compressed(tmp_path):
     with open_store(tmp_path) as store:
         make_episode(store, seconds=1.0)
     with (tmp_path / "episodes/000000/episode.mcap").open("rb") as file:

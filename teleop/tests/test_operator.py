@@ -1,16 +1,16 @@
 import pytest
 
-from teleop.session.operator import Operator, OperatorRefused, who_leads
+from teleop.session.operator import OperatorRefused, SessionOperator, who_leads
 
 
 @pytest.mark.parametrize(
     ("given", "robot", "operator"),
     [
-        ("", "sim", Operator("scripted", "scripted")),
-        ("scripted", "emulated", Operator("scripted", "scripted")),
-        ("keyboard", "sim", Operator("keyboard", "keyboard")),
-        ("Ada", "sim", Operator("Ada", "keyboard")),
-        (" Ada  Lovelace ", "real", Operator("Ada Lovelace", "none")),
+        ("", "sim", SessionOperator("scripted", "scripted")),
+        ("scripted", "emulated", SessionOperator("scripted", "scripted")),
+        ("keyboard", "sim", SessionOperator("keyboard", "keyboard")),
+        ("Ada", "sim", SessionOperator("Ada", "keyboard")),
+        (" Ada  Lovelace ", "real", SessionOperator("Ada Lovelace", "none")),
     ],
 )
 def test_who_leads(given, robot, operator):

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 import hw_config
-from teleop.placements import Cell, Grid, Spot
+from teleop.placements import Grid, GridCell, Spot
 
 
 @pytest.fixture
@@ -73,11 +73,11 @@ def test_failures_other_tasks_and_other_variants_do_not_cover_a_cell(grid):
 def test_rows_count_from_the_robot_and_columns_from_the_left(grid):
     near, far = grid.region.x
     right, left = grid.region.y
-    assert grid.cell_of(Spot(near, left)) == Cell(1, 1)
-    assert grid.cell_of(Spot(far, right)) == Cell(3, 3)
+    assert grid.cell_of(Spot(near, left)) == GridCell(1, 1)
+    assert grid.cell_of(Spot(far, right)) == GridCell(3, 3)
     assert grid.cell_of(Spot(near - 0.01, left)) is None
     assert grid.cell_of(Spot(near, left + 0.01)) is None
-    (x0, x1), (y0, y1) = grid.bounds(Cell(1, 3))
+    (x0, x1), (y0, y1) = grid.bounds(GridCell(1, 3))
     assert (x0, y0) == (near, pytest.approx(right))
     assert (x1 - x0, y1 - y0) == pytest.approx(((far - near) / 3, (left - right) / 3))
 
@@ -98,26 +98,26 @@ def test_every_spot_lies_in_its_cell_and_turns_within_range():
 
 
 def test_the_prompt_says_where_and_how(grid):
-    text = grid.prompt(Cell(2, 3), Spot(0.52, -0.18, -10))
+    text = grid.prompt(GridCell(2, 3), Spot(0.52, -0.18, -10))
     assert text == (
         "laptop: 2nd row from the robot, 3rd from the left: x 0.52 m, y -0.18 m, hinge away from "
         "the robot, about 10 degrees clockwise; screen opened 85 to 115 degrees"
     )
-    assert "1st row" in grid.prompt(Cell(1, 1), Spot(0.47, -0.1, 0.2))
-    assert "robot, straight;" in grid.prompt(Cell(1, 1), Spot(0.47, -0.1, 0.2))
+    assert "1st row" in grid.prompt(GridCell(1, 1), Spot(0.47, -0.1, 0.2))
+    assert "robot, straight;" in grid.prompt(GridCell(1, 1), Spot(0.47, -0.1, 0.2))
 
 
 def test_a_thing_that_lies_the_other_way_round_is_told_so():
     grid = Grid(hw_config.load_task("handover_cucumber"), "easy")
-    text = grid.prompt(Cell(1, 1), Spot(0.52, -0.24, 170.0))
+    text = grid.prompt(GridCell(1, 1), Spot(0.52, -0.24, 170.0))
     assert "about 10 degrees clockwise, then the other way round;" in text
-    text = grid.prompt(Cell(1, 1), Spot(0.52, -0.24, -170.0))
+    text = grid.prompt(GridCell(1, 1), Spot(0.52, -0.24, -170.0))
     assert "about 10 degrees anticlockwise, then the other way round;" in text
 
 
 def test_of_two_alike_things_the_prompt_names_the_one_that_is_meant():
     grid = Grid(hw_config.load_task("carrots_to_bowls"), "easy")
-    text = grid.prompt(Cell(1, 1), grid.spot(Cell(1, 1), 0))
+    text = grid.prompt(GridCell(1, 1), grid.spot(GridCell(1, 1), 0))
     assert text.startswith("left carrot: ")
     assert "the right carrot within 4 cm of" in text
 
@@ -134,9 +134,9 @@ def test_the_next_placement_follows_from_the_episodes_that_are_there(grid):
 
 
 def test_what_an_episode_keeps_leads_back_to_its_cell(grid):
-    kept = grid.record(Cell(3, 1), Spot(0.55, -0.1, 4), seed=17)
+    kept = grid.record(GridCell(3, 1), Spot(0.55, -0.1, 4), seed=17)
     info = SimpleNamespace(task="close_laptop", outcome="success", placement=kept)
-    assert grid.cell_of_episode(info) == Cell(3, 1)
+    assert grid.cell_of_episode(info) == GridCell(3, 1)
     assert kept["seed"] == 17
     assert "3rd row" in kept["description"]
 
@@ -146,7 +146,7 @@ def test_an_unknown_variant_cell_or_a_task_without_grid_is_named(grid):
     with pytest.raises(hw_config.ConfigError, match=r"no variant 'medium'; use one of: easy, hard"):
         Grid(task, "medium")
     with pytest.raises(ValueError, match=r"3 rows and 3 columns.*got row 4, column 1"):
-        grid.bounds(Cell(4, 1))
+        grid.bounds(GridCell(4, 1))
     with pytest.raises(hw_config.ConfigError, match="has no grid of placements; add `placement`"):
         Grid(task.model_copy(update={"placement": None}), "easy")
 

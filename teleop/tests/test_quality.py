@@ -31,7 +31,7 @@ from teleop.tests.episodes import (
 )
 from vega_core.stamps import NS
 
-ORIGINAL_POSITIONS, ORIGINAL_IMAGE = episodes.positions, episodes.picture
+ORIGINAL_POSITIONS, ORIGINAL_IMAGE = episodes.positions, episodes.camera_jpeg
 
 
 @pytest.fixture
@@ -69,18 +69,18 @@ def joints(monkeypatch):
 
 
 @pytest.fixture
-def pictures(monkeypatch):
+def edit_images(monkeypatch):
     """Changes the images: `edit` has camera, number and the image, and returns another."""
 
     def change(edit):
-        def picture(camera, number, width, height):
+        def edited(camera, number, width, height):
             jpeg = ORIGINAL_IMAGE(camera, number, width, height)
             pixels = edit(camera, number, cv2.imdecode(np.frombuffer(jpeg, np.uint8), 1))
             return (
                 pixels if isinstance(pixels, bytes) else cv2.imencode(".jpg", pixels)[1].tobytes()
             )
 
-        monkeypatch.setattr(episodes, "picture", picture)
+        monkeypatch.setattr(episodes, "camera_jpeg", edited)
 
     return change
 
@@ -140,7 +140,7 @@ def test_camera_that_begins_late(examine):
 def test_silent_arm(examine):
     _, found = examine(faults=Faults(joints_silent={"right": (0.5, 1.0)}))
     assert "right follower: nothing for 0.5" in found["gap"].text
-    assert "pictures and joint states" in found["skew"].text
+    assert "images and joint states" in found["skew"].text
 
 
 def test_arm_without_states(examine):
@@ -333,56 +333,56 @@ def test_idle_beginning_and_episode_in_which_nothing_happens(examine):
 
 
 @pytest.mark.parametrize(("check", "value"), [("black", 3), ("over-exposed", 254), ("empty", 120)])
-def test_pictures_that_show_nothing(examine, pictures, check, value):
-    pictures(lambda camera, n, image: np.full_like(image, value) if camera == "head" else image)
+def test_images_that_show_nothing(examine, edit_images, check, value):
+    edit_images(lambda camera, n, image: np.full_like(image, value) if camera == "head" else image)
     _, found = examine()
     assert "head camera: 100%" in found[check].text
 
 
-def test_some_black_pictures_are_enough(examine, pictures):
-    pictures(lambda camera, n, image: image * 0 if n // 6 == 3 and camera == "head" else image)
+def test_some_black_images_are_enough(examine, edit_images):
+    edit_images(lambda camera, n, image: image * 0 if n // 6 == 3 and camera == "head" else image)
     _, found = examine()
     assert "head camera: 10%" in found["black"].text
 
 
-def test_frozen_camera(examine, pictures):
+def test_frozen_camera(examine, edit_images):
     def edit(camera, number, image):
         return ORIGINAL_IMAGE(camera, 20) if 20 <= number < 35 and camera == "head" else image
 
-    pictures(edit)
+    edit_images(edit)
     _, found = examine()
-    assert "head camera: the same picture for 0.47 s" in found["frozen"].text
+    assert "head camera: the same image for 0.47 s" in found["frozen"].text
     assert "0.7 s into it" in found["frozen"].text
 
 
-def test_picture_may_stay_the_same_while_its_arm_rests(examine, pictures, monkeypatch):
+def test_image_may_stay_the_same_while_its_arm_rests(examine, edit_images, monkeypatch):
     """Twins draw the same image twice, to the last bit."""
 
     def positions(arm, times, phase=0.0):
         return ORIGINAL_POSITIONS(arm, times * (arm == "right"), phase)
 
     monkeypatch.setattr(episodes, "positions", positions)
-    pictures(lambda camera, n, image: ORIGINAL_IMAGE(camera, 0) if "left" in camera else image)
+    edit_images(lambda camera, n, image: ORIGINAL_IMAGE(camera, 0) if "left" in camera else image)
     _, found = examine()
     assert not found
 
 
-def test_pictures_that_cannot_be_decoded(examine, pictures):
+def test_images_that_cannot_be_decoded(examine, edit_images):
     def edit(camera, number, image):
         return ORIGINAL_IMAGE(camera, number)[:-40] if number in (7, 8) else image
 
-    pictures(edit)
+    edit_images(edit)
     _, found = examine()
-    assert "2 pictures cannot be decoded" in found["pictures"].text
+    assert "2 images cannot be decoded" in found["images"].text
 
 
-def test_pictures_of_several_sizes(examine, pictures):
-    pictures(lambda camera, n, image: image if n < 30 else cv2.resize(image, (320, 240)))
+def test_images_of_several_sizes(examine, edit_images):
+    edit_images(lambda camera, n, image: image if n < 30 else cv2.resize(image, (320, 240)))
     _, found = examine()
-    assert "differ in size" in found["pictures"].text
+    assert "differ in size" in found["images"].text
 
 
-def test_wrist_cameras_exchanged(examine, pictures, monkeypatch):
+def test_wrist_cameras_exchanged(examine, edit_images, monkeypatch):
     """Only the right arm moves, and only the left wrist's image changes."""
 
     def positions(arm, times, phase=0.0):
@@ -399,10 +399,10 @@ def test_wrist_cameras_exchanged(examine, pictures, monkeypatch):
 
         return view
 
-    pictures(edit("right_wrist"))
+    edit_images(edit("right_wrist"))
     _, found = examine()
     assert not found
-    pictures(edit("left_wrist"))
+    edit_images(edit("left_wrist"))
     _, found = examine()
     assert found["swapped cameras"].severity == "error"
 

@@ -57,12 +57,12 @@ def test_joints_are_exact_and_in_time(episode, arm):
     assert follower.names[0] == f"{arm}_joint1"
 
 
-def test_pictures_come_by_stamp_with_their_colours(episode):
+def test_images_come_by_stamp_with_their_colours(episode):
     for camera in episode.cameras:
-        pictures = list(episode.images(camera))
-        assert len(pictures) == CAMERA_HZ
-        assert [stamp for stamp, _ in pictures] == episode.image_stamps(camera).tolist()
-        for number, (stamp, jpeg) in enumerate(pictures):
+        images = list(episode.images(camera))
+        assert len(images) == CAMERA_HZ
+        assert [stamp for stamp, _ in images] == episode.image_stamps(camera).tolist()
+        for number, (stamp, jpeg) in enumerate(images):
             bgr = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)
             rgb = bgr[..., ::-1]
             assert stamp == START_NS + round(number / CAMERA_HZ * NS)

@@ -29,7 +29,7 @@ CAMERA, INFO, ARM, STATE = "/head_camera/image_raw/compressed", "/info", "/arm",
 PIXELS = np.full((48, 64, 3), (200, 30, 60), np.uint8)
 TOPICS = (
     RecordedTopic(
-        Stream(CAMERA, "picture of the head camera", "camera", 30.0, 0.12),
+        Stream(CAMERA, "image of the head camera", "camera", 30.0, 0.12),
         schema("sensor_msgs/CompressedImage"),
         Handling.IMAGE,
     ),
@@ -137,7 +137,7 @@ def test_messages_are_written_as_they_came_with_both_times(rig):
         assert episode.info.streams[ARM].count == 3
 
 
-def test_pictures_become_jpeg_with_their_stamp(rig):
+def test_images_become_jpeg_with_their_stamp(rig):
     recording = rig.begin()
     rig.image()
     with rig.save(recording) as episode:
@@ -212,11 +212,11 @@ def test_a_message_that_is_none_makes_the_take_bad(rig):
     assert rig.recorder.encoders.drain(30.0)
     rig.recorder.update()
     (problem,) = recording.problems
-    assert "2 messages are unusable: expected an rgb8 or bgr8 picture, got 'mono8'" in problem
+    assert "2 messages are unusable: expected an rgb8 or bgr8 image, got 'mono8'" in problem
     rig.save(recording).close()
 
 
-def test_pictures_that_nobody_can_encode_in_time_are_counted_not_kept(rig):
+def test_images_that_nobody_can_encode_in_time_are_counted_not_kept(rig):
     recording = rig.begin()
     go_on = threading.Event()
     lane = rig.recorder.encoders
@@ -228,7 +228,7 @@ def test_pictures_that_nobody_can_encode_in_time_are_counted_not_kept(rig):
     rig.recorder.update()
     go_on.set()
     lost = 5 + rig.limits.encoders
-    assert any(text.startswith(f"{lost} pictures were lost") for text in recording.problems)
+    assert any(text.startswith(f"{lost} images were lost") for text in recording.problems)
     with rig.save(recording) as episode:
         assert len(episode.image_stamps("head")) == rig.limits.max_waiting_pictures + 5 - lost
 
@@ -303,7 +303,7 @@ def test_a_stop_does_not_wait_for_ever(rig, monkeypatch):
         )
     rig.image()
     with rig.save(recording) as episode:
-        assert episode.info.problems == ("the last pictures were not encoded in time",)
+        assert episode.info.problems == ("the last images were not encoded in time",)
         assert not episode.cameras
     # What is late comes to nothing, and the next take is whole.
     go_on.set()

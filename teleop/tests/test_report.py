@@ -12,8 +12,8 @@ import hw_config
 from teleop.placements import Grid
 from teleop.report.__main__ import main
 from teleop.report.film import FRAMES, film
+from teleop.report.plots import Dot, dots, joints, number
 from teleop.tests.episodes import COLOURS, Faults, make_episode, open_store
-from vega_core.svg import Dot, dots, joints, number
 
 VOID = {"meta", "img", "rect", "line", "circle", "polyline", "br"}
 
@@ -98,7 +98,7 @@ def test_coverage_findings_and_verdict_are_shown(text):
     page = Page(text)
     shown = "".join(page.texts)
     assert "do not train on this as it is" in shown
-    assert "no picture of the head camera" in shown
+    assert "no image of the head camera" in shown
     coverage = [attrs for attrs in page.all("img") if attrs.get("class") == "coverage"]
     assert len(coverage) == 2
     assert "close_laptop, easy" in coverage[1]["alt"]
@@ -151,15 +151,15 @@ def test_film_shows_the_cameras_from_beginning_to_end(dataset):
 def test_plots_draw_what_they_are_given():
     rows = np.zeros((5, 7), np.float32)
     rows[:, 0] = 0.5
-    picture = joints(rows, np.full_like(rows, np.nan), 200, 'an "arm"', 2.0)
-    assert picture.count("<polyline") == 7
-    assert "&quot;arm&quot;" in picture
-    assert "2.0 s" in picture
+    plot = joints(rows, np.full_like(rows, np.nan), 200, 'an "arm"', 2.0)
+    assert plot.count("<polyline") == 7
+    assert "&quot;arm&quot;" in plot
+    assert "2.0 s" in plot
     values = [Dot(3, 1.0, "a"), Dot(4, float("nan"), "b"), Dot(9, 2.0, "<c>")]
-    picture = dots(values, {9}, 1.5, 200, "s")
-    assert picture.count("<circle") == 2
-    assert "&lt;c&gt;" in picture
-    assert "stroke-dasharray" in picture
+    plot = dots(values, {9}, 1.5, 200, "s")
+    assert plot.count("<circle") == 2
+    assert "&lt;c&gt;" in plot
+    assert "stroke-dasharray" in plot
     assert "nothing to show" in dots([], set(), None, 200, "s")
 
 
@@ -170,7 +170,7 @@ def test_numbers_are_short(value, text_):
     assert number(value) == text_
 
 
-def test_pictures_in_the_page_are_pictures(text):
+def test_images_in_the_page_can_be_decoded(text):
     for attrs in Page(text).all("img"):
         data = base64.b64decode(attrs["src"].split(",")[1])
         assert cv2.imdecode(np.frombuffer(data, np.uint8), 1) is not None

@@ -41,7 +41,7 @@ def test_grid_has_no_drift_and_lies_where_all_streams_are():
     assert np.abs(points - exact).max() <= 0.5
 
 
-def test_at_the_cameras_own_rate_every_picture_is_used_once():
+def test_at_the_cameras_own_rate_every_image_is_used_once():
     camera = regular(30, 5) + np.random.default_rng(0).integers(-2 * MS, 2 * MS, 150)
     match = resample.nearest(camera, resample.grid([camera], 30))
     assert np.array_equal(match.samples, np.arange(len(match.samples)))
@@ -61,7 +61,7 @@ def test_streams_that_never_run_together_are_refused():
         resample.grid([regular(30, 1), np.array([], np.int64)], 25)
 
 
-def test_a_lost_picture_is_tolerated_and_counted_many_are_not():
+def test_a_lost_image_is_tolerated_and_counted_many_are_not():
     camera = regular(30, 10)
     points = resample.grid([camera], 25)
     one = resample.fit(resample.nearest(np.delete(camera, 102), points), 25)

@@ -10,7 +10,7 @@ import hw_config
 from teleop.dataset.episode import DatasetLayout, TakeEnd, TakeStart
 from teleop.dataset.store import Store, Take
 from teleop.errors import RecordingFailed
-from teleop.session.session import Session
+from teleop.session.session import RecordingSession
 from teleop.session.state import Phase
 from vega_core.stamps import NS
 
@@ -46,22 +46,16 @@ class Recording:
         )
 
 
-class Cell:
-    """A session with everything it talks to."""
+class Bench:
+    """A session, and its listener."""
 
-    def __init__(self, store, wanted=3, **more):
-        self.store = store
+    def __init__(self, store, wanted=3, submit=lambda work: work(), plan=lambda infos: None):
+        self.store, self.submit, self.plan = store, submit, plan
         self.recordings = []
         self.events = []
         self.now_s = 0.0
-        self.session = Session(
-            store,
-            "close_laptop",
-            wanted,
-            self.begin,
-            tell=lambda kind, text: self.events.append((kind, text)),
-            clock=lambda: self.now_s,
-            **more,
+        self.session = RecordingSession(
+            store, "close_laptop", wanted, self, clock=lambda: self.now_s
         )
         self.session.lack([])
 
@@ -71,6 +65,12 @@ class Cell:
         )
         self.recordings.append(Recording(self.store.begin(start)))
         return self.recordings[-1]
+
+    def notify(self, kind, text):
+        self.events.append((kind, text))
+
+    def changed(self):
+        pass
 
     @property
     def recording(self):
@@ -95,8 +95,8 @@ def store(tmp_path):
 
 
 @pytest.fixture
-def cell(store):
-    return Cell(store)
+def bench(store):
+    return Bench(store)
 
 
 def refused(answer, *words):
@@ -105,275 +105,275 @@ def refused(answer, *words):
         assert word in answer.text, answer.text
 
 
-def test_takes_are_saved_and_counted_until_all_are_there(cell):
-    session = cell.session
+def test_takes_are_saved_and_counted_until_all_are_there(bench):
+    session = bench.session
     assert session.phase is Phase.READY
     for number in range(3):
         assert session.state.episode == number
         answer = session.start()
         assert answer.done
         assert session.phase is Phase.RECORDING
-        cell.now_s += 60.0
+        bench.now_s += 60.0
         assert session.save().done
     assert session.phase is Phase.FINISHED
     assert session.state.saved == 3
     assert "all 3 episodes are there" in session.state.text
-    assert cell.said("saved")[1:] == [
+    assert bench.said("saved")[1:] == [
         "episode 1 is saved (8.0 s, success); 2/3, 60 an hour, 1 min left",
         "episode 2 is saved (8.0 s, success); 3/3",
     ]
     refused(session.start(), "all 3 episodes are there", "episodes:=13")
 
 
-def test_a_session_goes_on_at_the_next_index_and_counts_what_is_good(store, cell):
-    cell.record()
-    cell.record()
-    cell.session.mark(False)
-    cell.session.start()
-    cell.recording.problems.append("dark")
-    cell.session.save()
-    cell.session.save()
-    assert len(cell.saved) == 3
-    again = Cell(store)
+def test_a_session_goes_on_at_the_next_index_and_counts_what_is_good(store, bench):
+    bench.record()
+    bench.record()
+    bench.session.mark(False)
+    bench.session.start()
+    bench.recording.problems.append("dark")
+    bench.session.save()
+    bench.session.save()
+    assert len(bench.saved) == 3
+    again = Bench(store)
     assert again.session.state.episode == 3
     assert again.session.state.saved == 1
 
 
-def test_nothing_begins_before_everything_is_ready(cell):
-    cell.session.lack(["no frames of the head camera", "the left leader is far from its follower"])
-    assert cell.session.phase is Phase.WAITING
-    assert "no frames of the head camera" in cell.session.state.text
-    refused(cell.session.start(), "head camera", "left leader is far")
-    cell.session.lack([])
-    assert cell.session.start().done
+def test_nothing_begins_before_everything_is_ready(bench):
+    bench.session.lack(["no frames of the head camera", "the left leader is far from its follower"])
+    assert bench.session.phase is Phase.WAITING
+    assert "no frames of the head camera" in bench.session.state.text
+    refused(bench.session.start(), "head camera", "left leader is far")
+    bench.session.lack([])
+    assert bench.session.start().done
 
 
-def test_of_many_reasons_a_few_are_told(cell):
-    cell.session.lack([f"no picture of camera {number}" for number in range(7)])
-    text = cell.session.state.text
-    assert "no picture of camera 2; and 4 more" in text
+def test_of_many_reasons_a_few_are_told(bench):
+    bench.session.lack([f"no image of camera {number}" for number in range(7)])
+    text = bench.session.state.text
+    assert "no image of camera 2; and 4 more" in text
     assert "camera 3" not in text
 
 
-def test_a_take_that_cannot_begin_is_no_take(cell, monkeypatch):
+def test_a_take_that_cannot_begin_is_no_take(bench, monkeypatch):
     def full(placement):
         raise OSError(28, "No space left on device", "/data")
 
-    monkeypatch.setattr(cell.session, "_begin", full)
-    refused(cell.session.start(), "cannot start: /data: No space left on device")
-    assert cell.session.phase is Phase.READY
+    monkeypatch.setattr(bench, "begin", full)
+    refused(bench.session.start(), "cannot start: /data: No space left on device")
+    assert bench.session.phase is Phase.READY
 
 
-def test_start_twice(cell):
-    cell.session.start()
-    refused(cell.session.start(), "is being recorded (8 s) already", "save it (Enter)")
+def test_start_twice(bench):
+    bench.session.start()
+    refused(bench.session.start(), "is being recorded (8 s) already", "save it (Enter)")
 
 
-def test_save_twice_and_discard_after_save(cell):
-    cell.session.start()
-    assert cell.session.save().done
-    refused(cell.session.save(), "nothing to save: no take runs", "last one saved is episode 0")
-    refused(cell.session.discard(), "nothing to discard", "delete it (Backspace)")
-    assert len(cell.saved) == 1
+def test_save_twice_and_discard_after_save(bench):
+    bench.session.start()
+    assert bench.session.save().done
+    refused(bench.session.save(), "nothing to save: no take runs", "last one saved is episode 0")
+    refused(bench.session.discard(), "nothing to discard", "delete it (Backspace)")
+    assert len(bench.saved) == 1
 
 
 def test_keys_while_a_take_is_being_saved(store):
     work = []
-    cell = Cell(store, submit=work.append)
-    cell.session.start()
-    cell.session.save()
-    assert cell.session.phase is Phase.SAVING
+    bench = Bench(store, submit=work.append)
+    bench.session.start()
+    bench.session.save()
+    assert bench.session.phase is Phase.SAVING
     for verb in ("start", "save", "discard", "redo", "pause", "resume", "delete_last"):
-        refused(getattr(cell.session, verb)(), "episode 0 is being saved")
-    refused(cell.session.mark(False), "episode 0 is being saved")
+        refused(getattr(bench.session, verb)(), "episode 0 is being saved")
+    refused(bench.session.mark(False), "episode 0 is being saved")
     work.pop()()
-    assert cell.session.phase is Phase.READY
-    assert cell.session.mark(False).done
+    assert bench.session.phase is Phase.READY
+    assert bench.session.mark(False).done
 
 
-def test_a_discarded_take_leaves_nothing(cell):
-    cell.session.start()
-    assert cell.session.discard().done
-    assert not list((cell.store.folder / "recording").iterdir())
-    assert cell.recording.calls == ["stop"]
-    assert cell.session.state.saved == 0
-    refused(cell.session.discard(), "nothing to discard: no take runs")
+def test_a_discarded_take_leaves_nothing(bench):
+    bench.session.start()
+    assert bench.session.discard().done
+    assert not list((bench.store.folder / "recording").iterdir())
+    assert bench.recording.calls == ["stop"]
+    assert bench.session.state.saved == 0
+    refused(bench.session.discard(), "nothing to discard: no take runs")
 
 
-def test_redo_begins_again_at_once(cell):
-    cell.session.start()
-    answer = cell.session.redo()
+def test_redo_begins_again_at_once(bench):
+    bench.session.start()
+    answer = bench.session.redo()
     assert answer.done
-    assert cell.session.phase is Phase.RECORDING
-    (folder,) = (cell.store.folder / "recording").iterdir()
+    assert bench.session.phase is Phase.RECORDING
+    (folder,) = (bench.store.folder / "recording").iterdir()
     assert folder.name == "000001"
-    cell.session.save()
-    refused(cell.session.redo(), "nothing to discard")
+    bench.session.save()
+    refused(bench.session.redo(), "nothing to discard")
 
 
-def test_redo_waits_for_what_is_missing_and_can_be_called_off(cell):
-    cell.session.start()
-    cell.session.lack(["the right_wrist camera stopped"])
-    assert cell.session.redo().done
-    assert cell.session.phase is Phase.WAITING
-    assert "begins by itself as soon as this is mended" in cell.session.state.text
-    cell.session.lack([])
-    assert cell.session.phase is Phase.RECORDING
+def test_redo_waits_for_what_is_missing_and_can_be_called_off(bench):
+    bench.session.start()
+    bench.session.lack(["the right_wrist camera stopped"])
+    assert bench.session.redo().done
+    assert bench.session.phase is Phase.WAITING
+    assert "begins by itself as soon as this is mended" in bench.session.state.text
+    bench.session.lack([])
+    assert bench.session.phase is Phase.RECORDING
 
-    cell.session.lack(["the right_wrist camera stopped"])
-    cell.session.redo()
-    assert cell.session.discard().done
-    cell.session.lack([])
-    assert cell.session.phase is Phase.READY
+    bench.session.lack(["the right_wrist camera stopped"])
+    bench.session.redo()
+    assert bench.session.discard().done
+    bench.session.lack([])
+    assert bench.session.phase is Phase.READY
 
 
-def test_a_bad_take_is_called_out_at_once_with_what_to_do(cell):
-    cell.session.start()
-    cell.session.update()
-    assert cell.said("problem") == []
-    cell.recording.problems.append("the head camera stopped for 0.8 s")
-    cell.session.update()
-    cell.session.update()
-    assert cell.said("problem") == ["the head camera stopped for 0.8 s"]
-    text = cell.session.state.text
+def test_a_bad_take_is_called_out_at_once_with_what_to_do(bench):
+    bench.session.start()
+    bench.session.update()
+    assert bench.said("problem") == []
+    bench.recording.problems.append("the head camera stopped for 0.8 s")
+    bench.session.update()
+    bench.session.update()
+    assert bench.said("problem") == ["the head camera stopped for 0.8 s"]
+    text = bench.session.state.text
     assert text.startswith("BAD TAKE: the head camera stopped for 0.8 s")
     assert "(d)" in text
     assert "(r)" in text
 
 
-def test_a_bad_take_is_kept_only_when_asked_for_twice_and_does_not_count(cell):
-    cell.session.start()
-    cell.recording.problems.append("the head camera stopped for 0.8 s")
-    refused(cell.session.save(), "this take is bad", "head camera", "does not count")
-    assert cell.session.phase is Phase.RECORDING
-    assert cell.session.save().done
-    assert cell.session.state.saved == 0
-    assert "does not count: the head camera stopped" in cell.session.state.news
+def test_a_bad_take_is_kept_only_when_asked_for_twice_and_does_not_count(bench):
+    bench.session.start()
+    bench.recording.problems.append("the head camera stopped for 0.8 s")
+    refused(bench.session.save(), "this take is bad", "head camera", "does not count")
+    assert bench.session.phase is Phase.RECORDING
+    assert bench.session.save().done
+    assert bench.session.state.saved == 0
+    assert "does not count: the head camera stopped" in bench.session.state.news
 
 
-def test_a_take_that_cannot_go_on_is_ended_and_kept_but_does_not_count(cell):
-    cell.session.start()
-    cell.recording.cut_off = "the disk is full"
-    cell.recording.problems.append("the disk is full")
-    cell.session.update()
-    assert cell.said("problem") == ["the disk is full"]
-    assert len(cell.saved) == 1
-    assert "does not count: the disk is full" in cell.session.state.news
+def test_a_take_that_cannot_go_on_is_ended_and_kept_but_does_not_count(bench):
+    bench.session.start()
+    bench.recording.cut_off = "the disk is full"
+    bench.recording.problems.append("the disk is full")
+    bench.session.update()
+    assert bench.said("problem") == ["the disk is full"]
+    assert len(bench.saved) == 1
+    assert "does not count: the disk is full" in bench.session.state.news
 
 
-def test_a_take_ended_by_mistake_is_not_saved(cell):
-    cell.session.start()
-    cell.recording.seconds = 0.3
-    refused(cell.session.save(), "only 0.3 s long", "discard it (d)")
+def test_a_take_ended_by_mistake_is_not_saved(bench):
+    bench.session.start()
+    bench.recording.seconds = 0.3
+    refused(bench.session.save(), "only 0.3 s long", "discard it (d)")
 
 
-def test_pause_and_go_on(cell):
-    refused(cell.session.pause(), "no take runs")
-    cell.session.start()
-    assert cell.session.pause().done
-    assert cell.session.phase is Phase.PAUSED
-    refused(cell.session.pause(), "paused already")
-    refused(cell.session.start(), "go on with it (p)")
-    assert cell.session.resume().done
-    refused(cell.session.resume(), "not paused")
-    assert cell.recording.calls == ["pause", "resume"]
-    cell.session.pause()
-    assert cell.session.save().done
+def test_pause_and_go_on(bench):
+    refused(bench.session.pause(), "no take runs")
+    bench.session.start()
+    assert bench.session.pause().done
+    assert bench.session.phase is Phase.PAUSED
+    refused(bench.session.pause(), "paused already")
+    refused(bench.session.start(), "go on with it (p)")
+    assert bench.session.resume().done
+    refused(bench.session.resume(), "not paused")
+    assert bench.recording.calls == ["pause", "resume"]
+    bench.session.pause()
+    assert bench.session.save().done
 
 
-def test_marks_and_notes_belong_to_the_present_take_or_to_the_last_one(cell):
-    refused(cell.session.mark(True), "no take runs and none is saved")
-    refused(cell.session.note("  "), "empty")
-    cell.session.start()
-    cell.session.mark(False)
-    cell.session.note("lid\n slipped")
-    cell.session.save()
-    assert (cell.saved[0].outcome, cell.saved[0].notes) == ("failure", ("lid slipped",))
-    assert cell.session.state.saved == 0
-    assert "marked as failure" in cell.session.state.news
-    assert cell.session.mark(True).done
-    assert cell.session.state.saved == 1
-    assert cell.session.note("it counts after all").done
-    assert cell.saved[0].notes[-1] == "it counts after all"
+def test_marks_and_notes_belong_to_the_present_take_or_to_the_last_one(bench):
+    refused(bench.session.mark(True), "no take runs and none is saved")
+    refused(bench.session.note("  "), "empty")
+    bench.session.start()
+    bench.session.mark(False)
+    bench.session.note("lid\n slipped")
+    bench.session.save()
+    assert (bench.saved[0].outcome, bench.saved[0].notes) == ("failure", ("lid slipped",))
+    assert bench.session.state.saved == 0
+    assert "marked as failure" in bench.session.state.news
+    assert bench.session.mark(True).done
+    assert bench.session.state.saved == 1
+    assert bench.session.note("it counts after all").done
+    assert bench.saved[0].notes[-1] == "it counts after all"
 
 
-def test_delete_with_nothing_saved(cell):
-    refused(cell.session.delete_last(), "no episode of close_laptop is saved")
+def test_delete_with_nothing_saved(bench):
+    refused(bench.session.delete_last(), "no episode of close_laptop is saved")
 
 
-def test_delete_undo_and_undo_twice(cell):
+def test_delete_undo_and_undo_twice(bench):
     for _ in range(3):
-        cell.record()
-    assert cell.session.phase is Phase.FINISHED
-    answer = cell.session.delete_last()
+        bench.record()
+    assert bench.session.phase is Phase.FINISHED
+    answer = bench.session.delete_last()
     assert answer.done
     assert "episode 2 is deleted; undo (u)" in answer.text
-    assert cell.session.phase is Phase.READY
-    assert cell.session.undo_delete().done
-    assert cell.session.state.saved == 3
-    refused(cell.session.undo_delete(), "nothing can be undone")
+    assert bench.session.phase is Phase.READY
+    assert bench.session.undo_delete().done
+    assert bench.session.state.saved == 3
+    refused(bench.session.undo_delete(), "nothing can be undone")
 
 
-def test_delete_and_undo_during_a_take(cell):
-    cell.record()
-    cell.session.start()
-    refused(cell.session.delete_last(), "episode 1 is being recorded", "discard it (d)")
-    refused(cell.session.undo_delete(), "episode 1 is being recorded")
-    assert len(cell.saved) == 1
+def test_delete_and_undo_during_a_take(bench):
+    bench.record()
+    bench.session.start()
+    refused(bench.session.delete_last(), "episode 1 is being recorded", "discard it (d)")
+    refused(bench.session.undo_delete(), "episode 1 is being recorded")
+    assert len(bench.saved) == 1
 
 
-def test_what_cannot_be_saved_stays_and_the_operator_is_told_where(cell, monkeypatch):
+def test_what_cannot_be_saved_stays_and_the_operator_is_told_where(bench, monkeypatch):
     def fail(outcome, notes):
         raise RecordingFailed("episode.mcap: No space left on device")
 
-    cell.session.start()
-    monkeypatch.setattr(cell.recording, "finish", fail)
-    cell.session.save()
-    (text,) = cell.said("failed")
+    bench.session.start()
+    monkeypatch.setattr(bench.recording, "finish", fail)
+    bench.session.save()
+    (text,) = bench.said("failed")
     assert "could NOT be saved" in text
     assert "No space left on device" in text
-    assert str(cell.store.folder / "recording" / "000000") in text
-    assert cell.session.state.saved == 0
-    cell.record()
-    assert cell.session.state.saved == 1
-    assert len(cell.store.unsealed()) == 1
+    assert str(bench.store.folder / "recording" / "000000") in text
+    assert bench.session.state.saved == 0
+    bench.record()
+    assert bench.session.state.saved == 1
+    assert len(bench.store.unsealed()) == 1
 
 
-def test_a_fault_in_saving_does_not_hang_the_session(cell, monkeypatch):
+def test_a_fault_in_saving_does_not_hang_the_session(bench, monkeypatch):
     def fail(outcome, notes):
         raise RuntimeError("a bug")
 
-    cell.session.start()
-    monkeypatch.setattr(cell.recording, "finish", fail)
+    bench.session.start()
+    monkeypatch.setattr(bench.recording, "finish", fail)
     with pytest.raises(RuntimeError):
-        cell.session.save()
-    assert cell.session.phase is Phase.READY
-    assert "failed, RuntimeError: a bug" in cell.session.state.news
-    cell.record()
+        bench.session.save()
+    assert bench.session.phase is Phase.READY
+    assert "failed, RuntimeError: a bug" in bench.session.state.news
+    bench.record()
 
 
-def test_the_end_asks_nothing_and_leaves_a_running_take_to_be_recovered(cell):
-    cell.record()
-    cell.session.start()
-    text = cell.session.close()
-    cell.store.close()
-    assert cell.recording.calls == ["stop"]
-    assert len(cell.store.unsealed()) == 1
+def test_the_end_asks_nothing_and_leaves_a_running_take_to_be_recovered(bench):
+    bench.record()
+    bench.session.start()
+    text = bench.session.close()
+    bench.store.close()
+    assert bench.recording.calls == ["stop"]
+    assert len(bench.store.unsealed()) == 1
     assert text.startswith("1/3 episodes of close_laptop. Episode 1 was cut off after 8.0 s")
     assert "the next launch recovers it" in text
 
 
-def test_the_end_between_takes(cell):
-    cell.record()
-    assert cell.session.close() == "1/3 episodes of close_laptop"
+def test_the_end_between_takes(bench):
+    bench.record()
+    assert bench.session.close() == "1/3 episodes of close_laptop"
 
 
 def test_the_next_placement_covers_what_is_missing_but_a_redo_keeps_it(store):
-    cell = Cell(store, place=lambda infos: {"description": f"place {len(infos)}"})
-    assert cell.session.state.placement == "place 0"
-    cell.session.start()
-    cell.session.redo()
-    cell.session.save()
-    assert cell.session.state.placement == "place 1"
-    cell.session.placed({"description": "seed 7"})
-    assert cell.session.state.placement == "seed 7"
+    bench = Bench(store, plan=lambda infos: {"description": f"place {len(infos)}"})
+    assert bench.session.state.placement == "place 0"
+    bench.session.start()
+    bench.session.redo()
+    bench.session.save()
+    assert bench.session.state.placement == "place 1"
+    bench.session.placed({"description": "seed 7"})
+    assert bench.session.state.placement == "seed 7"

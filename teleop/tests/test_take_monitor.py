@@ -13,7 +13,7 @@ START_NS = 1_790_000_000 * NS
 CAMERAS = ("/head", "/left_wrist", "/right_wrist")
 FOLLOWER = "/left/follower"
 STREAMS = (
-    *(Stream(c, f"picture of {c}", "camera", 30.0, LIMITS.max_image_gap_s) for c in CAMERAS),
+    *(Stream(c, f"image of {c}", "camera", 30.0, LIMITS.max_image_gap_s) for c in CAMERAS),
     Stream(FOLLOWER, f"joint state of {FOLLOWER}", "follower", 200.0, LIMITS.max_state_gap_s),
     Stream("/gate/state", "state of the gate"),
     Stream("/left/command", "command to the left arm", "command"),
@@ -68,7 +68,7 @@ def test_a_camera_that_is_not_there_is_called_out_within_a_second():
     take = Take()
     take.silent.add("/head")
     (problem,) = take.run(1.0)
-    assert problem.startswith("no picture of /head for")
+    assert problem.startswith("no image of /head for")
     assert problem.endswith("since the take began")
 
 
@@ -87,7 +87,7 @@ def test_a_gap_is_told_with_its_length_and_time():
     take.run(0.3)
     take.silent.clear()
     assert any(
-        p.startswith("no picture of /left_wrist for 0.3") and "s into the take" in p
+        p.startswith("no image of /left_wrist for 0.3") and "s into the take" in p
         for p in take.run(1.0)
     )
 
@@ -96,7 +96,7 @@ def test_a_camera_at_half_its_rate_is_called_out():
     take = Take()
     take.slower["/head"] = 2.0
     problems = take.run(4.0)
-    assert "only 15.0 of 30 a second: picture of /head" in problems
+    assert "only 15.0 of 30 a second: image of /head" in problems
 
 
 def test_single_frames_that_go_missing_add_up():
@@ -106,7 +106,7 @@ def test_single_frames_that_go_missing_add_up():
         take.silent.add("/head")
         take.run(0.1)
         take.silent.clear()
-    assert any(p.endswith("are missing: picture of /head") for p in take.problems)
+    assert any(p.endswith("are missing: image of /head") for p in take.problems)
 
 
 def test_cameras_that_are_apart_are_called_out():
@@ -119,10 +119,10 @@ def test_cameras_that_are_apart_are_called_out():
     assert any(p.startswith("cameras are 3") for p in take.run(4.0))
 
 
-def test_pictures_far_from_joint_states_are_called_out():
+def test_images_far_from_joint_states_are_called_out():
     take = Take()
     take.slower[FOLLOWER] = 4.0
-    assert any(p.startswith("pictures and joint states are") for p in take.run(4.0))
+    assert any(p.startswith("images and joint states are") for p in take.run(4.0))
 
 
 @pytest.mark.parametrize(
@@ -135,7 +135,7 @@ def test_pictures_far_from_joint_states_are_called_out():
 def test_a_wrong_clock_of_a_camera_is_called_out(late_s, words):
     take = Take()
     take.late_ns["/head"] = round(late_s * NS)
-    assert any(f"{words}: picture of /head" in problem for problem in take.run(2.0))
+    assert any(f"{words}: image of /head" in problem for problem in take.run(2.0))
 
 
 @pytest.mark.parametrize(("step_s", "way"), [(2.0, "forward by 2.00"), (-2.0, "back by 2.00")])
@@ -167,7 +167,7 @@ def test_what_the_recorder_loses_is_called_out():
     take.load.damaged, take.load.damage = 2, "expected an rgb8 picture"
     take.load.free_bytes = round(LIMITS.min_free_disk_gb * 0.9e9)
     said = " / ".join(take.run(0.1))
-    assert "3 pictures were lost" in said
+    assert "3 images were lost" in said
     assert "2 messages are unusable: expected an rgb8 picture" in said
     assert "the disk is nearly full (1.8 GB left)" in said
 
@@ -189,7 +189,7 @@ def test_stamps_that_run_backwards_are_called_out():
     take = Take()
     take.run(1.0)
     take.watch.observe("/head", START_NS, take.now_ns)
-    assert "stamps run backwards: picture of /head" in take.run(0.1)
+    assert "stamps run backwards: image of /head" in take.run(0.1)
 
 
 def test_a_stamp_that_comes_twice_is_called_out_but_for_commands_in_one_tick_of_the_clock():
@@ -217,8 +217,8 @@ def test_between_takes_what_lacks_is_named_until_it_comes():
     take.slower["/left_wrist"] = 2.0
     take.run(3.0)
     assert take.watch.lacking(take.now_ns) == [
-        "no picture of /head",
-        "only about 15 of 30 a second: picture of /left_wrist",
+        "no image of /head",
+        "only about 15 of 30 a second: image of /left_wrist",
     ]
     take.silent.clear()
     take.slower["/left_wrist"] = 1.0

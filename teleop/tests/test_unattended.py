@@ -5,7 +5,14 @@ import itertools
 import pytest
 
 from teleop.session.state import Phase
-from teleop.session.unattended import Do, GivenUp, Order, SceneReport, Situation, Unattended
+from teleop.session.unattended import (
+    Action,
+    GivenUp,
+    Request,
+    SceneReport,
+    Situation,
+    UnattendedSession,
+)
 
 
 class Play:
@@ -13,8 +20,10 @@ class Play:
 
     def __init__(self, scripted=True, home_first=False):
         seeds = itertools.count(7)
-        self.told = []
-        self.plan = Unattended(scripted, 15.0, lambda: next(seeds), self.told.append, home_first)
+        self.logged = []
+        self.plan = UnattendedSession(
+            scripted, 15.0, lambda: next(seeds), self.logged.append, home_first
+        )
         self.phase = Phase.READY
         self.scene = None
         self.seed = None
@@ -30,28 +39,30 @@ class Play:
         return self.plan.next(now, self.wall_s)
 
     def do(self, what):
-        order = self.update()
-        assert order is not None
-        assert order.what is what
-        self.plan.done(order)
-        if what is Do.RESET:
-            self.seed = order.seed
-            self.scene = SceneReport(order.seed, False, 0.0)
-        self.phase = {Do.START: Phase.RECORDING, Do.SAVE: Phase.SAVING}.get(what, self.phase)
-        if what is Do.DISCARD:
+        request = self.update()
+        assert request is not None
+        assert request.what is what
+        self.plan.done(request)
+        if what is Action.RESET:
+            self.seed = request.seed
+            self.scene = SceneReport(request.seed, False, 0.0)
+        self.phase = {Action.START: Phase.RECORDING, Action.SAVE: Phase.SAVING}.get(
+            what, self.phase
+        )
+        if what is Action.DISCARD:
             self.phase = Phase.READY
-        return order
+        return request
 
     def see(self, stamp_s, success=True):
         self.scene = SceneReport(self.seed, success, stamp_s)
 
     def begin(self):
-        self.do(Do.RESET)
-        if self.told:
+        self.do(Action.RESET)
+        if self.logged:
             assert self.update() is None, "after a failure the session has to stay ready"
             self.wall_s += 3.0
-        self.do(Do.START)
-        self.do(Do.ACT)
+        self.do(Action.START)
+        self.do(Action.ACT)
 
 
 @pytest.fixture
@@ -69,16 +80,16 @@ def test_a_take_is_saved_once_success_has_lasted(play):
     play.see(4.0)
     assert play.update() is None
     play.see(4.7)
-    play.do(Do.SAVE)
+    play.do(Action.SAVE)
     assert play.update() is None
     play.phase = Phase.READY
-    play.do(Do.REST)
+    play.do(Action.REST)
     assert play.update() is None
-    assert play.do(Do.RESET).seed == 8
+    assert play.do(Action.RESET).seed == 8
 
 
 def test_a_take_begins_when_the_session_knows_the_scene_and_the_arms_are_home(play):
-    play.do(Do.RESET)
+    play.do(Action.RESET)
     play.seed = 3
     assert play.update() is None
     play.seed, play.home = 7, False
@@ -86,18 +97,18 @@ def test_a_take_begins_when_the_session_knows_the_scene_and_the_arms_are_home(pl
     play.home, play.phase = True, Phase.WAITING
     assert play.update() is None
     play.phase = Phase.READY
-    order = play.update()
-    assert order == Order(Do.START)
-    play.plan.refused(order, "not yet")
-    assert play.update() == Order(Do.START)
+    request = play.update()
+    assert request == Request(Action.START)
+    play.plan.refused(request, "not yet")
+    assert play.update() == Request(Action.START)
 
 
 def test_an_answer_that_got_lost_is_no_harm(play):
-    play.do(Do.RESET)
+    play.do(Action.RESET)
     play.plan.unanswered(play.update())
     play.phase = Phase.RECORDING
     assert play.update() is None
-    play.do(Do.ACT)
+    play.do(Action.ACT)
     play.see(3.0)
     play.update()
     play.see(4.0)
@@ -105,11 +116,11 @@ def test_an_answer_that_got_lost_is_no_harm(play):
     play.phase = Phase.SAVING
     assert play.update() is None
     play.phase = Phase.READY
-    play.do(Do.REST)
+    play.do(Action.REST)
 
 
 def test_what_never_becomes_ready_is_given_up_with_the_reason(play):
-    play.do(Do.RESET)
+    play.do(Action.RESET)
     play.phase = Phase.WAITING
     assert play.update() is None
     play.wall_s = 121.0
@@ -128,25 +139,25 @@ def test_a_bad_or_failed_take_is_discarded_and_another_scene_laid(play, change, 
     play.begin()
     for name, value in change.items():
         setattr(play, name, value)
-    play.do(Do.DISCARD)
-    assert why in play.told[0]
-    play.do(Do.REST)
+    play.do(Action.DISCARD)
+    assert why in play.logged[0]
+    play.do(Action.REST)
     play.update()
-    assert play.do(Do.RESET).seed == 8
+    assert play.do(Action.RESET).seed == 8
 
 
 def test_where_a_gate_leads_the_arms_go_home_before_a_scene_is_laid():
     play = Play(home_first=True)
     play.begin()
     play.take_s = 20.0
-    play.do(Do.DISCARD)
+    play.do(Action.DISCARD)
     play.home = False
-    play.do(Do.REST)
+    play.do(Action.REST)
     assert play.update() is None
     assert play.update() is None
     play.home = True
     play.update()
-    play.do(Do.RESET)
+    play.do(Action.RESET)
 
 
 def test_many_failures_in_a_row_end_it(play):
@@ -155,11 +166,11 @@ def test_many_failures_in_a_row_end_it(play):
         play.begin()
         play.take_s = 20.0
         if number < 7:
-            play.do(Do.DISCARD)
-            play.do(Do.REST)
+            play.do(Action.DISCARD)
+            play.do(Action.REST)
             play.update()
     with pytest.raises(GivenUp, match=r"8 takes in a row failed, .* no success within 15 s"):
-        play.do(Do.DISCARD)
+        play.do(Action.DISCARD)
 
 
 def test_the_end_comes_when_all_are_there(play):
@@ -167,36 +178,36 @@ def test_the_end_comes_when_all_are_there(play):
     play.see(3.0)
     play.update()
     play.see(4.0)
-    play.do(Do.SAVE)
+    play.do(Action.SAVE)
     play.phase = Phase.FINISHED
-    play.do(Do.REST)
-    play.do(Do.END)
+    play.do(Action.REST)
+    play.do(Action.END)
     assert play.update() is None
 
 
 def test_a_session_that_was_complete_before_lays_nothing(play):
     play.phase = Phase.FINISHED
     assert play.update() is None
-    play.do(Do.END)
+    play.do(Action.END)
 
 
 def test_a_take_that_somebody_else_ended_is_no_failure(play):
     play.begin()
     play.phase = Phase.READY
     assert play.update() is None
-    play.do(Do.REST)
-    assert play.told == []
+    play.do(Action.REST)
+    assert play.logged == []
 
 
 def test_an_operator_that_does_not_act_costs_the_take(play):
-    play.do(Do.RESET)
-    play.do(Do.START)
+    play.do(Action.RESET)
+    play.do(Action.START)
     play.plan.refused(play.update(), "no script")
-    order = play.update()
-    assert order == Order(Do.DISCARD)
-    play.plan.refused(order, "a moment")
-    play.do(Do.DISCARD)
-    assert play.told == ["take given up, seed 7: the operator does not act: no script"]
+    request = play.update()
+    assert request == Request(Action.DISCARD)
+    play.plan.refused(request, "a moment")
+    play.do(Action.DISCARD)
+    assert play.logged == ["take given up, seed 7: the operator does not act: no script"]
 
 
 def test_a_scene_that_cannot_be_laid_ends_it(play):
@@ -206,7 +217,7 @@ def test_a_scene_that_cannot_be_laid_ends_it(play):
 
 def test_with_a_person_only_scenes_are_laid():
     play = Play(scripted=False)
-    play.do(Do.RESET)
+    play.do(Action.RESET)
     assert play.update() is None
     play.phase = Phase.RECORDING
     assert play.update() is None
@@ -220,6 +231,6 @@ def test_with_a_person_only_scenes_are_laid():
     assert play.update() is None
     play.phase = Phase.READY
     assert play.update() is None
-    play.do(Do.REST)
+    play.do(Action.REST)
     play.update()
-    play.do(Do.RESET)
+    play.do(Action.RESET)

@@ -1,20 +1,16 @@
 """Makes the alignment that a recipe asks for."""
 
-import math
 from collections.abc import Sequence
-from pathlib import Path
 
-import hw_config
-from vega_policy.alignment import fit3d, vggt
 from vega_policy.alignment.encoder import EncoderAlignment
-from vega_policy.alignment.geometry import GeometryTeacher
 from vega_policy.alignment.method import Alignment, Targets
 from vega_policy.alignment.projector import AlignmentProjector
 from vega_policy.alignment.rocket import Rocket
 from vega_policy.alignment.spatial_forcing import SpatialForcing
-from vega_policy.alignment.teacher import Teacher
-from vega_policy.errors import DatasetError, RecipeError
+from vega_policy.errors import RecipeError
 from vega_policy.recipe import Recipe, models_dir
+from vega_policy.teachers import NO_TEACHER, TEACHERS, Wanted
+from vega_policy.teachers.teacher import Teacher
 
 
 def build_alignment(recipe: Recipe, camera_names: tuple[str, ...]) -> Alignment | None:
@@ -30,7 +26,7 @@ def build_alignment(recipe: Recipe, camera_names: tuple[str, ...]) -> Alignment 
         CheckpointError: The teacher's file is corrupt or not of the published layout.
         DatasetError: The geometry teacher does not know a camera of the dataset.
     """
-    if recipe.alignment.teacher == "none":
+    if recipe.alignment.teacher == NO_TEACHER:
         return None
     builders = {"encoder": _encoder, "spatial_forcing": _spatial_forcing, "rocket": _rocket}
     return builders[recipe.alignment.method](recipe, camera_names)
@@ -38,7 +34,7 @@ def build_alignment(recipe: Recipe, camera_names: tuple[str, ...]) -> Alignment 
 
 def _encoder(recipe: Recipe, camera_names: tuple[str, ...]) -> Alignment:
     config = recipe.alignment
-    teacher = _teacher(recipe, camera_names, [config.vggt.layer])
+    teacher = _teacher(recipe, camera_names)
     targets = _targets(recipe, teacher, config.encoder.position_embedding)
     projector = AlignmentProjector(recipe.model.dino.dim, teacher.dim, config.layer_norm)
     return EncoderAlignment(teacher, projector, targets, config.tap == "film")
@@ -48,7 +44,7 @@ def _spatial_forcing(recipe: Recipe, camera_names: tuple[str, ...]) -> Alignment
     config = recipe.alignment
     method = config.spatial_forcing
     _check_student_layer("alignment.spatial_forcing.layer", method.layer, recipe.model.llm.layers)
-    teacher = _teacher(recipe, camera_names, [config.vggt.layer])
+    teacher = _teacher(recipe, camera_names)
     targets = _targets(recipe, teacher, method.position_embedding)
     projector = AlignmentProjector(recipe.model.llm.dim, teacher.dim, config.layer_norm)
     return SpatialForcing(teacher, projector, targets, method.layer, method.shift_by_one)
@@ -57,10 +53,12 @@ def _spatial_forcing(recipe: Recipe, camera_names: tuple[str, ...]) -> Alignment
 def _rocket(recipe: Recipe, camera_names: tuple[str, ...]) -> Alignment:
     config = recipe.alignment
     method = config.rocket
-    if config.teacher != "vggt":
+    layered = {name: kind.title for name, kind in TEACHERS.items() if kind.layered}
+    if config.teacher not in layered:
         raise RecipeError(
-            f"alignment.method=rocket aligns to layers of VGGT, the recipe has the teacher "
-            f"{config.teacher}: set alignment.teacher=vggt, or another method"
+            f"alignment.method=rocket aligns to layers of {' or '.join(layered.values())}, the "
+            f"recipe has the teacher {config.teacher}: set "
+            f"{' or '.join(f'alignment.teacher={name}' for name in layered)}, or another method"
         )
     depth = recipe.model.llm.layers
     layers = tuple(depth - 1 if student == -1 else student for student, _ in method.pairs)
@@ -95,31 +93,10 @@ def _targets(recipe: Recipe, teacher: Teacher, position_embedding: bool) -> Targ
     return Targets(recipe.model.patch_grid, position_embedding, config.head_view_only)
 
 
-def _teacher(recipe: Recipe, camera_names: tuple[str, ...], layers: Sequence[int]) -> Teacher:
-    config, grid = recipe.alignment, recipe.model.patch_grid
-    if config.teacher == "fit3d":
-        path = _weights("fit3d", config.fit3d.checkpoint, fit3d.SOURCE)
-        return fit3d.Fit3dTeacher(config.fit3d, path, grid)
-    if config.teacher == "vggt":
-        path = _weights("vggt", config.vggt.checkpoint, vggt.SOURCE)
-        return vggt.VggtTeacher(config.vggt, path, layers)
-    return GeometryTeacher(config.geometry, grid, _tangents(camera_names))
-
-
-def _weights(teacher: str, checkpoint: str | None, source: str) -> Path:
-    if checkpoint is None:
-        raise RecipeError(f"alignment.{teacher}.checkpoint names no file. {source}")
-    return models_dir() / checkpoint
-
-
-def _tangents(camera_names: tuple[str, ...]) -> list[tuple[float, float]]:
-    """Of half the field of view of each camera, horizontal and vertical."""
-    cameras = {str(name): camera for name, camera in hw_config.load().cameras.items()}
-    tangents = []
-    for name in camera_names:
-        camera = cameras.get(name)
-        if camera is None:
-            raise DatasetError(f"camera {name} of the dataset is not in hw_config: {list(cameras)}")
-        vertical = math.tan(math.radians(camera.vertical_fov_deg) / 2)
-        tangents.append((vertical * camera.width / camera.height, vertical))
-    return tangents
+def _teacher(
+    recipe: Recipe, camera_names: tuple[str, ...], layers: Sequence[int] | None = None
+) -> Teacher:
+    config = recipe.alignment
+    kind = TEACHERS.get(config.teacher)
+    wanted = Wanted(recipe.model.patch_grid, camera_names, models_dir(), layers)
+    return kind.build(config.teacher_config(config.teacher), wanted)

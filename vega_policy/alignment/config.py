@@ -1,69 +1,15 @@
 """What a recipe says about alignment."""
 
-from typing import Literal
+from collections.abc import Callable
+from typing import Annotated, Any, Literal, NamedTuple
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, create_model, model_validator
+
+from vega_policy.teachers import NO_TEACHER, TEACHERS, TeacherConfig, TeacherKind
 
 
 class _Frozen(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class GeometryConfig(_Frozen):
-    """The geometry teacher, see :mod:`vega_policy.alignment.geometry`."""
-
-    classes: int = Field(default=12, gt=0, description="largest number of segmentation classes")
-    frequencies: int = Field(default=6, gt=0, description="sine-cosine pairs a coordinate")
-    longest_m: float = Field(default=2.0, gt=0, description="longest wavelength, m")
-    shortest_m: float = Field(default=0.08, gt=0, description="shortest wavelength, m")
-    class_weight: float = Field(default=2.0, gt=0, description="scale of the class fractions")
-
-
-class Fit3dConfig(_Frozen):
-    """The FiT3D teacher, see :mod:`vega_policy.alignment.fit3d`."""
-
-    checkpoint: str | None = Field(
-        default=None, description="weights, relative to models/ or absolute; never downloaded"
-    )
-    heads: int | None = Field(
-        default=None, gt=0, description="attention heads; None takes 64 dimensions a head"
-    )
-    dim: int | None = Field(
-        default=None,
-        gt=0,
-        description="width that the file must have; None takes any (the paper's has 1024)",
-    )
-    final_norm: bool = Field(
-        default=True,
-        description="features behind the final norm, which is what FiT3D supervises and reads; the "
-        "paper does not say",
-    )
-    precision: Literal["float32", "bfloat16"] = Field(
-        default="float32", description="dtype of the teacher, weights and tokens alike"
-    )
-
-
-class VggtConfig(_Frozen):
-    """The VGGT teacher, see :mod:`vega_policy.alignment.vggt`."""
-
-    checkpoint: str | None = Field(
-        default=None, description="weights, relative to models/ or absolute; never downloaded"
-    )
-    image_size: int = Field(
-        default=518,
-        gt=0,
-        description="pixels a side that VGGT sees; 224 is several times cheaper and needs no "
-        "resampling",
-    )
-    layer: int = Field(
-        default=-1,
-        ge=-1,
-        description="entry of the aggregator's output list that encoder and spatial_forcing use; "
-        "-1 is the last",
-    )
-    precision: Literal["float32", "bfloat16"] = Field(
-        default="float32", description="dtype of the teacher, weights and tokens alike"
-    )
 
 
 class EncoderConfig(_Frozen):
@@ -122,11 +68,33 @@ class RocketConfig(_Frozen):
     )
 
 
-class AlignmentConfig(_Frozen):
-    """Teacher, student and weight of the alignment loss."""
+class Choices(NamedTuple):
+    """The values that a field may have, where others than this project add to them."""
 
-    teacher: Literal["none", "geometry", "fit3d", "vggt"] = Field(
-        default="none", description="what the policy is aligned to"
+    names: Callable[[], tuple[str, ...]]
+
+
+def teacher_names() -> tuple[str, ...]:
+    """What ``alignment.teacher`` may be."""
+    return (NO_TEACHER, *TEACHERS)
+
+
+def _known_teacher(name: str) -> str:
+    if name not in teacher_names():
+        raise ValueError(f"unknown teacher {name!r}; there are: {', '.join(teacher_names())}")
+    return name
+
+
+class AlignmentConfig(BaseModel):
+    """Teacher, student and weight of the alignment loss.
+
+    Each registered teacher has a group of fields besides, by its name.
+    """
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    teacher: Annotated[str, AfterValidator(_known_teacher), Choices(teacher_names)] = Field(
+        default=NO_TEACHER, description="what the policy is aligned to"
     )
     method: Literal["encoder", "spatial_forcing", "rocket"] = Field(
         default="encoder",
@@ -145,9 +113,35 @@ class AlignmentConfig(_Frozen):
         default=False,
         description="align the first view only; the paper speaks of one image, and all are taken",
     )
-    geometry: GeometryConfig = GeometryConfig()
-    fit3d: Fit3dConfig = Fit3dConfig()
-    vggt: VggtConfig = VggtConfig()
     encoder: EncoderConfig = EncoderConfig()
     spatial_forcing: SpatialForcingConfig = SpatialForcingConfig()
     rocket: RocketConfig = RocketConfig()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _groups_of_teachers(cls, data: Any) -> Any:
+        if not isinstance(data, dict):
+            return data
+        own = {key: value for key, value in data.items() if key in cls.model_fields}
+        others = {key: value for key, value in data.items() if key not in own}
+        return own | dict(_teacher_groups().model_validate(others))
+
+    @property
+    def kind(self) -> TeacherKind | None:
+        """Of the teacher; None if there is none."""
+        return None if self.teacher == NO_TEACHER else TEACHERS.get(self.teacher)
+
+    @property
+    def needs_scene(self) -> bool:
+        """Whether the teacher sees depth, segmentation and camera poses, not images alone."""
+        return self.kind is not None and self.kind.needs_scene
+
+    def teacher_config(self, teacher: str) -> TeacherConfig:
+        """The fields of a teacher, the recipe's own or another."""
+        config: TeacherConfig = getattr(self, teacher)
+        return config
+
+
+def _teacher_groups() -> type[BaseModel]:
+    groups: dict[str, Any] = {name: (kind.config, kind.config()) for name, kind in TEACHERS.items()}
+    return create_model("TeacherGroups", __base__=_Frozen, **groups)

@@ -15,8 +15,8 @@ from torch import Tensor
 
 from vega_policy.alignment.method import Alignment, Targets
 from vega_policy.alignment.projector import AlignmentProjector
-from vega_policy.alignment.teacher import Teacher
 from vega_policy.model.policy import PolicyOutput, VegaPolicy
+from vega_policy.teachers.teacher import Teacher
 
 
 class EncoderAlignment(Alignment):

@@ -8,8 +8,8 @@ from torch import Tensor, nn
 
 from vega_policy.alignment.pooling import pooled_targets
 from vega_policy.alignment.projector import AlignmentProjector, alignment_loss
-from vega_policy.alignment.teacher import Teacher, TeacherInput
 from vega_policy.model.policy import PolicyOutput, VegaPolicy
+from vega_policy.teachers.teacher import Teacher, TeacherInput
 
 
 class Targets(NamedTuple):

@@ -14,8 +14,8 @@ from torch import Tensor
 from vega_policy.alignment.method import Alignment, Targets
 from vega_policy.alignment.projector import AlignmentProjector, nested_widths
 from vega_policy.alignment.spatial_forcing import visual_tokens
-from vega_policy.alignment.teacher import Teacher
 from vega_policy.model.policy import PolicyOutput, VegaPolicy
+from vega_policy.teachers.teacher import Teacher
 
 
 class Rocket(Alignment):

@@ -20,9 +20,9 @@ from torch import Tensor
 from vega_policy.alignment.method import Alignment, Targets
 from vega_policy.alignment.pooling import pooled_targets
 from vega_policy.alignment.projector import AlignmentProjector, alignment_loss
-from vega_policy.alignment.teacher import Teacher
 from vega_policy.errors import CheckpointError
 from vega_policy.model.policy import PolicyOutput, VegaPolicy
+from vega_policy.teachers.teacher import Teacher
 
 __all__ = ["SpatialForcing", "loss", "pooled_targets", "projector_of", "visual_tokens"]
 

@@ -10,7 +10,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from vega_policy.alignment.teacher import Scene
 from vega_policy.data.episodes import Episode, Source
 from vega_policy.data.frames import FrameCache, Frames
 from vega_policy.data.sources import open_source
@@ -18,6 +17,7 @@ from vega_policy.errors import DatasetError
 from vega_policy.model.layout import TextBatch, text_batch
 from vega_policy.normalization import Normalizer, Statistics, statistics_of
 from vega_policy.recipe import Recipe
+from vega_policy.teachers.teacher import Scene
 from vega_policy.tokenizer import InstructionTokenizer
 
 

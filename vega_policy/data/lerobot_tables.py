@@ -23,7 +23,7 @@ _TOLERANCE = 0.25
 
 
 class VideoPart(NamedTuple):
-    """Where the pictures of an episode are: a file, and from when to when in it (s)."""
+    """Where the images of an episode are: a file, and from when to when in it (s)."""
 
     path: Path
     start_s: float
@@ -100,7 +100,7 @@ def _check_spans(row: Row, fps: float) -> None:
         if abs(images - row.length) > _TOLERANCE:
             raise DatasetError(
                 f"{path}: episode {row.number} goes from {start_s:.3f} s to {end_s:.3f} s, "
-                f"{images:.2f} pictures at {fps:g} a second for {row.length} steps: write the "
+                f"{images:.2f} images at {fps:g} a second for {row.length} steps: write the "
                 "dataset again, or its episode table"
             )
 

@@ -7,8 +7,7 @@ from vega_policy.data.episodes import Source
 from vega_policy.data.formats import format_of
 from vega_policy.errors import DatasetError
 from vega_policy.recipe import Recipe, load_recipe, recipe_names
-
-_IMAGES_ALONE = ("none", "fit3d", "vggt")
+from vega_policy.teachers import NO_TEACHER
 
 
 def open_source(directory: Path, recipe: Recipe, report: Callable[[str], None]) -> Source:
@@ -23,19 +22,19 @@ def open_source(directory: Path, recipe: Recipe, report: Callable[[str], None]) 
         DatasetError: The folder is missing or of no known format, or cannot serve the recipe.
     """
     found = format_of(directory)
-    if recipe.alignment.teacher not in _IMAGES_ALONE and not found.ground_truth:
+    if recipe.alignment.needs_scene and not found.ground_truth:
         raise DatasetError(_without_geometry(directory, recipe))
     return found.open(directory, recipe.image.squash, report)
 
 
 def _without_geometry(directory: Path, recipe: Recipe) -> str:
     others = {name: load_recipe(name) for name in recipe_names()}
-    usable = {n: r for n, r in others.items() if r.alignment.teacher in _IMAGES_ALONE}
+    usable = {n: r for n, r in others.items() if not r.alignment.needs_scene}
     same = [name for name, r in usable.items() if r.model == others[recipe.name].model]
-    aligned = [name for name, r in usable.items() if r.alignment.teacher != "none"]
+    aligned = [name for name, r in usable.items() if r.alignment.teacher != NO_TEACHER]
     return (
         f"{directory} is a LeRobot dataset, without the depth, segmentation and camera poses that "
         f"recipe {recipe.name} (alignment.teacher={recipe.alignment.teacher}) takes its targets "
         f"from: take {' or '.join(same) or 'alignment.teacher=none'} (the same policy without "
-        f"alignment), or a recipe whose teacher needs the pictures alone: {', '.join(aligned)}"
+        f"alignment), or a recipe whose teacher needs the images alone: {', '.join(aligned)}"
     )

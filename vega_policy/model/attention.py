@@ -1,14 +1,8 @@
 """Bidirectional attention, shared by the vision towers and the language model."""
 
-from typing import Any
-
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
-from transformers import AttentionInterface
-
-IMPLEMENTATION = "vega_bidirectional"
-"""Name under which the language model asks transformers for :func:`attend`."""
 
 
 def attend(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None = None) -> Tensor:
@@ -28,19 +22,3 @@ def attend(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None = None) -> Tenso
             scores = scores.masked_fill(~mask, float("-inf"))
         return scores.softmax(dim=-1) @ v
     return functional.scaled_dot_product_attention(q, k, v, attn_mask=mask)
-
-
-def _llama_attention(
-    module: nn.Module,
-    query: Tensor,
-    key: Tensor,
-    value: Tensor,
-    attention_mask: Tensor | None,
-    **_: Any,
-) -> tuple[Tensor, None]:
-    """:func:`attend` in the form transformers calls; output [B, S, heads, head_dim]."""
-    del module
-    return attend(query, key, value, attention_mask).transpose(1, 2).contiguous(), None
-
-
-AttentionInterface.register(IMPLEMENTATION, _llama_attention)

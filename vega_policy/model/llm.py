@@ -4,16 +4,13 @@ OpenVLA-OFT lets every token see every token that is not padding. A causal decod
 and acts badly, so :func:`assert_bidirectional` probes the real module at load time.
 """
 
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
-from transformers import LlamaConfig, LlamaModel
-from transformers.models.llama.modeling_llama import LlamaRotaryEmbedding
 
 from vega_policy.errors import CheckpointError
-from vega_policy.model.attention import IMPLEMENTATION
 from vega_policy.model.config import LanguageModelConfig
 
 _PADDING_LEAK = 0.01
@@ -43,7 +40,9 @@ class LanguageModel(nn.Module):
 
     def __init__(self, config: LanguageModelConfig, lm_head: bool) -> None:
         super().__init__()
-        self.model = LlamaModel(_llama_config(config))
+        from vega_policy.model.llama import llama_model  # transformers takes seconds to import
+
+        self.model = llama_model(config)
         self.rebuild_positions()
         if lm_head:
             self.lm_head = nn.Linear(config.dim, config.vocab_size, bias=False)
@@ -93,38 +92,10 @@ class LanguageModel(nn.Module):
 
     def rebuild_positions(self) -> None:
         """Computes the rotary embedding's frequencies anew, on the CPU and in float32."""
+        from vega_policy.model.llama import ExactRotaryEmbedding
+
         with torch.device("cpu"):
-            self.model.rotary_emb = _ExactRotaryEmbedding(self.model.config)
-
-
-class _ExactRotaryEmbedding(LlamaRotaryEmbedding):
-    """Keeps its frequencies in float32 when the network changes its dtype, as the reference does.
-
-    Rounded to bfloat16 they would turn positions a thousand tokens away by radians.
-    """
-
-    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> nn.Module:
-        exact = self.inv_freq
-        super()._apply(fn, recurse)
-        self._buffers["inv_freq"] = exact.to(self.inv_freq.device)
-        return self
-
-
-def _llama_config(config: LanguageModelConfig) -> LlamaConfig:
-    llama = LlamaConfig(
-        vocab_size=config.vocab_size,
-        hidden_size=config.dim,
-        intermediate_size=config.ffn,
-        num_hidden_layers=config.layers,
-        num_attention_heads=config.heads,
-        num_key_value_heads=config.heads,
-        max_position_embeddings=config.max_positions,
-        rms_norm_eps=config.rms_norm_eps,
-        rope_parameters={"rope_type": "default", "rope_theta": config.rope_theta},
-        tie_word_embeddings=False,
-    )
-    llama._attn_implementation = IMPLEMENTATION
-    return llama
+            self.model.rotary_emb = ExactRotaryEmbedding(self.model.config)
 
 
 @torch.no_grad()

@@ -8,9 +8,9 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from vega_policy.alignment.fit3d import FineTunedViT
-from vega_policy.alignment.vggt import Aggregator, PatchTower
 from vega_policy.recipe import models_dir
+from vega_policy.teachers.fit3d.vit import FineTunedViT
+from vega_policy.teachers.vggt.aggregator import Aggregator, PatchTower
 from vega_policy.tests.synthetic import SMALL, small_recipe, write_checkpoint
 
 TRAINED = (

@@ -15,13 +15,14 @@ from vega_policy.alignment.encoder import EncoderAlignment
 from vega_policy.alignment.method import Alignment, Targets
 from vega_policy.alignment.projector import AlignmentProjector, alignment_loss, nested_widths
 from vega_policy.alignment.spatial_forcing import visual_tokens
-from vega_policy.alignment.teacher import TeacherInput
 from vega_policy.data.dataset import open_datasets
 from vega_policy.errors import DatasetError, RecipeError
 from vega_policy.images import centre_crops
 from vega_policy.model.layout import text_batch
 from vega_policy.model.policy import PolicyOutput, VegaPolicy
 from vega_policy.recipe import PROMPT, LoraRecipe, Recipe, models_dir
+from vega_policy.teachers import TEACHERS
+from vega_policy.teachers.teacher import TeacherInput
 from vega_policy.tests.synthetic import small_inputs, small_policy, small_recipe
 from vega_policy.tests.teacher_files import write_fit3d, write_vggt
 from vega_policy.tokenizer import InstructionTokenizer
@@ -311,6 +312,18 @@ def test_impossible_alignments_are_refused_with_what_to_do(overrides, message):
         build_alignment(small_recipe(*overrides), CAMERAS)
 
 
+def test_an_unknown_teacher_is_answered_with_those_that_exist():
+    with pytest.raises(RecipeError, match="'dino'; there are: none, geometry, fit3d, vggt"):
+        small_recipe("alignment.teacher=dino")
+    with pytest.raises(RecipeError, match=r"alignment\.dino: Extra inputs"):
+        small_recipe("alignment.dino.checkpoint=a")
+
+
+def test_two_teachers_of_one_name_are_both_named():
+    with pytest.raises(ValueError, match=r"'vggt' is registered twice: .*vggt:KIND and other:KIND"):
+        TEACHERS.register_lazily("vggt", "other:KIND")
+
+
 def test_the_public_figures_are_the_defaults():
     config = Recipe.model_fields["alignment"].default
     assert (config.weight, config.method, config.tap, config.layer_norm) == (
@@ -371,7 +384,10 @@ def test_the_objective_adds_the_weighted_alignment_to_any_heads_action_loss(head
 def test_inference_imports_of_alignment_no_more_than_the_recipes_fields():
     code = (
         "import sys, vega_policy.inference\n"
-        "print(*(name for name in sys.modules if name.startswith('vega_policy.alignment.')))"
+        "parts = ('vega_policy.alignment.', 'vega_policy.teachers.')\n"
+        "print(*(name for name in sys.modules if name.startswith(parts)))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert set(done.stdout.split()) <= {"vega_policy.alignment.config"}
+    declared = {f"vega_policy.teachers.{name}" for name in ("kind", *TEACHERS)}
+    declared |= {f"vega_policy.teachers.{name}.config" for name in TEACHERS}
+    assert set(done.stdout.split()) <= {"vega_policy.alignment.config", *declared}

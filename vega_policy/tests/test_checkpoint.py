@@ -4,7 +4,6 @@ import shutil
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from transformers import LlamaConfig
 
 from vega_policy import checkpoint
 from vega_policy.checkpoint.names import part_file
@@ -106,6 +105,8 @@ def test_the_old_checkpoint_stays_if_the_new_one_cannot_be_written(saved, tmp_pa
 
 
 def test_hugging_face_s_fields_say_the_same_sizes(saved):
+    from transformers import LlamaConfig
+
     config = json.loads((saved / "config.json").read_text())
     assert config["architectures"] == ["OpenVLAForActionPrediction"]
     assert config["image_sizes"] == [28, 28]

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 import torch
 
-from vega_policy.alignment.config import GeometryConfig
-from vega_policy.alignment.geometry import GeometryTeacher
-from vega_policy.alignment.teacher import Scene, TeacherInput
 from vega_policy.errors import DatasetError
 from vega_policy.images import Crops
+from vega_policy.teachers.geometry.config import GeometryConfig
+from vega_policy.teachers.geometry.features import GeometryTeacher
+from vega_policy.teachers.teacher import Scene, TeacherInput
 
 CONFIG = GeometryConfig(classes=4, frequencies=3)
 TANGENTS = [(0.8, 0.6)]

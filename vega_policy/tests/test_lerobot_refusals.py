@@ -225,4 +225,4 @@ def test_a_part_of_a_video_that_has_not_an_image_a_step(tmp_path):
     key_of_head = f"videos/{key('cam_high')}/"
     spans = {key_of_head + "from_timestamp": [0.04], key_of_head + "to_timestamp": [0.80]}
     folder = write_lerobot(tmp_path, 1, rows=spans)
-    assert f"{(0.80 - 0.04) * 25:.2f} pictures at 25 a second for {STEPS} steps" in refusal(folder)
+    assert f"{(0.80 - 0.04) * 25:.2f} images at 25 a second for {STEPS} steps" in refusal(folder)

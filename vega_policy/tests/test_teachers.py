@@ -7,14 +7,15 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from vega_policy.alignment.config import Fit3dConfig, VggtConfig
-from vega_policy.alignment.fit3d import Fit3dTeacher, load_fit3d
 from vega_policy.alignment.pooling import plane_embedding, pooled_targets
 from vega_policy.alignment.spatial_forcing import loss, projector_of
-from vega_policy.alignment.teacher import TeacherInput
-from vega_policy.alignment.vggt import VggtTeacher, load_aggregator
 from vega_policy.errors import CheckpointError, RecipeError
 from vega_policy.images import DINO_MEAN, DINO_STD, centre_crops
+from vega_policy.teachers.fit3d.config import Fit3dConfig
+from vega_policy.teachers.fit3d.vit import Fit3dTeacher, load_fit3d
+from vega_policy.teachers.teacher import TeacherInput
+from vega_policy.teachers.vggt.aggregator import VggtTeacher, load_aggregator
+from vega_policy.teachers.vggt.config import VggtConfig
 from vega_policy.tests.teacher_files import (
     FIT3D_FORMS,
     fit3d_state,

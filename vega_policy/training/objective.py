@@ -6,11 +6,11 @@ from torch import Tensor, nn
 
 from vega_policy.alignment.method import Alignment
 from vega_policy.alignment.projector import AlignmentProjector
-from vega_policy.alignment.teacher import TeacherInput
 from vega_policy.data.dataset import Batch
 from vega_policy.images import Crops, Jitter, to_model_channels, training_images
 from vega_policy.model.policy import VegaPolicy
 from vega_policy.recipe import Recipe
+from vega_policy.teachers.teacher import TeacherInput
 
 
 class Losses(NamedTuple):

@@ -1,15 +1,18 @@
 """The policy that a run starts from: a base checkpoint's weights or random ones, LoRA on top."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
-from transformers import LlamaModel
 
 from vega_policy import checkpoint
 from vega_policy.model.initialization import initialize_from_scratch
 from vega_policy.model.policy import VegaPolicy
 from vega_policy.recipe import Recipe
 from vega_policy.training import lora
+
+if TYPE_CHECKING:
+    from transformers import LlamaModel
 
 
 def require_base(recipe: Recipe) -> Path | None:
@@ -67,7 +70,7 @@ def _freeze_what_is_never_computed(policy: VegaPolicy) -> None:
             weight.requires_grad_(name in computed)
 
 
-def _checkpoint_gradients(llama: LlamaModel) -> None:
+def _checkpoint_gradients(llama: "LlamaModel") -> None:
     # transformers 5 renamed it on the way; the old name warns.
     old = llama.gradient_checkpointing_enable
     enable = getattr(llama, "activation_checkpointing_enable", old)

@@ -29,7 +29,7 @@ from launch import LaunchDescription, LaunchDescriptionSource
 from launch.actions import *
 from launch.conditions import *
 from launch.event_handlers import *
-from launch.events.process import ShutdownProcess, SignalProcess, matches_name
+from launch.events.process import ShutdownProcess, SignalProcess
 from launch.events import matches_action
 from launch.launch_description_sources import PythonLaunchDescriptionSource
 from launch.substitutions import *

@@ -24,38 +24,18 @@ def test_starts_and_exits_trigger_actions_in_order(launch):
     assert sorted(run.said()[2:]) == ["matched", "second-2 gave 7"]
 
 
-def test_output_can_be_watched(launch):
-    run = launch(
-        """
-        process,
-        RegisterEventHandler(OnProcessIO(
-            target_action=process,
-            on_stdout=lambda event: say("ready") if b"up" in event.text else None,
-            on_stderr=lambda event: say("complaint ", str(event.from_stderr)),
-        )),
-        """,
-        before="process = python(\"import sys; print('up'); print('no', file=sys.stderr)\")",
-    )
-    assert run.wait() == 0
-    assert set(run.said()) == {"complaint True", "ready"}  # output arrives in pieces
-
-
 def test_shutdown_handlers_run_once_however_often_it_is_asked_for(launch):
     run = launch(
         """
         RegisterEventHandler(OnShutdown(on_shutdown=lambda event, _: [say("bye ", event.reason)])),
-        RegisterEventHandler(OnExecutionComplete(target_action=mark, on_completion=[say("done")])),
-        mark,
+        say("mark"),
         Shutdown(reason="first"),
         EmitEvent(event=launch.events.Shutdown(reason="second")),
         """,
-        before="""
-        import launch.events
-        mark = say("mark")
-        """,
+        before="import launch.events",
     )
     assert run.wait() == 0
-    assert run.said() == ["mark", "done", "bye first"]
+    assert run.said() == ["mark", "bye first"]
 
 
 def test_timers_wait_and_a_shutdown_cancels_them(launch):
@@ -81,27 +61,28 @@ def test_a_cancelled_timer_does_nothing(launch):
     assert run.said() == []
 
 
-def test_processes_can_be_signalled_and_shut_down_by_events(launch):
+def test_processes_can_be_signalled_and_shut_down_by_events(launch, tmp_path):
+    up = [str(tmp_path / name) for name in ("signalled", "stopped")]
     waiting = (
-        "import signal; signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR1]); print('up'); "
-        "signal.sigwait([signal.SIGUSR1]); print('got it')"
+        "import pathlib, signal; signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR1]); "
+        f"pathlib.Path({up[0]!r}).touch(); signal.sigwait([signal.SIGUSR1]); print('got it')"
     )
+    sleeping = f"import pathlib, time; pathlib.Path({up[1]!r}).touch(); time.sleep(600)"
     run = launch(
-        f"""
-        python({waiting!r}, name="signalled"),
-        python("import time; print('up'); time.sleep(600)", name="stopped"),
-        RegisterEventHandler(OnProcessIO(on_stdout=react)),
+        """
+        signalled,
+        stopped,
+        once_up(0, SignalProcess(signal_number=signal.SIGUSR1,
+                                 process_matcher=matches_action(signalled))),
+        once_up(1, ShutdownProcess(process_matcher=matches_action(stopped))),
         """,
-        before="""
-        def react(event):
-            if b"up" not in event.text:
-                return None
-            if event.process_name == "signalled-1":
-                request = SignalProcess(signal_number=signal.SIGUSR1,
-                                        process_matcher=matches_name("signalled-1"))
-            else:
-                request = ShutdownProcess(process_matcher=matches_name("stopped-2"))
-            return EmitEvent(event=request)
+        before=f"""
+        signalled = python({waiting!r}, name="signalled")
+        stopped = python({sleeping!r}, name="stopped")
+
+        def once_up(number, request):
+            wait = f"until test -e {{({up!r})[number]}}; do sleep 0.05; done"
+            return ExecuteProcess(cmd=["sh", "-c", wait], on_exit=[EmitEvent(event=request)])
         """,
     )
     assert run.wait() == 0
@@ -114,32 +95,6 @@ def test_an_event_nobody_handles_is_dropped(launch):
         "EmitEvent(event=SignalProcess(signal_number='SIGINT', process_matcher=lambda _: True)),"
     )
     assert run.wait() == 0
-
-
-def test_matchers_know_name_program_and_process_id(launch):
-    run = launch(
-        "process, RegisterEventHandler(OnProcessStart(on_start=check)),",
-        before="""
-        from launch.events.process import matches_executable, matches_pid
-        process = ExecuteProcess(cmd=["/bin/echo", "1"], name="process")
-
-        def check(event, context):
-            matchers = [matches_name("process-1"), matches_name("process"), matches_pid(event.pid),
-                        matches_pid(1), matches_executable("echo"), matches_executable("cat")]
-            return [say(*(str(matcher(process)) + " " for matcher in matchers))]
-        """,
-    )
-    assert run.wait() == 0
-    assert run.said() == ["True False True False True False "]
-
-
-def test_a_handler_can_be_removed(launch):
-    run = launch(
-        "RegisterEventHandler(handler), UnregisterEventHandler(handler), python('print(1)'),",
-        before='handler = OnProcessExit(on_exit=[say("exited")])',
-    )
-    assert run.wait() == 0
-    assert run.said() == []
 
 
 def test_an_error_in_a_handler_shuts_everything_down(launch):

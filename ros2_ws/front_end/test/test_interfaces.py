@@ -7,7 +7,7 @@ from geometry_msgs.msg import Point, Polygon, PoseStamped
 from sensor_msgs.msg import CameraInfo, Image, JointState
 from vega_ros2_cli.errors import OperatorError
 from vega_ros2_cli.interfaces import fill, to_plain, to_yaml
-from vega_ros2_cli.topics.rate import RateMeter
+from vega_ros2_cli.topics import RateMeter
 
 
 def test_values_of_all_kinds_can_be_filled_in():

@@ -1,10 +1,14 @@
 """What the front end does not cover is an error that names it."""
 
+import pkgutil
+import re
+
 import launch
 import launch_ros
 import pytest
 from launch.actions import ExecuteProcess, LogInfo
 from launch.substitutions import LaunchConfiguration
+from launch.uncovered import _INSTEAD
 from launch_ros.actions import Node
 from launch_ros.parameter_descriptions import ParameterFile
 
@@ -24,6 +28,7 @@ def test_the_packages_are_marked():
         "launch.conditions.Nothing",
         "launch.event_handlers.event_named",
         "launch.events.process.ProcessStdin",
+        "launch.launch_introspector",
         "launch.substitutions.AnonName",
         "launch_ros.actions.ComposableNodeContainer",
         "launch_ros.descriptions.ComposableNode",
@@ -34,6 +39,21 @@ def test_uncovered_names(name):
     module, _, attribute = name.rpartition(".")
     with pytest.raises(ImportError, match=f"^{name} {ADVICE}$"):
         exec(f"from {module} import {attribute}", {})
+
+
+@pytest.mark.parametrize("name", sorted(_INSTEAD))
+def test_names_that_something_else_replaces(name):
+    module, _, attribute = name.rpartition(".")
+    with pytest.raises(ImportError) as caught:
+        exec(f"from {module} import {attribute}", {})
+    start, end = ADVICE.split("; use ")
+    assert str(caught.value) == f"{name} {start}; use {_INSTEAD[name]}, or {end}"
+
+
+@pytest.mark.parametrize("name", sorted(set(_INSTEAD.values())))
+def test_what_replaces_them_exists(name):
+    for word in re.findall(r"launch[\w.]*\.[A-Za-z_]+", name):
+        assert pkgutil.resolve_name(word)
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ setup(
     name="vega_bringup",
     version="0.1.0",
     packages=["vega_bringup", "vega_bringup.doctor"],
+    package_data={"vega_bringup": ["py.typed"]},
     data_files=[
         ("share/ament_index/resource_index/packages", ["resource/vega_bringup"]),
         ("share/vega_bringup", ["package.xml"]),

@@ -4,6 +4,7 @@ setup(
     name="vega_cameras",
     version="0.1.0",
     packages=find_packages(exclude=["test"]),
+    package_data={"vega_cameras": ["py.typed"]},
     data_files=[
         ("share/ament_index/resource_index/packages", ["resource/vega_cameras"]),
         ("share/vega_cameras", ["package.xml"]),

@@ -4,6 +4,7 @@ setup(
     name="vega_control",
     version="0.1.0",
     packages=["vega_control"],
+    package_data={"vega_control": ["py.typed"]},
     data_files=[
         ("share/ament_index/resource_index/packages", ["resource/vega_control"]),
         ("share/vega_control", ["package.xml"]),

@@ -10,6 +10,7 @@ setup(
     maintainer="VEGA maintainers",
     maintainer_email="maintainers@vega-robotics.dev",
     packages=find_packages(exclude=["test"]),
+    package_data={NAME: ["py.typed"]},
     data_files=[
         ("share/ament_index/resource_index/packages", [f"resource/{NAME}"]),
         (f"share/{NAME}", ["package.xml"]),

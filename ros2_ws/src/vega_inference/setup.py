@@ -4,6 +4,7 @@ setup(
     name="vega_inference",
     version="0.1.0",
     packages=["vega_inference"],
+    package_data={"vega_inference": ["py.typed"]},
     data_files=[
         ("share/ament_index/resource_index/packages", ["resource/vega_inference"]),
         ("share/vega_inference", ["package.xml"]),

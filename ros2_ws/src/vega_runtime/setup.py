@@ -4,6 +4,7 @@ setup(
     name="vega_runtime",
     version="0.1.0",
     packages=["vega_runtime"],
+    package_data={"vega_runtime": ["py.typed"]},
     data_files=[
         ("share/ament_index/resource_index/packages", ["resource/vega_runtime"]),
         ("share/vega_runtime", ["package.xml"]),

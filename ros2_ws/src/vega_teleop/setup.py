@@ -4,6 +4,7 @@ setup(
     name="vega_teleop",
     version="0.1.0",
     packages=["vega_teleop"],
+    package_data={"vega_teleop": ["py.typed"]},
     data_files=[
         ("share/ament_index/resource_index/packages", ["resource/vega_teleop"]),
         ("share/vega_teleop", ["package.xml"]),

@@ -1,16 +1,41 @@
-"""Base class of the actions of a launch description."""
+"""What a launch description is made of: entities, and the actions among them."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from .condition import Condition
-from .launch_description_entity import LaunchDescriptionEntity
 from .uncovered import reject_arguments
 
 if TYPE_CHECKING:
+    from .conditions import Condition
     from .launch_context import LaunchContext
+
+
+class LaunchDescriptionEntity:
+    """Something that can be visited while a launch runs."""
+
+    def visit(self, context: LaunchContext) -> Iterable[LaunchDescriptionEntity] | None:
+        """Do the work, and return the entities to visit next."""
+        raise NotImplementedError(f"{type(self).__name__}.visit")
+
+    def describe_sub_entities(self) -> list[LaunchDescriptionEntity]:
+        """Return the entities that will certainly be visited after this one."""
+        return []
+
+    def describe_conditional_sub_entities(
+        self,
+    ) -> list[tuple[str, Iterable[LaunchDescriptionEntity]]]:
+        """Return pairs of a condition in words and the entities visited if it holds."""
+        return []
+
+    def get_asyncio_future(self) -> asyncio.Future[None] | None:
+        """Return the future that is done when this entity is, or None if it already is."""
+        return None
+
+
+SomeEntitiesType = LaunchDescriptionEntity | Iterable[LaunchDescriptionEntity]
 
 
 class Action(LaunchDescriptionEntity):
@@ -48,29 +73,14 @@ class Action(LaunchDescriptionEntity):
         """Return what is visited after this action, if it has a condition."""
         if self._condition is None:
             return []
-        return [(f"if {self._condition.describe()}", self.get_sub_entities())]
+        return [("if its condition holds", self.get_sub_entities())]
 
     def visit(self, context: LaunchContext) -> Iterable[LaunchDescriptionEntity] | None:
         """Execute the action unless its condition is false."""
         if self._condition is not None and not self._condition.evaluate(context):
             return None
-        try:
-            return self.execute(context)
-        finally:
-            self._announce_completion(context)
+        return self.execute(context)
 
     def execute(self, context: LaunchContext) -> Iterable[LaunchDescriptionEntity] | None:
         """Do the work, and return the entities to visit next."""
         return None
-
-    def _announce_completion(self, context: LaunchContext) -> None:
-        from .events import ExecutionComplete
-
-        event = ExecutionComplete(action=self)
-        if not context.would_handle_event(event):
-            return
-        future = self.get_asyncio_future()
-        if future is None:
-            context.emit_event_sync(event)
-        else:
-            future.add_done_callback(lambda _: context.emit_event_sync(event))

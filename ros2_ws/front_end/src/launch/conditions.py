@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from .condition import Condition
-from .some_substitutions_type import SomeSubstitutionsType
-from .substitution import Substitution
-from .uncovered import plain_module_getattr
+from .substitution import SomeSubstitutionsType, Substitution
+from .uncovered import module_getattr
 from .utilities import (
     describe_substitutions,
     normalize_to_list_of_substitutions,
@@ -17,14 +16,7 @@ from .utilities import (
 if TYPE_CHECKING:
     from .launch_context import LaunchContext
 
-__all__ = [
-    "IfCondition",
-    "InvalidConditionExpressionError",
-    "LaunchConfigurationEquals",
-    "LaunchConfigurationNotEquals",
-    "UnlessCondition",
-    "evaluate_condition_expression",
-]
+__all__ = ["IfCondition", "InvalidConditionExpressionError", "UnlessCondition"]
 
 _TRUE = ("true", "1")
 _FALSE = ("false", "0")
@@ -51,6 +43,18 @@ def evaluate_condition_expression(context: LaunchContext, expression: list[Subst
     )
 
 
+class Condition:
+    """A predicate over the launch context."""
+
+    def __init__(self, *, predicate: Callable[[LaunchContext], bool] | None = None) -> None:
+        """Create a condition from a function of the context."""
+        self._predicate = predicate
+
+    def evaluate(self, context: LaunchContext) -> bool:
+        """Return whether the condition holds now."""
+        return self._predicate(context) if self._predicate is not None else True
+
+
 class IfCondition(Condition):
     """True if the expression says true."""
 
@@ -62,10 +66,6 @@ class IfCondition(Condition):
     def _holds(self, context: LaunchContext) -> bool:
         return evaluate_condition_expression(context, self._expression)
 
-    def describe(self) -> str:
-        """Return the expression."""
-        return f"{type(self).__name__}({describe_substitutions(self._expression)})"
-
 
 class UnlessCondition(IfCondition):
     """True if the expression says false."""
@@ -74,38 +74,4 @@ class UnlessCondition(IfCondition):
         return not super()._holds(context)
 
 
-class LaunchConfigurationEquals(Condition):
-    """True if a launch configuration has a value; None stands for one that is not set."""
-
-    def __init__(
-        self,
-        launch_configuration_name: str,
-        expected_value: SomeSubstitutionsType | None,
-    ) -> None:
-        """Create a condition on the launch configuration with this name."""
-        self._name = launch_configuration_name
-        self._expected = (
-            None if expected_value is None else normalize_to_list_of_substitutions(expected_value)
-        )
-        super().__init__(predicate=self._holds)
-
-    def _holds(self, context: LaunchContext) -> bool:
-        value = context.launch_configurations.get(self._name)
-        if self._expected is None:
-            return value is None
-        return value is not None and value == perform_substitutions(context, self._expected)
-
-    def describe(self) -> str:
-        """Return the name and the value."""
-        expected = None if self._expected is None else describe_substitutions(self._expected)
-        return f"{type(self).__name__}({self._name}, {expected})"
-
-
-class LaunchConfigurationNotEquals(LaunchConfigurationEquals):
-    """True if a launch configuration does not have a value."""
-
-    def _holds(self, context: LaunchContext) -> bool:
-        return not super()._holds(context)
-
-
-__getattr__ = plain_module_getattr(__name__)
+__getattr__ = module_getattr(__name__)

@@ -1,27 +1,20 @@
-"""Ready-made event handlers."""
+"""Event handlers: what to do when something happens."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
-from .action import Action
-from .event import Event
-from .event_handler import BaseEventHandler
-from .events import ExecutionComplete, IncludeLaunchDescription, Shutdown
-from .events.process import ProcessExited, ProcessIO, ProcessStarted
-from .launch_description_entity import LaunchDescriptionEntity
-from .some_entities_type import SomeEntitiesType
-from .uncovered import plain_module_getattr
+from .action import Action, LaunchDescriptionEntity, SomeEntitiesType
+from .events import Event, Shutdown
+from .events.process import ProcessExited, ProcessStarted
+from .uncovered import module_getattr, reject_arguments
 
 if TYPE_CHECKING:
     from .launch_context import LaunchContext
 
 __all__ = [
-    "OnExecutionComplete",
-    "OnIncludeLaunchDescription",
     "OnProcessExit",
-    "OnProcessIO",
     "OnProcessStart",
     "OnShutdown",
 ]
@@ -30,40 +23,86 @@ ActionMatcher = Callable[[Any], bool] | Action | None
 Reaction = SomeEntitiesType | Callable[..., SomeEntitiesType | None] | None
 
 
-def _react(reaction: Reaction, event: Event, context: LaunchContext) -> SomeEntitiesType | None:
-    if reaction is None or isinstance(reaction, LaunchDescriptionEntity):
-        return reaction
-    if isinstance(reaction, Iterable):
-        return list(reaction)
-    return reaction(event, context)
+class EventHandler:
+    """Visits fixed entities when its matcher accepts an event."""
+
+    def __init__(
+        self,
+        *,
+        matcher: Callable[[Event], bool],
+        entities: SomeEntitiesType | None = None,
+        handle_once: bool = False,
+        **uncovered: Any,
+    ) -> None:
+        """Create a handler for the events for which `matcher` returns True.
+
+        Args:
+            matcher: says of an event whether it is handled.
+            entities: what is visited for each such event.
+            handle_once: the handler is removed after its first event.
+            uncovered: refused by name.
+        """
+        reject_arguments(self, uncovered)
+        self._matcher = matcher
+        self._entities = entities
+        self._handle_once = handle_once
+
+    @property
+    def entities(self) -> SomeEntitiesType | None:
+        """What is visited for each matching event."""
+        return self._entities
+
+    def matches(self, event: Event) -> bool:
+        """Return whether this handler wants the event."""
+        return self._matcher(event)
+
+    def handle(self, event: Event, context: LaunchContext) -> SomeEntitiesType | None:
+        """Put the event into the context's locals and return the entities to visit."""
+        context.extend_locals({"event": event})
+        if self._handle_once:
+            context.unregister_event_handler(self)
+        return self._entities
 
 
-def _check_reaction(owner: object, reaction: Reaction) -> None:
-    if reaction is None or callable(reaction) or isinstance(reaction, LaunchDescriptionEntity):
-        return
-    for entity in reaction:
-        if not isinstance(entity, LaunchDescriptionEntity):
-            name = type(owner).__name__
-            raise TypeError(f"{name}: expected actions or a function, got {entity!r}")
+class _Reacting(EventHandler):
+    """Visits fixed entities, or those that a function of the event and the context returns."""
+
+    def __init__(self, matcher: Callable[[Event], bool], reaction: Reaction, **kwargs: Any) -> None:
+        self._function: Callable[..., SomeEntitiesType | None] | None = None
+        entities: SomeEntitiesType | None = None
+        if reaction is None or isinstance(reaction, LaunchDescriptionEntity):
+            entities = reaction
+        elif isinstance(reaction, Iterable):
+            entities = [self._checked(entity) for entity in reaction]
+        else:
+            self._function = reaction
+        super().__init__(matcher=matcher, entities=entities, **kwargs)
+
+    def _checked(self, entity: Any) -> LaunchDescriptionEntity:
+        if isinstance(entity, LaunchDescriptionEntity):
+            return entity
+        name = type(self).__name__
+        raise TypeError(f"{name}: expected actions or a function, got {entity!r}")
+
+    def handle(self, event: Event, context: LaunchContext) -> SomeEntitiesType | None:
+        entities = super().handle(event, context)
+        return entities if self._function is None else self._function(event, context)
 
 
-class _OnActionEvent(BaseEventHandler):
-    """Reacts to events of one class, of all actions or of those that are matched."""
+class _OnProcessEvent(_Reacting):
+    """Reacts to events of one class, of all processes or of those that are matched."""
 
     event_class: type[Event]
 
     def __init__(self, target_action: ActionMatcher, reaction: Reaction, **kwargs: Any) -> None:
-        _check_reaction(self, reaction)
-        if not (
-            target_action is None or isinstance(target_action, Action) or callable(target_action)
-        ):
+        is_known = isinstance(target_action, Action) or callable(target_action)
+        if target_action is not None and not is_known:
             raise TypeError(
                 f"{type(self).__name__}: target_action has to be an action or a function, "
                 f"got {target_action!r}"
             )
         self._target = target_action
-        self._reaction = reaction
-        super().__init__(matcher=self._is_wanted, **kwargs)
+        super().__init__(self._is_wanted, reaction, **kwargs)
 
     def _is_wanted(self, event: Event) -> bool:
         if not isinstance(event, self.event_class):
@@ -75,12 +114,8 @@ class _OnActionEvent(BaseEventHandler):
             return action is self._target
         return self._target(action)
 
-    def handle(self, event: Event, context: LaunchContext) -> SomeEntitiesType | None:
-        super().handle(event, context)
-        return _react(self._reaction, event, context)
 
-
-class OnProcessStart(_OnActionEvent):
+class OnProcessStart(_OnProcessEvent):
     """Reacts to the start of a process."""
 
     event_class = ProcessStarted
@@ -92,7 +127,7 @@ class OnProcessStart(_OnActionEvent):
         super().__init__(target_action, on_start, **kwargs)
 
 
-class OnProcessExit(_OnActionEvent):
+class OnProcessExit(_OnProcessEvent):
     """Reacts to the end of a process."""
 
     event_class = ProcessExited
@@ -104,69 +139,12 @@ class OnProcessExit(_OnActionEvent):
         super().__init__(target_action, on_exit, **kwargs)
 
 
-class OnExecutionComplete(_OnActionEvent):
-    """Reacts to the completion of an action."""
-
-    event_class = ExecutionComplete
-
-    def __init__(
-        self, *, target_action: ActionMatcher = None, on_completion: Reaction, **kwargs: Any
-    ) -> None:
-        """Create a handler for one action, matching actions, or all."""
-        super().__init__(target_action, on_completion, **kwargs)
-
-
-class OnProcessIO(_OnActionEvent):
-    """Reacts to what a process writes, in the pieces in which it arrives."""
-
-    event_class = ProcessIO
-
-    def __init__(
-        self,
-        *,
-        target_action: ActionMatcher = None,
-        on_stdout: Callable[[ProcessIO], SomeEntitiesType | None] | None = None,
-        on_stderr: Callable[[ProcessIO], SomeEntitiesType | None] | None = None,
-        **kwargs: Any,
-    ) -> None:
-        """Create a handler; the functions get the event, its `text` holds bytes."""
-        self._on_output = {1: on_stdout, 2: on_stderr}
-        super().__init__(target_action, self._dispatch, **kwargs)
-
-    def _dispatch(self, event: ProcessIO, context: LaunchContext) -> SomeEntitiesType | None:
-        function = self._on_output[event.fd]
-        return function(event) if function is not None else None
-
-
-class OnShutdown(BaseEventHandler):
+class OnShutdown(_Reacting):
     """Reacts to the shutdown of the launch."""
 
     def __init__(self, *, on_shutdown: Reaction, **kwargs: Any) -> None:
         """Create a handler with actions, or a function of the event and the context."""
-        _check_reaction(self, on_shutdown)
-        super().__init__(matcher=lambda event: isinstance(event, Shutdown), **kwargs)
-        self._reaction = on_shutdown
-
-    def handle(self, event: Event, context: LaunchContext) -> SomeEntitiesType | None:
-        """Return what the reaction yields."""
-        super().handle(event, context)
-        return _react(self._reaction, event, context)
+        super().__init__(lambda event: isinstance(event, Shutdown), on_shutdown, **kwargs)
 
 
-class OnIncludeLaunchDescription(BaseEventHandler):
-    """Visits the launch descriptions that are to be included."""
-
-    def __init__(self, **kwargs: Any) -> None:
-        """Create the handler that every launch service has."""
-        super().__init__(
-            matcher=lambda event: isinstance(event, IncludeLaunchDescription), **kwargs
-        )
-
-    def handle(self, event: Event, context: LaunchContext) -> SomeEntitiesType:
-        """Return the launch description of the event."""
-        super().handle(event, context)
-        assert isinstance(event, IncludeLaunchDescription)
-        return event.launch_description
-
-
-__getattr__ = plain_module_getattr(__name__)
+__getattr__ = module_getattr(__name__)

@@ -8,8 +8,8 @@ import os
 from collections.abc import Iterable, Mapping, MutableMapping
 from typing import Any
 
-from .event import Event
-from .event_handler import BaseEventHandler
+from .event_handlers import EventHandler
+from .events import Event
 from .substitution import Substitution
 
 
@@ -33,22 +33,17 @@ class _Locals:
 class LaunchContext:
     """Launch configurations, environment, locals, event queue and event handlers of one launch."""
 
-    def __init__(self, *, argv: Iterable[str] | None = None, noninteractive: bool = False) -> None:
+    def __init__(self, *, argv: Iterable[str] | None = None) -> None:
         """Create an empty context; `argv` is kept for entities that want to see it."""
         self._argv = list(argv or [])
-        self._noninteractive = noninteractive
         self._queue: asyncio.Queue[Event] = asyncio.Queue()
-        self._handlers: collections.deque[BaseEventHandler] = collections.deque()
-        self._futures: list[asyncio.Future[Any]] = []
+        self._handlers: collections.deque[EventHandler] = collections.deque()
         self._globals: dict[str, Any] = {}
         self._locals: dict[str, Any] = {}
         self._locals_stack: list[dict[str, Any]] = []
         self._configurations: dict[str, Any] = {}
-        self._configurations_stack: list[dict[str, Any]] = []
-        self._environment_stack: list[dict[str, str]] = []
-        self._initial_environment = dict(os.environ)
+        self._scopes: list[tuple[dict[str, Any], dict[str, str]]] = []
         self._is_shutdown = False
-        self._loop: asyncio.AbstractEventLoop | None = None
 
     @property
     def argv(self) -> list[str]:
@@ -56,19 +51,9 @@ class LaunchContext:
         return self._argv
 
     @property
-    def noninteractive(self) -> bool:
-        """Whether the launch runs without a terminal."""
-        return self._noninteractive
-
-    @property
     def is_shutdown(self) -> bool:
         """Whether the launch is being shut down."""
         return self._is_shutdown
-
-    @property
-    def asyncio_loop(self) -> asyncio.AbstractEventLoop | None:
-        """The event loop the launch runs in, or None before it runs."""
-        return self._loop
 
     @property
     def launch_configurations(self) -> dict[str, Any]:
@@ -105,40 +90,22 @@ class LaunchContext:
         """Close the innermost scope of locals."""
         self._locals = self._locals_stack.pop()
 
-    def push_launch_configurations(self) -> None:
-        """Open a scope of launch configurations."""
-        self._configurations_stack.append(dict(self._configurations))
+    def push_scope(self) -> None:
+        """Open a scope of launch configurations and environment variables."""
+        self._scopes.append((dict(self._configurations), dict(os.environ)))
 
-    def pop_launch_configurations(self) -> None:
-        """Close the innermost scope of launch configurations."""
-        self._configurations = self._configurations_stack.pop()
-
-    def push_environment(self) -> None:
-        """Open a scope of environment variables."""
-        self._environment_stack.append(dict(os.environ))
-
-    def pop_environment(self) -> None:
-        """Close the innermost scope of environment variables."""
-        self._replace_environment(self._environment_stack.pop())
-
-    def reset_environment(self) -> None:
-        """Put back the environment that the launch was started with."""
-        self._replace_environment(self._initial_environment)
-
-    @staticmethod
-    def _replace_environment(values: Mapping[str, str]) -> None:
-        for name in set(os.environ) - set(values):
+    def pop_scope(self) -> None:
+        """Close the innermost scope."""
+        self._configurations, environment = self._scopes.pop()
+        for name in set(os.environ) - set(environment):
             del os.environ[name]
-        os.environ.update(values)
+        os.environ.update(environment)
 
-    def register_event_handler(self, event_handler: BaseEventHandler, append: bool = False) -> None:
-        """Add a handler, before the others unless `append`."""
-        if append:
-            self._handlers.append(event_handler)
-        else:
-            self._handlers.appendleft(event_handler)
+    def register_event_handler(self, event_handler: EventHandler) -> None:
+        """Add a handler, before the others."""
+        self._handlers.appendleft(event_handler)
 
-    def unregister_event_handler(self, event_handler: BaseEventHandler) -> None:
+    def unregister_event_handler(self, event_handler: EventHandler) -> None:
         """Remove a handler.
 
         Raises:
@@ -146,21 +113,9 @@ class LaunchContext:
         """
         self._handlers.remove(event_handler)
 
-    def would_handle_event(self, event: Event) -> bool:
-        """Return whether any handler wants this event."""
-        return any(handler.matches(event) for handler in self._handlers)
-
     def emit_event_sync(self, event: Event) -> None:
         """Queue an event."""
         self._queue.put_nowait(event)
-
-    async def emit_event(self, event: Event) -> None:
-        """Queue an event."""
-        self._queue.put_nowait(event)
-
-    def add_completion_future(self, completion_future: asyncio.Future[Any]) -> None:
-        """Keep the launch alive until this future is done."""
-        self._futures.append(completion_future)
 
     def perform_substitution(self, substitution: Substitution) -> str:
         """Return the text of a substitution in this context."""

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from .action import Action
-from .launch_description_entity import LaunchDescriptionEntity
+from .action import Action, LaunchDescriptionEntity
 from .uncovered import reject_arguments
 
 if TYPE_CHECKING:
@@ -62,11 +61,9 @@ def _collect_arguments(
     conditional: bool,
     found: dict[str, DeclareLaunchArgument],
 ) -> None:
-    from .actions import DeclareLaunchArgument, ResetLaunchConfigurations
+    from .actions import DeclareLaunchArgument
 
     for entity in entities:
-        if isinstance(entity, ResetLaunchConfigurations):
-            return  # what is declared behind it cannot be set from outside
         if isinstance(entity, DeclareLaunchArgument) and entity.name not in found:
             entity.conditionally_included = conditional or entity.condition is not None
             found[entity.name] = entity

@@ -1,4 +1,4 @@
-"""Launch files written in Python."""
+"""Where launch descriptions come from: launch files written in Python."""
 
 from __future__ import annotations
 
@@ -10,34 +10,98 @@ from importlib.machinery import SourceFileLoader
 from types import ModuleType
 from typing import Any
 
+from .launch_context import LaunchContext
 from .launch_description import LaunchDescription
-from .launch_description_source import LaunchDescriptionSource
-from .some_substitutions_type import SomeSubstitutionsType
-from .uncovered import UncoveredApiError, describe_uncovered, plain_module_getattr
+from .substitution import SomeSubstitutionsType
+from .uncovered import UncoveredApiError, describe_uncovered, module_getattr, reject_arguments
+from .utilities import (
+    describe_substitutions,
+    normalize_to_list_of_substitutions,
+    perform_substitutions,
+)
 
 __all__ = [
     "AnyLaunchDescriptionSource",
     "InvalidLaunchFileError",
-    "InvalidPythonLaunchFileError",
+    "LaunchDescriptionSource",
     "PythonLaunchDescriptionSource",
-    "get_launch_description_from_any_launch_file",
-    "get_launch_description_from_python_launch_file",
-    "load_python_launch_file_as_module",
 ]
 
 
 class InvalidLaunchFileError(Exception):
-    """A launch file cannot be read."""
+    """A launch file cannot be read, or does not describe a launch."""
 
 
-class InvalidPythonLaunchFileError(InvalidLaunchFileError):
-    """A Python launch file cannot be read or does not describe a launch."""
+class LaunchDescriptionSource:
+    """A launch description, or the path of a file that makes one."""
+
+    def __init__(
+        self,
+        launch_description: LaunchDescription | None = None,
+        location: SomeSubstitutionsType = "",
+        **uncovered: Any,
+    ) -> None:
+        """Create a source from a description at hand, or from the location of one."""
+        reject_arguments(self, uncovered)
+        self._description = launch_description
+        self._location = normalize_to_list_of_substitutions(location)
+        self._expanded_location: str | None = None
+
+    @property
+    def location(self) -> str:
+        """The path once it is known, else its description."""
+        if self._expanded_location is not None:
+            return self._expanded_location
+        return describe_substitutions(self._location)
+
+    def get_launch_description(self, context: LaunchContext) -> LaunchDescription:
+        """Return the description, loading it the first time."""
+        if self._description is None:
+            self._expanded_location = perform_substitutions(context, self._location)
+            self._description = self._load(self._expanded_location)
+        return self._description
+
+    def try_get_launch_description_without_context(self) -> LaunchDescription | None:
+        """Return the description if its location needs nothing from a running launch."""
+        if self._description is not None:
+            return self._description
+        context = LaunchContext()
+        try:
+            perform_substitutions(context, self._location)
+        except Exception:
+            return None
+        return self.get_launch_description(context)
+
+    def _load(self, location: str) -> LaunchDescription:
+        raise NotImplementedError(f"{type(self).__name__}._load")
 
 
-def load_python_launch_file_as_module(python_launch_file_path: str) -> ModuleType:
+class PythonLaunchDescriptionSource(LaunchDescriptionSource):
+    """The description in a Python launch file."""
+
+    def __init__(self, launch_file_path: SomeSubstitutionsType, **uncovered: Any) -> None:
+        """Create a source from the path of a launch file."""
+        super().__init__(None, launch_file_path, **uncovered)
+
+    def _load(self, location: str) -> LaunchDescription:
+        return _load_launch_file(location)
+
+
+class AnyLaunchDescriptionSource(PythonLaunchDescriptionSource):
+    """The same, for a file whose language its name tells; only Python is covered."""
+
+    def _load(self, location: str) -> LaunchDescription:
+        if not location.endswith(".py"):
+            extension = os.path.splitext(location)[1] or "no extension"
+            uncovered = describe_uncovered(f"a launch file with {extension}")
+            raise InvalidLaunchFileError(f"{location}: {uncovered}")
+        return super()._load(location)
+
+
+def _import(launch_file_path: str) -> ModuleType:
     """Import a launch file as a module of its own."""
-    name = os.path.basename(python_launch_file_path).replace(".", "_")
-    loader = SourceFileLoader(name, python_launch_file_path)
+    name = os.path.basename(launch_file_path).replace(".", "_")
+    loader = SourceFileLoader(name, launch_file_path)
     spec = importlib.util.spec_from_loader(name, loader)
     assert spec is not None
     module = importlib.util.module_from_spec(spec)
@@ -45,32 +109,32 @@ def load_python_launch_file_as_module(python_launch_file_path: str) -> ModuleTyp
     return module
 
 
-def get_launch_description_from_python_launch_file(
-    python_launch_file_path: str,
+def _load_launch_file(
+    launch_file_path: str,
 ) -> LaunchDescription:
     """Return what `generate_launch_description()` of a launch file returns.
 
     Raises:
         FileNotFoundError: if there is no such file.
-        InvalidPythonLaunchFileError: if the file fails, or has no such function.
+        InvalidLaunchFileError: if the file fails, or has no such function.
     """
-    path = os.path.abspath(python_launch_file_path)
+    path = os.path.abspath(launch_file_path)
     if not os.path.isfile(path):
         raise FileNotFoundError(f"there is no launch file {path}")
     try:
-        module = load_python_launch_file_as_module(path)
+        module = _import(path)
         generate = getattr(module, "generate_launch_description", None)
         if generate is None:
-            raise InvalidPythonLaunchFileError(
+            raise InvalidLaunchFileError(
                 f"the launch file {path} has no function generate_launch_description()"
             )
         description = generate()
     except InvalidLaunchFileError:
         raise
     except Exception as error:
-        raise InvalidPythonLaunchFileError(_explain(path, error)) from error
+        raise InvalidLaunchFileError(_explain(path, error)) from error
     if not isinstance(description, LaunchDescription):
-        raise InvalidPythonLaunchFileError(
+        raise InvalidLaunchFileError(
             f"generate_launch_description() in {path} returned {description!r}, "
             "expected a LaunchDescription"
         )
@@ -89,48 +153,4 @@ def _explain(path: str, error: Exception) -> str:
     return f"{place}: {type(error).__name__}: {error}"
 
 
-def get_launch_description_from_any_launch_file(launch_file_path: str) -> LaunchDescription:
-    """Return the description in a launch file; only Python launch files are covered.
-
-    Raises:
-        FileNotFoundError: if there is no such file.
-        InvalidLaunchFileError: if it is not a Python launch file, or cannot be read.
-    """
-    if not launch_file_path.endswith(".py"):
-        extension = os.path.splitext(launch_file_path)[1] or "no extension"
-        raise InvalidLaunchFileError(
-            f"{launch_file_path}: {describe_uncovered(f'a launch file with {extension}')}"
-        )
-    return get_launch_description_from_python_launch_file(launch_file_path)
-
-
-class AnyLaunchDescriptionSource(LaunchDescriptionSource):
-    """The description in a launch file, whose language its name tells."""
-
-    def __init__(self, launch_file_path: SomeSubstitutionsType = "", **uncovered: Any) -> None:
-        """Create a source from the path of a launch file."""
-        super().__init__(None, launch_file_path, "interpreted launch file", **uncovered)
-
-    def _get_launch_description(self, location: str) -> LaunchDescription:
-        return get_launch_description_from_any_launch_file(location)
-
-
-class PythonLaunchDescriptionSource(LaunchDescriptionSource):
-    """The description in a Python launch file."""
-
-    def __init__(
-        self,
-        launch_file_path: SomeSubstitutionsType,
-        *,
-        method: str | None = None,
-        **uncovered: Any,
-    ) -> None:
-        """Create a source from the path of a launch file."""
-        how = method or "interpreted python launch file"
-        super().__init__(None, launch_file_path, how, **uncovered)
-
-    def _get_launch_description(self, location: str) -> LaunchDescription:
-        return get_launch_description_from_python_launch_file(location)
-
-
-__getattr__ = plain_module_getattr(__name__)
+__getattr__ = module_getattr(__name__)

@@ -11,14 +11,12 @@ import traceback
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from .event import Event
-from .event_handlers import OnIncludeLaunchDescription
-from .events import IncludeLaunchDescription, Shutdown
+from .action import LaunchDescriptionEntity
+from .events import Event, IncludeLaunchDescription, Shutdown
 from .events.process import SignalProcess
 from .guardian import Guardian
 from .launch_context import LaunchContext
 from .launch_description import LaunchDescription
-from .launch_description_entity import LaunchDescriptionEntity
 from .logging import get_logger, launch_config
 from .uncovered import reject_arguments
 
@@ -36,7 +34,6 @@ class LaunchService:
         self,
         *,
         argv: Iterable[str] | None = None,
-        noninteractive: bool = False,
         debug: bool = False,
         **uncovered: Any,
     ) -> None:
@@ -44,8 +41,7 @@ class LaunchService:
         reject_arguments(self, uncovered)
         launch_config.level = logging.DEBUG if debug else logging.INFO
         self._logger = get_logger("launch")
-        self._context = LaunchContext(argv=argv, noninteractive=noninteractive)
-        self._context.register_event_handler(OnIncludeLaunchDescription())
+        self._context = LaunchContext(argv=argv)
         self._futures: list[asyncio.Future[Any]] = []
         self._loop: asyncio.AbstractEventLoop | None = None
         self._requests_to_stop = 0
@@ -56,11 +52,6 @@ class LaunchService:
     def context(self) -> LaunchContext:
         """The context of this launch."""
         return self._context
-
-    @property
-    def event_loop(self) -> asyncio.AbstractEventLoop | None:
-        """The loop the service runs in, or None."""
-        return self._loop
 
     def include_launch_description(self, launch_description: LaunchDescription) -> None:
         """Visit a launch description, at once or as soon as the service runs."""
@@ -106,7 +97,7 @@ class LaunchService:
     def _running(self) -> Iterator[None]:
         if self._loop is not None:
             raise RuntimeError("this LaunchService runs already")
-        loop = self._loop = self._context._loop = asyncio.get_running_loop()
+        loop = self._loop = asyncio.get_running_loop()
         guardian = Guardian()
         self._context.extend_globals({"guardian": guardian})
         handled = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
@@ -118,11 +109,9 @@ class LaunchService:
             for number in handled:
                 loop.remove_signal_handler(number)
             guardian.close()
-            self._loop = self._context._loop = None
+            self._loop = None
 
     def _is_idle(self) -> bool:
-        self._futures += self._context._futures
-        self._context._futures = []
         finished = [future for future in self._futures if future.done()]
         self._futures = [future for future in self._futures if not future.done()]
         for future in finished:
@@ -145,6 +134,8 @@ class LaunchService:
             if self._has_shut_down:
                 return  # several may ask for it; it happens once
             self._has_shut_down = self._context._is_shutdown = True
+        elif isinstance(event, IncludeLaunchDescription):
+            self._visit(event.launch_description)
         for handler in tuple(self._context._handlers):
             if not handler.matches(event):
                 continue

@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 from typing import TextIO
 
-from .uncovered import plain_module_getattr
+from .uncovered import module_getattr
 
 __all__ = [
     "LaunchConfig",
@@ -135,4 +135,4 @@ def get_logger(name: str | None = None) -> logging.Logger:
     return logger
 
 
-__getattr__ = plain_module_getattr(__name__)
+__getattr__ = module_getattr(__name__)

@@ -3,10 +3,47 @@
 from __future__ import annotations
 
 import importlib.util
+import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
-_ADVICE = "is not covered by this project's launch front end; use a full ROS 2 installation"
+_ADVICE = "is not covered by this project's launch front end; use"
+
+# What a launch file can use in place of names that upstream has and this front end has not.
+_LOGIC = "launch.substitutions.PythonExpression"
+_CONDITION = "launch.conditions.IfCondition with launch.substitutions.PythonExpression"
+_SCOPE = "launch.actions.GroupAction"
+_INSTEAD = {
+    "launch.actions.PopEnvironment": _SCOPE,
+    "launch.actions.PopLaunchConfigurations": _SCOPE,
+    "launch.actions.PushEnvironment": _SCOPE,
+    "launch.actions.PushLaunchConfigurations": _SCOPE,
+    "launch.actions.ResetEnvironment": _SCOPE,
+    "launch.actions.ResetLaunchConfigurations": _SCOPE,
+    "launch.actions.UnregisterEventHandler": "handle_once=True of the handler",
+    "launch.actions.UnsetLaunchConfiguration": _SCOPE,
+    "launch.conditions.LaunchConfigurationEquals": _CONDITION,
+    "launch.conditions.LaunchConfigurationNotEquals": _CONDITION,
+    "launch.event_handlers.OnExecutionComplete": "launch.event_handlers.OnProcessExit",
+    "launch.event_handlers.OnProcessIO": "launch.event_handlers.OnProcessStart or OnProcessExit",
+    "launch.events.process.matches_executable": "launch.events.matches_action",
+    "launch.events.process.matches_name": "launch.events.matches_action",
+    "launch.events.process.matches_pid": "launch.events.matches_action",
+    "launch.some_substitutions_type": "launch.SomeSubstitutionsType",
+    "launch.substitutions.AllSubstitution": _LOGIC,
+    "launch.substitutions.AndSubstitution": _LOGIC,
+    "launch.substitutions.AnySubstitution": _LOGIC,
+    "launch.substitutions.EqualsSubstitution": _LOGIC,
+    "launch.substitutions.FileContent": "launch.substitutions.Command with cat",
+    "launch.substitutions.IfElseSubstitution": _LOGIC,
+    "launch.substitutions.LocalSubstitution": "a function as the handler's reaction",
+    "launch.substitutions.NotEqualsSubstitution": _LOGIC,
+    "launch.substitutions.NotSubstitution": _LOGIC,
+    "launch.substitutions.OrSubstitution": _LOGIC,
+    "launch_ros.actions.SetParametersFromFile": "parameters=[...] of the nodes",
+    "launch_ros.parameter_descriptions.Parameter": "a dictionary in parameters=[...]",
+    "launch_ros.substitutions.FindPackagePrefix": "launch_ros.substitutions.FindPackageShare",
+}
 
 
 class UncoveredApiError(ImportError):
@@ -14,8 +51,10 @@ class UncoveredApiError(ImportError):
 
 
 def describe_uncovered(name: str) -> str:
-    """Return the sentence that says that `name` is not covered."""
-    return f"{name} {_ADVICE}"
+    """Return the sentence that says that `name` is not covered, and what to use instead."""
+    full = "a full ROS 2 installation"
+    instead = _INSTEAD.get(name)
+    return f"{name} {_ADVICE} {full if instead is None else f'{instead}, or {full}'}"
 
 
 def module_getattr(module: str) -> Callable[[str], Any]:
@@ -24,23 +63,16 @@ def module_getattr(module: str) -> Callable[[str], Any]:
     def missing(name: str) -> Any:
         # Dunder names are probed by the import system, submodules are about to be imported:
         # both have to look merely absent.
-        probed = name.startswith("__") or importlib.util.find_spec(f"{module}.{name}")
-        if probed:
+        if name.startswith("__") or _is_submodule(module, name):
             raise AttributeError(f"module {module!r} has no attribute {name!r}")
         raise UncoveredApiError(describe_uncovered(f"{module}.{name}"))
 
     return missing
 
 
-def plain_module_getattr(module: str) -> Callable[[str], Any]:
-    """Return the same for a module without submodules."""
-
-    def missing(name: str) -> Any:
-        if name.startswith("__"):
-            raise AttributeError(f"module {module!r} has no attribute {name!r}")
-        raise UncoveredApiError(describe_uncovered(f"{module}.{name}"))
-
-    return missing
+def _is_submodule(module: str, name: str) -> bool:
+    is_package = hasattr(sys.modules[module], "__path__")
+    return is_package and importlib.util.find_spec(f"{module}.{name}") is not None
 
 
 def reject_arguments(owner: object, arguments: Mapping[str, Any]) -> None:

@@ -6,16 +6,14 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Union
 
-from launch.some_substitutions_type import SomeSubstitutionsType
-from launch.uncovered import describe_uncovered, plain_module_getattr, reject_arguments
-from launch.utilities import normalize_to_list_of_substitutions, perform_substitutions
-from launch.utilities.type_utils import perform_typed_substitution
+from launch.substitution import SomeSubstitutionsType
+from launch.uncovered import describe_uncovered, module_getattr, reject_arguments
+from launch.utilities import text_of, typed_value
 
 if TYPE_CHECKING:
     from launch.launch_context import LaunchContext
 
 __all__ = [
-    "Parameter",
     "ParameterFile",
     "ParameterValue",
 ]
@@ -45,23 +43,7 @@ class ParameterValue:
         Raises:
             ValueError: if it cannot be read as its type.
         """
-        return perform_typed_substitution(context, self.value, self.value_type)
-
-
-class Parameter:
-    """One parameter: its name and its value."""
-
-    def __init__(
-        self, name: SomeSubstitutionsType, value: Any, *, value_type: Any = None, **uncovered: Any
-    ) -> None:
-        """Describe a parameter; see `ParameterValue`."""
-        reject_arguments(self, uncovered)
-        self.name = normalize_to_list_of_substitutions(name)
-        self._value = ParameterValue(value, value_type=value_type)
-
-    def evaluate(self, context: LaunchContext) -> tuple[str, Any]:
-        """Return the name and the value."""
-        return perform_substitutions(context, self.name), self._value.evaluate(context)
+        return typed_value(context, self.value, self.value_type)
 
 
 class ParameterFile:
@@ -85,9 +67,7 @@ class ParameterFile:
         """Return the path."""
         if isinstance(self.param_file, (bytes, os.PathLike)):
             return Path(os.fsdecode(self.param_file))
-        return Path(
-            perform_substitutions(context, normalize_to_list_of_substitutions(self.param_file))
-        )
+        return Path(text_of(context, self.param_file))
 
 
-__getattr__ = plain_module_getattr(__name__)
+__getattr__ = module_getattr(__name__)

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-import yaml
 from launch.substitution import Substitution
-from launch.utilities import normalize_to_list_of_substitutions, perform_substitutions
+from launch.utilities import normalize_to_list_of_substitutions, text_of, typed_value
 
 from .parameter_descriptions import ParameterValue
 
@@ -30,7 +29,7 @@ def evaluate_parameter_dict(
     """
     evaluated: dict[str, Any] = {}
     for key, value in parameters.items():
-        name = prefix + perform_substitutions(context, normalize_to_list_of_substitutions(key))
+        name = prefix + text_of(context, key)
         if isinstance(value, Mapping):
             evaluated.update(evaluate_parameter_dict(context, value, f"{name}."))
         else:
@@ -60,24 +59,11 @@ def _evaluate_sequence(context: LaunchContext, name: str, value: Sequence[Any]) 
 
 def _read(context: LaunchContext, name: str, subs: Any) -> Any:
     """Return what YAML makes of the text of the substitutions."""
-    text = perform_substitutions(context, normalize_to_list_of_substitutions(subs))
-    if not text:
-        return text
     try:
-        value = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise TypeError(
-            f"parameter {name}: {text!r} is not valid YAML; for text, use ParameterValue(..., "
-            "value_type=str)"
-        ) from error
-    if isinstance(value, list):
-        return _uniform(name, value)
-    if not isinstance(value, (*_SCALARS, bytes)):
-        raise TypeError(
-            f"parameter {name}: {text!r} is read as {type(value).__name__}; for text, use "
-            "ParameterValue(..., value_type=str)"
-        )
-    return value
+        return typed_value(context, normalize_to_list_of_substitutions(subs), None)
+    except ValueError as error:
+        hint = "for text, use ParameterValue(..., value_type=str)"
+        raise TypeError(f"parameter {name}: {error}; {hint}") from error
 
 
 def _uniform(name: str, items: Iterable[Any]) -> list[Any]:

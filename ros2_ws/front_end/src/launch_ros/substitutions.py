@@ -5,10 +5,9 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
-from launch.some_substitutions_type import SomeSubstitutionsType
-from launch.substitution import Substitution
+from launch.substitution import SomeSubstitutionsType, Substitution
 from launch.substitutions import SubstitutionFailure
-from launch.uncovered import plain_module_getattr
+from launch.uncovered import module_getattr
 from launch.utilities import (
     describe_substitutions,
     normalize_to_list_of_substitutions,
@@ -20,7 +19,6 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ExecutableInPackage",
-    "FindPackagePrefix",
     "FindPackageShare",
 ]
 
@@ -34,34 +32,17 @@ def _prefix_of(package: str) -> str:
         raise SubstitutionFailure(f"package '{package}' not found: {error}") from error
 
 
-class FindPackagePrefix(Substitution):
-    """The prefix a package is installed under."""
+class FindPackageShare(Substitution):
+    """The share directory of a package."""
 
     def __init__(self, package: SomeSubstitutionsType, **kwargs: Any) -> None:
         """Create a substitution for the package with this name."""
         super().__init__(**kwargs)
         self._package = normalize_to_list_of_substitutions(package)
 
-    @property
-    def package(self) -> list[Substitution]:
-        """The name of the package."""
-        return self._package
-
     def describe(self) -> str:
         """Return the name of the package."""
         return f"{type(self).__name__}(pkg={describe_substitutions(self._package)})"
-
-    def perform(self, context: LaunchContext) -> str:
-        """Return the path.
-
-        Raises:
-            SubstitutionFailure: if there is no such package.
-        """
-        return _prefix_of(perform_substitutions(context, self._package))
-
-
-class FindPackageShare(FindPackagePrefix):
-    """The share directory of a package."""
 
     def perform(self, context: LaunchContext) -> str:
         """Return the path.
@@ -106,4 +87,4 @@ class ExecutableInPackage(Substitution):
         return path
 
 
-__getattr__ = plain_module_getattr(__name__)
+__getattr__ = module_getattr(__name__)

@@ -101,7 +101,7 @@ class Rig:
         end_s = time.monotonic() + WAIT_S
         with self.changed:
             while not condition():
-                assert time.monotonic() < end_s, f"it did not happen; {self.driver.describe()}"
+                assert time.monotonic() < end_s, f"it did not happen; {self.driver.snapshot()}"
                 self.changed.wait(0.02)
 
     def texts(self) -> str:

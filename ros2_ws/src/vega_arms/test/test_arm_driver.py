@@ -7,14 +7,14 @@ import math
 import time
 
 import pytest
-from vega_arms import codes, frames, limits
+from vega_arms import frames, limits, protocol
 from vega_arms.config import DriverConfig
 from vega_arms.emulator import POSE, Settings
 from vega_arms.emulator.faults import Fault
 from vega_arms.emulator.leader import still, sweep
 from vega_arms.enabling import NotEnabled
-from vega_arms.firmware import parse
 from vega_arms.frames import MotorLimits
+from vega_arms.protocol import parse_firmware
 
 import hw_config
 
@@ -111,7 +111,7 @@ def test_a_command_beyond_the_limits_ends_at_the_limit(rig):
 
 
 @pytest.mark.parametrize(
-    ("positions", "sequence", "validity_s", "word"),
+    ("positions", "sequence", "validity_s", "reason"),
     [
         ([math.nan, *POSE[1:]], 5, 0.1, "non_finite"),
         (POSE[:6], 5, 0.1, "wrong_shape"),
@@ -119,10 +119,10 @@ def test_a_command_beyond_the_limits_ends_at_the_limit(rig):
         (POSE, 3, 0.1, "out_of_order"),
     ],
 )
-def test_what_is_no_command_is_refused_and_counted(rig, positions, sequence, validity_s, word):
+def test_what_is_no_command_is_refused_and_counted(rig, positions, sequence, validity_s, reason):
     assert rig.driver.command(POSE, 4, 0.1) is None
-    assert rig.driver.command(positions, sequence, validity_s) == word
-    assert rig.driver.counters[f"refused_{word}"] == 1
+    assert rig.driver.command(positions, sequence, validity_s) == reason
+    assert rig.driver.counters[f"refused_{reason}"] == 1
 
 
 def test_before_it_is_enabled_and_after_it_is_released_nothing_is_commanded(make_rig):
@@ -233,10 +233,10 @@ def test_stop_reset_and_enable_again(rig):
 
 def test_a_stop_gets_through_while_the_arm_is_being_enabled(make_rig):
     rig = make_rig().start(enable=False)
-    rig.until(lambda: rig.driver.inbox.complete)
+    rig.until(lambda: rig.driver.decoder.complete)
     rig.arm._enables_ignored = [10_000] * 6
     future = rig.driver._submit(rig.driver._enable)
-    rig.until(lambda: rig.arm.ctrl_mode == codes.CAN_MODE)
+    rig.until(lambda: rig.arm.ctrl_mode == protocol.CAN_MODE)
     rig.driver.stop()
     with pytest.raises(NotEnabled):
         future.result(5.0)
@@ -246,7 +246,7 @@ def test_a_stop_gets_through_while_the_arm_is_being_enabled(make_rig):
 
 def test_teach_mode_is_named(make_rig):
     rig = make_rig().start(enable=False)
-    rig.arm.ctrl_mode = codes.TEACH_MODE
+    rig.arm.ctrl_mode = protocol.TEACH_MODE
     rig.until_said("teach mode")
     with pytest.raises(NotEnabled, match="press the teach button"):
         rig.driver.enable()
@@ -308,16 +308,18 @@ def test_limits_of_both_sides_are_reconciled():
 
 
 def test_firmware_versions():
-    assert parse("xxS-V1.8-8").number == (1, 8, 8)
-    assert parse("S-V1.8-2").effort_factors[0] == 4.0
-    assert parse("S-V1.8-3").effort_factors[0] == 1.0
-    assert parse("H-V1.2-1") is None
+    assert parse_firmware("xxS-V1.8-8").number == (1, 8, 8)
+    assert parse_firmware("S-V1.8-2").effort_factors[0] == 4.0
+    assert parse_firmware("S-V1.8-3").effort_factors[0] == 1.0
+    assert parse_firmware("H-V1.2-1") is None
 
 
 def test_status_words():
-    assert codes.name(codes.ARM_STATUS, 0x77) == "unknown code 0x77"
-    assert codes.motor(codes.ENABLED | 1 | 1 << 7) == "enabled, voltage too low, stalled"
-    assert codes.gripper(codes.ENABLED) == "enabled, not zeroed"
-    assert codes.joints(0b101) == "joint 1, joint 3"
-    assert set(codes.ARM_STATUS) == set(range(16))
-    assert set(codes.CTRL_MODES) == set(range(8))
+    assert protocol.code_name(protocol.ARM_STATUS, 0x77) == "unknown code 0x77"
+    assert (
+        protocol.motor_state(protocol.ENABLED | 1 | 1 << 7) == "enabled, voltage too low, stalled"
+    )
+    assert protocol.gripper_state(protocol.ENABLED) == "enabled, not zeroed"
+    assert protocol.joints_set(0b101) == "joint 1, joint 3"
+    assert set(protocol.ARM_STATUS) == set(range(16))
+    assert set(protocol.CTRL_MODES) == set(range(8))

@@ -118,8 +118,8 @@ def test_limits_that_cannot_be(make_rig):
 def test_garbage_and_truncated_frames_change_no_measurement(rig):
     for fault, reason in ((Fault.GARBAGE, "truncated"), (Fault.TRUNCATED, "truncated")):
         rig.emulator.inject(fault, duration_s=0.4)
-        dropped = rig.driver.inbox.dropped[reason]
-        rig.until(lambda d=dropped, r=reason: rig.driver.inbox.dropped[r] > d + 100)
+        dropped = rig.driver.decoder.dropped[reason]
+        rig.until(lambda d=dropped, r=reason: rig.driver.decoder.dropped[r] > d + 100)
     rig.emulator.inject(None)
     count = len(rig.states)
     rig.until(lambda: len(rig.states) > count + 20)
@@ -130,7 +130,7 @@ def test_garbage_and_truncated_frames_change_no_measurement(rig):
 def test_codes_that_no_table_knows(rig):
     rig.emulator.inject(Fault.UNKNOWN_CODES)
     rig.lead(until=lambda: not rig.driver.enabled)
-    values = rig.driver.describe().values
+    values = rig.driver.snapshot().values
     assert values["arm_status"] == "unknown code 0x77"
     rig.until_said("the arm left CAN mode (unknown code 0x77)")
     rig.emulator.inject(None)
@@ -141,13 +141,13 @@ def test_feedback_that_comes_but_is_frozen(rig):
     rig.emulator.inject(Fault.FROZEN)
     rig.until(lambda: not rig.driver.enabled)
     rig.until_said("has not changed")
-    heard = rig.driver.inbox.frames
+    heard = rig.driver.decoder.frames
     # One state may have been on its way when the driver said so.
-    rig.until(lambda: rig.driver.inbox.frames > heard + FRAMES_A_SECOND // 10)
+    rig.until(lambda: rig.driver.decoder.frames > heard + FRAMES_A_SECOND // 10)
     count = len(rig.states)
-    heard = rig.driver.inbox.frames
+    heard = rig.driver.decoder.frames
     for second in range(1, 11):
-        rig.until(lambda s=second: rig.driver.inbox.frames > heard + s * FRAMES_A_SECOND)
+        rig.until(lambda s=second: rig.driver.decoder.frames > heard + s * FRAMES_A_SECOND)
     assert len(rig.states) == count, "what is frozen is not published as a measurement"
     rig.emulator.inject(None)
     comes_back(rig)
@@ -156,8 +156,8 @@ def test_feedback_that_comes_but_is_frozen(rig):
 def test_what_is_frozen_is_not_published_after_a_silence_either(rig):
     rig.emulator.inject(Fault.FROZEN)
     rig.until_said("has not changed")
-    heard = rig.driver.inbox.frames
-    rig.until(lambda: rig.driver.inbox.frames > heard + FRAMES_A_SECOND // 10)
+    heard = rig.driver.decoder.frames
+    rig.until(lambda: rig.driver.decoder.frames > heard + FRAMES_A_SECOND // 10)
     count = len(rig.states)
     for _ in range(3):
         rig.reports.clear()

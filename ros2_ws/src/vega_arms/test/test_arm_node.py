@@ -17,7 +17,7 @@ from rclpy.executors import SingleThreadedExecutor
 from rclpy.lifecycle import TransitionCallbackReturn
 from sensor_msgs.msg import JointState
 from std_srvs.srv import Trigger
-from vega_arms import arm_node, buses, frames, packing
+from vega_arms import arm_node, buses, frames, protocol
 from vega_arms.arm_node import ArmNode
 from vega_arms.emulator import POSE
 from vega_msgs.msg import ArmCommand, ArmStatus
@@ -181,7 +181,7 @@ def test_a_leader_with_a_bus_of_its_own_is_all_that_is_published(make_cell, emul
     cell.driver.trigger_configure()
     assert cell.driver.trigger_activate() == SUCCESS
     cell.until(lambda: len(cell.leader) > 20)
-    assert cell.driver._driver.inbox.follower is not None
+    assert cell.driver._driver.decoder.follower is not None
     topics = {publisher.topic_name for publisher in cell.driver.publishers}
     services = {service.srv_name for service in cell.driver.services}
     assert "/left/leader/joint_states" in topics
@@ -243,7 +243,7 @@ def test_a_log_is_replayed_between_processes(channel, emulate, tmp_path):
     with_bus = buses.open_bus("udp_multicast", channel)
     process = emulate("--replay", str(log))
     heard = [with_bus.recv(WAIT_S) for _ in range(2)]
-    assert packing.decode(heard[0].arbitration_id, heard[0].data) == frames.Pair(30000, 60000)
+    assert protocol.decode(heard[0].arbitration_id, heard[0].data) == frames.Pair(30000, 60000)
     assert process.wait(WAIT_S) == 0
     with_bus.shutdown()
 

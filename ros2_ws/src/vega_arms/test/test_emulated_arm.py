@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 import pytest
-from vega_arms import codes, frames, packing
+from vega_arms import frames, protocol
 from vega_arms.emulator import POSE, Follower, Leader, Settings, SimpleArm
 from vega_arms.emulator.leader import still, sweep
 
@@ -17,7 +17,7 @@ class Bench:
         self.arm = Follower(Settings(**settings), SimpleArm(POSE[:6], POSE[6]))
 
     def send(self, identifier, frame):
-        return self.arm.receive(*packing.encode(identifier, frame))
+        return self.arm.receive(*protocol.encode(identifier, frame))
 
     def enable(self, *motors):
         for motor in motors or range(1, 7):
@@ -27,8 +27,8 @@ class Bench:
         self.send(frames.MODE, frames.Mode(1, 1, speed, follow))
 
     def target(self, *q):
-        for frame in packing.joint_pairs(
-            frames.JOINT_TARGET, map(packing.to_millidegrees, [*q, *POSE[len(q) : 6]])
+        for frame in protocol.joint_pairs(
+            frames.JOINT_TARGET, map(protocol.to_millidegrees, [*q, *POSE[len(q) : 6]])
         ):
             self.arm.receive(*frame)
 
@@ -107,7 +107,7 @@ def test_without_power_it_falls(ready):
 def test_an_emergency_stop_sinks_slowly_and_needs_reset_and_enabling_twice(ready):
     ready.send(frames.MOTION, frames.Motion(1))
     ready.run(0.2)
-    assert ready.arm.status.arm_status == codes.EMERGENCY_STOP
+    assert ready.arm.status.arm_status == protocol.EMERGENCY_STOP
     assert 0.8 < ready.q[1] < 0.9
     ready.can_mode()
     ready.target(0.3)
@@ -133,14 +133,14 @@ def test_a_gripper_needs_its_stroke_and_obeys_then():
     bench = Bench(gripper=frames.GripperSetup(100, 0, 1))
     bench.gripper(0.01)
     said = dict(bench.run(0.5))
-    assert packing.decode(frames.GRIPPER_FEEDBACK, said[frames.GRIPPER_FEEDBACK]).stroke == 0
+    assert protocol.decode(frames.GRIPPER_FEEDBACK, said[frames.GRIPPER_FEEDBACK]).stroke == 0
     bench.send(frames.SET_GRIPPER, frames.GripperSetup(100, 70, 1))
     bench.gripper(0.01, code=2)
     bench.gripper(0.01, code=3)
     said = dict(bench.run(0.5))
-    feedback = packing.decode(frames.GRIPPER_FEEDBACK, said[frames.GRIPPER_FEEDBACK])
+    feedback = protocol.decode(frames.GRIPPER_FEEDBACK, said[frames.GRIPPER_FEEDBACK])
     assert feedback.stroke == 10_000
-    assert feedback.status & codes.ENABLED
+    assert feedback.status & protocol.ENABLED
     bench.gripper(0.5)
     bench.run(1.0)
     assert bench.arm.physics.measured.gripper == pytest.approx(0.07)
@@ -174,9 +174,9 @@ def test_collision_protection_trips_by_level_and_freezes(ready):
     ready.target(0.3)
     ready.run(0.3)
     assert ready.q[0] == 0.0
-    assert ready.arm.status.arm_status == codes.COLLISION
+    assert ready.arm.status.arm_status == protocol.COLLISION
     ready.send(frames.SET_JOINT, frames.SetJoint(2, 0, 0, 0, frames.CONFIRM))
-    assert ready.arm.status.arm_status == codes.COLLISION
+    assert ready.arm.status.arm_status == protocol.COLLISION
     ready.send(frames.MOTION, frames.Motion(2))
     assert ready.arm.status.arm_status == 0
 
@@ -184,7 +184,7 @@ def test_collision_protection_trips_by_level_and_freezes(ready):
 def test_teach_mode_ignores_the_mode_command_and_ends_with_torque(ready):
     ready.send(frames.MOTION, frames.Motion(0, 0, 1))
     ready.can_mode()
-    assert ready.arm.ctrl_mode == codes.TEACH_MODE
+    assert ready.arm.ctrl_mode == protocol.TEACH_MODE
     ready.send(frames.MOTION, frames.Motion())
     assert all(ready.arm.enabled)
     ready.can_mode()
@@ -206,13 +206,13 @@ def test_from_high_follow_only_a_reset_leads_back(ready):
 
 def test_it_answers_queries_and_acknowledges_settings(bench):
     (reply,) = bench.send(frames.QUERY_MOTOR, frames.QueryMotor(4, 1))
-    assert packing.decode(*reply) == frames.MotorLimits(4, 1000, -1000, 3000)
+    assert protocol.decode(*reply) == frames.MotorLimits(4, 1000, -1000, 3000)
     (reply,) = bench.send(frames.QUERY_MOTOR, frames.QueryMotor(4, 2))
-    assert packing.decode(*reply) == frames.MotorAcceleration(4, 500)
+    assert protocol.decode(*reply) == frames.MotorAcceleration(4, 500)
     (reply,) = bench.send(frames.SET_LIMITS, frames.MotorLimits(4, 900, frames.UNCHANGED, 2000))
-    assert packing.decode(*reply) == frames.Ack(0x74)
+    assert protocol.decode(*reply) == frames.Ack(0x74)
     (reply,) = bench.send(frames.QUERY_MOTOR, frames.QueryMotor(4, 1))
-    assert packing.decode(*reply) == frames.MotorLimits(4, 900, -1000, 2000)
+    assert protocol.decode(*reply) == frames.MotorLimits(4, 900, -1000, 2000)
     text = b"".join(d for _, d in bench.send(frames.FIRMWARE, frames.Text(b"\1" + bytes(7))))
     assert len(text) == 88
     assert text[60:68] == b"S-V1.8-8"
@@ -224,7 +224,7 @@ def test_a_leader_says_control_frames_alone_and_answers_nothing():
     said = Counter(identifier for _ in range(200) for identifier, _ in leader.tick())
     assert set(said) <= {*frames.CONTROL, frames.ENABLE, frames.LEADER_HEARTBEAT}
     assert said[frames.MODE] == said[frames.JOINT_TARGET[0]] == 200
-    query = packing.encode(frames.QUERY_MOTOR, frames.QueryMotor(1, 1))
+    query = protocol.encode(frames.QUERY_MOTOR, frames.QueryMotor(1, 1))
     assert leader.receive(*query) == []
 
 
@@ -244,7 +244,7 @@ def test_a_role_survives_the_power_cycle(bench):
     assert 0x2B1 in said
     assert 0x2A1 not in said
     bench.enable()
-    mode = packing.encode(frames.MODE, frames.Mode(1, 1, 100))[1]
+    mode = protocol.encode(frames.MODE, frames.Mode(1, 1, 100))[1]
     bench.arm.receive(frames.MODE, mode)
     assert not bench.arm.can_move
     bench.arm.receive(frames.MODE + 0x10, mode)

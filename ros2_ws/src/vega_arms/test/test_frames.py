@@ -8,9 +8,9 @@ import can
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from vega_arms import frames, packing, seam
-from vega_arms.inbox import Inbox
-from vega_arms.port import ArmPort
+from vega_arms import frames, protocol, sdk_adapter
+from vega_arms.feedback_decoder import FeedbackDecoder
+from vega_arms.sdk_port import SdkPort
 
 from benches.arms import fuzz
 
@@ -23,7 +23,7 @@ def _values(kind: type) -> st.SearchStrategy:
     if kind is frames.Text:
         return st.builds(frames.Text, st.binary(min_size=8, max_size=8))
     codes, count = [], ""
-    for char in packing._FORMATS[kind][1:]:
+    for char in protocol._FORMATS[kind][1:]:
         if char.isdigit():
             count += char
             continue
@@ -35,35 +35,35 @@ def _values(kind: type) -> st.SearchStrategy:
 
 @given(st.data())
 def test_every_kind_of_frame_survives_the_bus(data):
-    identifier = data.draw(st.sampled_from(sorted(packing.KINDS)))
-    frame = data.draw(_values(packing.KINDS[identifier]))
-    sent, payload = packing.encode(identifier, frame)
+    identifier = data.draw(st.sampled_from(sorted(protocol.KINDS)))
+    frame = data.draw(_values(protocol.KINDS[identifier]))
+    sent, payload = protocol.encode(identifier, frame)
     assert sent == identifier
     assert len(payload) == 8
-    assert packing.decode(identifier, payload) == frame
+    assert protocol.decode(identifier, payload) == frame
 
 
-@given(st.sampled_from(sorted(packing.KINDS)), st.data())
+@given(st.sampled_from(sorted(protocol.KINDS)), st.data())
 def test_a_number_too_large_for_its_field_becomes_the_nearest(identifier, data):
-    kind = packing.KINDS[identifier]
+    kind = protocol.KINDS[identifier]
     if kind is frames.Text:
         return
     numbers = st.lists(st.integers(-(2**40), 2**40), min_size=1, max_size=8)
     values = (data.draw(numbers) * 8)[: len(kind._fields)]
-    _, payload = packing.encode(identifier, kind._make(values))
-    for asked, came in zip(values, packing.decode(identifier, payload)):
+    _, payload = protocol.encode(identifier, kind._make(values))
+    for asked, came in zip(values, protocol.decode(identifier, payload)):
         assert came == asked or abs(came) <= abs(asked)
 
 
 @given(st.integers(0, 0x7FF), st.binary(max_size=8))
 def test_nothing_raises(identifier, data):
-    frame = packing.decode(identifier, data)
-    assert (frame is None) == (identifier not in packing.KINDS or len(data) != 8)
+    frame = protocol.decode(identifier, data)
+    assert (frame is None) == (identifier not in protocol.KINDS or len(data) != 8)
 
 
 def test_a_frame_is_not_put_under_an_identifier_of_another_kind():
     with pytest.raises(ValueError, match="0x2A1 does not carry Mode"):
-        packing.encode(frames.STATUS, frames.Mode(1, 1))
+        protocol.encode(frames.STATUS, frames.Mode(1, 1))
 
 
 @pytest.mark.parametrize(
@@ -80,7 +80,7 @@ def test_a_frame_is_not_put_under_an_identifier_of_another_kind():
     ],
 )
 def test_known_bytes(identifier, data, frame):
-    assert packing.encode(identifier, frame) == (identifier, bytes.fromhex(data))
+    assert protocol.encode(identifier, frame) == (identifier, bytes.fromhex(data))
 
 
 class _Recorder(can.BusABC):
@@ -94,7 +94,7 @@ class _Recorder(can.BusABC):
 
 def test_the_vendors_sdk_writes_the_same_bytes():
     recorder = _Recorder()
-    port = ArmPort("compared", lambda channel: recorder, mount="right")
+    port = SdkPort("compared", lambda channel: recorder, mount="right")
     port.open()
     port.mode(frames.HIGH_FOLLOW, 60)
     port.joints([0.1, 0.2, -0.3, 0.4, -0.5, 0.6])
@@ -104,26 +104,26 @@ def test_the_vendors_sdk_writes_the_same_bytes():
     port.reset()
     millidegrees = [5730, 11459, -17189, 22918, -28648, 34377]
     assert recorder.seen == [
-        packing.encode(frames.MODE, frames.Mode(1, 1, 60, frames.HIGH_FOLLOW, mount=3)),
-        *packing.joint_pairs(frames.JOINT_TARGET, millidegrees),
-        packing.encode(frames.GRIPPER_TARGET, frames.GripperTarget(40000, 1000, 1)),
-        packing.encode(frames.ENABLE, frames.Enable(3, 2)),
-        packing.encode(frames.SET_GRIPPER, frames.GripperSetup(100, 70, 1)),
-        packing.encode(frames.MOTION, frames.Motion(2)),
+        protocol.encode(frames.MODE, frames.Mode(1, 1, 60, frames.HIGH_FOLLOW, mount=3)),
+        *protocol.joint_pairs(frames.JOINT_TARGET, millidegrees),
+        protocol.encode(frames.GRIPPER_TARGET, frames.GripperTarget(40000, 1000, 1)),
+        protocol.encode(frames.ENABLE, frames.Enable(3, 2)),
+        protocol.encode(frames.SET_GRIPPER, frames.GripperSetup(100, 70, 1)),
+        protocol.encode(frames.MOTION, frames.Motion(2)),
     ]
     port.close()
 
 
 @given(st.sampled_from(frames.HIGH_SPEED), st.binary(min_size=8, max_size=8))
 def test_the_vendors_sdk_reads_the_same_of_motors(identifier, data):
-    port, heard = ArmPort("read", lambda channel: _Recorder()), []
-    inbox = Inbox(port.sdk, heard.append, heard.append)
+    port, heard = SdkPort("read", lambda channel: _Recorder()), []
+    decoder = FeedbackDecoder(port.sdk, heard.append, heard.append)
     still = [(i, bytes(8)) for i in (*frames.HIGH_SPEED, *frames.JOINT_FEEDBACK)]
     said = {**dict(still), identifier: data, frames.GRIPPER_FEEDBACK: bytes(8)}
     for number, payload in said.items():
         message = can.Message(arbitration_id=number, is_extended_id=False, data=payload)
         port.sdk.ParseCANFrame(message)
-        inbox.take(message, 1.0)
+        decoder.take(message, 1.0)
     joint = identifier - frames.HIGH_SPEED[0]
     told = getattr(port.sdk.GetArmHighSpdInfoMsgs(), f"motor_{joint + 1}")
     assert heard[0].effort[joint] == pytest.approx(1e-3 * told.effort)
@@ -132,11 +132,11 @@ def test_the_vendors_sdk_reads_the_same_of_motors(identifier, data):
 
 def test_the_sdk_is_used_as_it_is():
     recorder = _Recorder()
-    seam.install(lambda channel: recorder)
-    sdk = ArmPort("unchanged", lambda channel: recorder).sdk
+    sdk_adapter.install(lambda channel: recorder)
+    sdk = SdkPort("unchanged", lambda channel: recorder).sdk
     sdk.CreateCanBus("unchanged", judge_flag=True)
     sdk.EnableArm(2)
-    assert recorder.seen == [packing.encode(frames.ENABLE, frames.Enable(2, 2))]
+    assert recorder.seen == [protocol.encode(frames.ENABLE, frames.Enable(2, 2))]
     connection = sdk.GetCanBus()
     assert connection.recv_bus is connection.send_bus
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import can
 import pytest
-from vega_arms import buses, packing
+from vega_arms import buses, protocol
 from vega_arms.emulator import Follower, replay
-from vega_arms.inbox import Inbox
-from vega_arms.port import ArmPort
+from vega_arms.feedback_decoder import FeedbackDecoder
+from vega_arms.sdk_port import SdkPort
 
 LOG = """\
 (1716000000.000100) can0 151#010164AD00000000
@@ -40,11 +40,13 @@ def test_a_log_played_back_gives_the_leaders_pose(tmp_path):
     sender, receiver = (buses.open_bus("virtual", "replay") for _ in range(2))
     assert replay.play(replay.read(path), sender, speed=1000.0) == 5
     poses = []
-    inbox = Inbox(ArmPort("replayed", lambda channel: receiver).sdk, print, poses.append)
+    decoder = FeedbackDecoder(
+        SdkPort("replayed", lambda channel: receiver).sdk, print, poses.append
+    )
     for number in range(5):
-        inbox.take(receiver.recv(1.0), number * 0.001)
+        decoder.take(receiver.recv(1.0), number * 0.001)
     degrees = (30.0, 60.0, -45.0, 10.0, -20.0, 90.0)
-    expected = [packing.from_millidegrees(round(1000 * d)) for d in degrees]
+    expected = [protocol.from_millidegrees(round(1000 * d)) for d in degrees]
     assert poses[0].q == pytest.approx((*expected, 0.04))
     sender.shutdown()
     receiver.shutdown()
@@ -58,12 +60,12 @@ def test_a_followers_own_frames_make_a_log_that_gives_its_state_back(tmp_path):
     rows = (replay.Logged(0.0001 * n, "can0", *frame) for n, frame in enumerate(said))
     path.write_text("".join(replay.line(row) + "\n" for row in rows), encoding="ascii")
     states = []
-    inbox = Inbox(ArmPort("logged", buses.open_bus).sdk, states.append, print)
+    decoder = FeedbackDecoder(SdkPort("logged", buses.open_bus).sdk, states.append, print)
     for row in replay.read(path):
-        inbox.take(_message(row), row.stamp)
+        decoder.take(_message(row), row.stamp)
     assert len(states) == 9, "the first period has no speeds yet"
     assert states[-1].q[0] == pytest.approx(0.1, abs=2e-5)
-    assert not inbox.dropped
+    assert not decoder.dropped
 
 
 def _message(row):

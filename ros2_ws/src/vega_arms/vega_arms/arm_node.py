@@ -5,17 +5,19 @@ from __future__ import annotations
 import array
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
-from builtin_interfaces.msg import Time
 from rclpy.publisher import Publisher
 from sensor_msgs.msg import JointState
 from std_srvs.srv import Trigger
 from vega_msgs.msg import ArmCommand, ArmStatus
 from vega_runtime import node, qos
 from vega_runtime.lifecycle import LifecycleNode, TransitionError
+from vega_runtime.logs import log
 from vega_runtime.parameters import declare, parameter
+from vega_runtime.stamps import to_ns, to_time
 
 import hw_config
 from vega_arms import buses
@@ -24,13 +26,18 @@ from vega_arms.diagnostics import ArmDiagnostics
 from vega_arms.driver import ArmDriver
 from vega_arms.enabling import NotEnabled
 from vega_arms.measurement import ArmState
-from vega_arms.report import ArmReport
+from vega_arms.status_snapshot import StatusSnapshot
 from vega_arms.stop_services import StopServices
+from vega_core.stamps import NS, nanoseconds
 
-_NS = 1_000_000_000
 # A busy computer may leave frames waiting: they keep their age, or stamps would run backwards.
-_OLDEST_NS = _NS
+_OLDEST_NS = NS
 _SWITCH_INTERVAL_S = 0.0005
+_STOP_REQUESTS: dict[str, Callable[[ArmDriver], None]] = {
+    "disable": ArmDriver.disable,
+    "stop": ArmDriver.stop,
+    "reset": ArmDriver.reset,
+}
 
 
 @dataclass(frozen=True)
@@ -99,7 +106,7 @@ class ArmNode(LifecycleNode):
         self.create_subscription(ArmCommand, f"{arm}/command", self._on_command, qos.COMMAND)
         self.create_service(Trigger, f"{arm}/enable", self._on_enable)
         requests = {
-            f"{arm}/{name}": partial(self._request, name) for name in ("disable", "stop", "reset")
+            f"{arm}/{name}": partial(self._request, act) for name, act in _STOP_REQUESTS.items()
         }
         self._stop_services = StopServices(self, requests)
 
@@ -110,7 +117,7 @@ class ArmNode(LifecycleNode):
             partial(buses.open_bus, self._given.bus),
             partial(self._publish_state, FOLLOWER),
             partial(self._publish_state, LEADER),
-            self._on_report,
+            self._on_status,
         )
         self._driver.open()
 
@@ -124,7 +131,7 @@ class ArmNode(LifecycleNode):
             except NotEnabled as error:
                 # What it measures is wanted all the same; nothing moves an arm that is not enabled.
                 self.get_logger().error(f"the {self._given.arm} arm is not enabled: {error}")
-        self._on_report(driver.describe())
+        self._on_status(driver.snapshot())
 
     def deactivate(self) -> None:
         """Takes no commands any more; the arm holds."""
@@ -155,38 +162,32 @@ class ArmNode(LifecycleNode):
         if not self._active or role not in self._states:
             return
         publisher, message = self._states[role]
-        message.header.stamp = self._ros_time(state.stamp_s)
+        message.header.stamp = to_time(self._ros_ns(state.stamp_s))
         message.position = array.array("d", state.q)
         message.velocity = array.array("d", state.dq)
         message.effort = array.array("d", state.effort)
         publisher.publish(message)
         self._diagnostics.rates[role].add(time.monotonic())
 
-    def _ros_time(self, stamp_s: float) -> Time:
+    def _ros_ns(self, stamp_s: float) -> int:
         """A stamp of the bus, which is ROS time on hardware; after a step of the clock, now."""
         now_ns = self.get_clock().now().nanoseconds
-        stamp_ns = round(stamp_s * _NS)
+        stamp_ns = nanoseconds(stamp_s)
         # Not now less an age: a thread that waits between two clocks would shift the stamp.
-        stamp_ns = stamp_ns if 0 <= now_ns - stamp_ns <= _OLDEST_NS else now_ns
-        seconds, nanoseconds = divmod(stamp_ns, _NS)
-        return Time(sec=seconds, nanosec=nanoseconds)
+        return stamp_ns if 0 <= now_ns - stamp_ns <= _OLDEST_NS else int(now_ns)
 
-    def _on_report(self, report: ArmReport) -> None:
+    def _on_status(self, status: StatusSnapshot) -> None:
         if self._driver is None:
             return
         if self._status is not None:
-            message = ArmStatus(enabled=report.enabled and self._active, text=report.text)
+            message = ArmStatus(enabled=status.enabled and self._active, text=status.text)
             message.header.stamp = self.get_clock().now().to_msg()
             self._status.publish(message)
-        if report.text == self._logged:
+        if status.text == self._logged:
             return
-        self._logged = report.text
-        text = f"{self._given.arm} {self._given.role}: {report.text}"
-        # rclpy refuses two severities from one line of code.
-        if report.wrong:
-            self.get_logger().warning(text)
-        else:
-            self.get_logger().info(text)
+        self._logged = status.text
+        text = f"{self._given.arm} {self._given.role}: {status.text}"
+        log(self, "warn" if status.wrong else "info", text)
 
     # From the executor.
 
@@ -196,18 +197,17 @@ class ArmNode(LifecycleNode):
         if list(message.names) != self._names:
             self._refuse("wrong_joints", ", ".join(message.names))
             return
-        deadline_ns = message.deadline.sec * _NS + message.deadline.nanosec
-        validity_s = (deadline_ns - self.get_clock().now().nanoseconds) * 1e-9
+        validity_s = (to_ns(message.deadline) - self.get_clock().now().nanoseconds) * 1e-9
         refusal = self._driver.command(message.positions, message.sequence, validity_s)
         if refusal is None:
             self._refused.clear()
         elif refusal != "not_enabled":
             self._refuse(refusal, f"sequence {message.sequence}")
 
-    def _refuse(self, word: str, detail: str) -> None:
-        if word not in self._refused:
-            self._refused.add(word)
-            self.get_logger().error(f"command refused ({word}): {detail}")
+    def _refuse(self, reason: str, detail: str) -> None:
+        if reason not in self._refused:
+            self._refused.add(reason)
+            self.get_logger().error(f"command refused ({reason}): {detail}")
 
     def _on_enable(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
         if self._driver is None or not self._active:
@@ -220,12 +220,12 @@ class ArmNode(LifecycleNode):
         response.success = not response.message
         return response
 
-    def _request(self, name: str) -> str:
+    def _request(self, act: Callable[[ArmDriver], None]) -> str:
         """Does what a stop service asks for; from the thread of these services."""
         driver = self._driver
         if driver is None:
             return "the arm node is not configured"
-        getattr(driver, name)()
+        act(driver)
         return ""
 
     def _publish_diagnostics(self) -> None:

@@ -31,8 +31,8 @@ class ArmDiagnostics:
 
     def publish(self, driver: ArmDriver) -> None:
         """What holds now."""
-        report = driver.describe()
-        frames, now_s = driver.inbox.frames, time.monotonic()
+        status = driver.snapshot()
+        frames, now_s = driver.decoder.frames, time.monotonic()
         before, before_s = self._frames
         self._frames = (frames, now_s)
         hz = (frames - before) / max(now_s - before_s, 1e-3)
@@ -41,12 +41,12 @@ class ArmDiagnostics:
             "leader_hz": self.rates[LEADER].hz,
             "frames_hz": hz,
             "bus_load_percent": 100.0 * hz * _BITS_A_FRAME / _BITS_A_SECOND,
-            **report.values,
+            **status.values,
         }
         follower = self._role == FOLLOWER
-        well = report.enabled if follower else not driver.problem
+        well = status.enabled if follower else not driver.problem
         level = diagnostics.OK if well else diagnostics.ERROR
         if well and follower and driver.limits.notes:
             level = diagnostics.WARN
         stamp = self._clock.now().to_msg()
-        self._publisher.publish(diagnostics.report(stamp, self._name, level, report.text, values))
+        self._publisher.publish(diagnostics.report(stamp, self._name, level, status.text, values))

@@ -8,17 +8,17 @@ from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 
-from vega_arms import health, report, seam
-from vega_arms.commanding import Commanding, Target
+from vega_arms import health, sdk_adapter
+from vega_arms.command_filter import CommandFilter, Target
 from vega_arms.config import FOLLOWER, DriverConfig
 from vega_arms.enabling import Enabling, NotEnabled
-from vega_arms.health import Problem
-from vega_arms.inbox import Inbox
+from vega_arms.feedback_decoder import FeedbackDecoder
+from vega_arms.health import HealthMonitor, Problem
 from vega_arms.limits import Reconciled, outside
 from vega_arms.link import Link
 from vega_arms.measurement import ArmState
-from vega_arms.port import ArmPort
-from vega_arms.watch import Watch
+from vega_arms.sdk_port import SdkPort
+from vega_arms.status_snapshot import StatusSnapshot, details
 
 _SUPERVISE_S = 0.02
 _JOB_S = 15.0
@@ -33,29 +33,29 @@ class ArmDriver:
     """Listens to one bus, reports what it hears, and leads its follower as it is commanded.
 
     Callbacks come from the driver's threads: `on_follower` and `on_leader` at the arm's own rate,
-    `on_report` whenever what an operator should know has changed.
+    `on_status` whenever what an operator should know has changed.
     """
 
     def __init__(
         self,
         config: DriverConfig,
-        opener: seam.Opener,
+        opener: sdk_adapter.Opener,
         on_follower: Callable[[ArmState], object],
         on_leader: Callable[[ArmState], object],
-        on_report: Callable[[report.ArmReport], object],
+        on_status: Callable[[StatusSnapshot], object],
     ) -> None:
         self.config = config
-        self._on_follower, self._on_report = on_follower, on_report
-        self.port = ArmPort(config.channel, opener, config.mount)
-        self.inbox = Inbox(self.port.sdk, self._publish, on_leader)
-        self._commanding = Commanding(config, self.port, self.inbox)
+        self._on_follower, self._on_status = on_follower, on_status
+        self.port = SdkPort(config.channel, opener, config.mount)
+        self.decoder = FeedbackDecoder(self.port.sdk, self._publish, on_leader)
+        self._command_filter = CommandFilter(config, self.port, self.decoder)
         self._closing = threading.Event()
         self._wake = threading.Condition()
         self._jobs: deque[tuple[Callable[[], None], Future[None]]] = deque()
         self._target: Target | None = None
         self._sender = threading.Thread(target=self._send, name=f"{config.channel} send")
-        self._link = Link(self.port, self.inbox, self._on_back)
-        self._watch = Watch(config.channel, self._link, config.role == FOLLOWER)
+        self._link = Link(self.port, self.decoder, self._on_back)
+        self._health = HealthMonitor(config.channel, self._link, config.role == FOLLOWER)
         # Set while an enabling under way must not go on.
         self._abandoned = threading.Event()
         self._armed = False
@@ -94,12 +94,12 @@ class ArmDriver:
     @property
     def limits(self) -> Reconciled:
         """The limits that hold for the arm."""
-        return self._commanding.limits
+        return self._command_filter.limits
 
     @property
     def counters(self) -> Counter[str]:
         """What became of the commands, and what ended them."""
-        return self._commanding.counters
+        return self._command_filter.counters
 
     @property
     def problem(self) -> str:
@@ -138,30 +138,32 @@ class ArmDriver:
         self._disarm("reset: the arm has no power; enable it")
         self.port.reset()
         self._stale_until_s = time.monotonic() + _STALE_S
-        self.inbox.foreign_high_follow = False
+        self.decoder.foreign_high_follow = False
 
     def command(self, positions: Sequence[float], sequence: int, validity_s: float) -> str | None:
         """Takes a command (joints 1-6 rad, gripper m) that is valid for `validity_s` from now.
 
         Returns:
-            Why it was refused, in one word: not_enabled, stale, out_of_order, wrong_shape,
+            Why it was refused: not_enabled, stale, out_of_order, wrong_shape,
             non_finite. None when it was taken.
         """
         refusal: str | None = "not_enabled"
         if self._armed:
-            refusal = self._commanding.refusal(positions, sequence, validity_s)
+            refusal = self._command_filter.refusal(positions, sequence, validity_s)
         if refusal is not None:
             self.counters[f"refused_{refusal}"] += 1
             return refusal
-        target = self._commanding.take(positions, sequence, validity_s)
+        target = self._command_filter.take(positions, sequence, validity_s)
         with self._wake:
             self._target = target
             self._wake.notify()
         return None
 
-    def describe(self) -> report.ArmReport:
+    def snapshot(self) -> StatusSnapshot:
         """What an operator should know now."""
-        return report.compose(self, self._armed, self._text(), self._wrong())
+        values = {"channel": self.config.channel, "role": self.config.role}
+        told = details(self.decoder, self.limits, self.counters, self.port.bus)
+        return StatusSnapshot(self._armed, self._text(), self._wrong(), {**values, **told})
 
     # The sending thread.
 
@@ -176,7 +178,7 @@ class ArmDriver:
             if job is not None:
                 self._run(*job)
             elif target is not None and self._armed:
-                self._commanding.follow(target)
+                self._command_filter.follow(target)
         while self._jobs:
             self._jobs.popleft()[1].set_exception(NotEnabled("the driver is being closed"))
 
@@ -204,58 +206,58 @@ class ArmDriver:
             if not self._abandoned.is_set():
                 self._reason, self._at_fault = str(error), True
             raise
-        self._watch.reset()
+        self._health.reset()
         with self._wake:
             if self._abandoned.is_set():
                 raise NotEnabled(_GIVEN_UP)
             self._armed, self._reason = True, ""
-        self._tell()
+        self._notify()
 
     def _give_power(self) -> None:
         # What the arm said before it was reset may still be on its way.
         self._asleep(max(0.0, self._stale_until_s - time.monotonic()))
-        self.inbox.forget_power()
+        self.decoder.forget_power()
         self._enabling().hear()
         self._ask_settings()
-        state = self.inbox.follower
+        state = self.decoder.follower
         refusal = self.limits.refusal or (outside(state.q, self.limits) if state else "")
         if refusal:
             raise NotEnabled(f"{self.config.channel}: {refusal}")
         self._enabling().run(
-            self._commanding.follow_mode,
+            self._command_filter.follow_mode,
             self.config.speed_percent,
             70 if self.config.gripper_stroke_m <= 0.0701 else 100,
             self.config.gripper_effort,
         )
-        state = self.inbox.follower
+        state = self.decoder.follower
         assert state is not None
-        self._commanding.begin(state.q)
+        self._command_filter.begin(state.q)
 
     def _ask_settings(self) -> None:
         self._enabling().settings()
-        self._commanding.reconcile()
+        self._command_filter.reconcile()
 
     def _enabling(self) -> Enabling:
-        return Enabling(self.port, self.inbox, self._problem_text, self._asleep)
+        return Enabling(self.port, self.decoder, self._problem_text, self._asleep)
 
     def _asleep(self, seconds: float) -> bool:
         return self._closing.wait(seconds)
 
     def _supervise(self) -> None:
-        armed, watch = self._armed, self._watch
-        problem = watch.problem(self._commanding.sent_q) if armed else watch.bus_or_arm()
+        armed, watch = self._armed, self._health
+        problem = watch.problem(self._command_filter.sent_q) if armed else watch.bus_or_arm()
         self._problem = problem
         if problem is None:
             self._starts_until_s = 0.0
         elif self._armed:
-            self.counters[f"stopped_{problem.word}"] += 1
+            self.counters[f"stopped_{problem.kind}"] += 1
             self._disarm(problem.text, at_fault=True)
-        self._tell()
+        self._notify()
 
     def _problem_text(self) -> str | None:
         if self._abandoned.is_set():
             return _GIVEN_UP
-        problem = self._watch.bus_or_arm()
+        problem = self._health.bus_or_arm()
         return None if problem is None else problem.text
 
     def _disarm(self, reason: str, at_fault: bool = False) -> None:
@@ -263,11 +265,11 @@ class ArmDriver:
             self._abandoned.set()
             self._armed, self._reason, self._at_fault = False, reason, at_fault
             self._target = None
-        self._tell()
+        self._notify()
 
     def _starting(self) -> bool:
         problem = self._problem
-        early = problem is not None and problem.word in _NOT_HEARD_YET
+        early = problem is not None and problem.kind in _NOT_HEARD_YET
         return early and time.monotonic() < self._starts_until_s
 
     def _text(self) -> str:
@@ -286,11 +288,11 @@ class ArmDriver:
             return False
         return self._problem is not None or self._at_fault
 
-    def _tell(self) -> None:
+    def _notify(self) -> None:
         said = (self._armed, self._text())
         if said != self._reported:
             self._reported = said
-            self._on_report(self.describe())
+            self._on_status(self.snapshot())
 
     def _on_back(self) -> None:
         self._starts_until_s = time.monotonic() + _START_S
@@ -301,6 +303,6 @@ class ArmDriver:
         # What is frozen is no measurement. The problem alone does not tell: it is looked for every
         # 20 ms, and becomes another one while the bus is silent.
         problem = self._problem
-        known = problem is not None and problem.word == "frozen"
-        if not known and not health.frozen(self.inbox, time.monotonic()):
+        known = problem is not None and problem.kind == "frozen"
+        if not known and not health.frozen(self.decoder, time.monotonic()):
             self._on_follower(state)

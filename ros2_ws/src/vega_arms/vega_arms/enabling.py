@@ -5,10 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from vega_arms import codes
+from vega_arms import protocol
+from vega_arms.feedback_decoder import FeedbackDecoder
 from vega_arms.frames import JOINTS
-from vega_arms.inbox import Inbox
-from vega_arms.port import ArmPort
+from vega_arms.sdk_port import SdkPort
 
 _HEAR_S = 2.0
 _SETTINGS_S = 0.5
@@ -26,33 +26,33 @@ class Enabling:
     """The steps from an arm at rest to one that follows commands.
 
     Args:
-        problem: What forbids to go on, in words, or None; asked throughout.
+        problem: What forbids to go on, as text, or None; asked throughout.
         asleep: Waits for some seconds; returns True when the driver is being closed.
     """
 
     def __init__(
         self,
-        port: ArmPort,
-        inbox: Inbox,
+        port: SdkPort,
+        decoder: FeedbackDecoder,
         problem: Callable[[], str | None],
         asleep: Callable[[float], bool],
     ) -> None:
-        self._port, self._inbox = port, inbox
+        self._port, self._decoder = port, decoder
         self._problem, self._asleep = problem, asleep
 
     def hear(self) -> None:
         """Waits for complete feedback: an arm, or its bus, may just have been switched on."""
-        self._until(lambda: self._inbox.complete, _HEAR_S)
+        self._until(lambda: self._decoder.complete, _HEAR_S)
 
     def settings(self) -> None:
         """Asks for limits, firmware and gripper until all have been answered, or for 0.5 s."""
-        inbox = self._inbox
+        decoder = self._decoder
         self._port.ask_settings()
         self._until(
             lambda: (
-                len(inbox.limits) == JOINTS
-                and inbox.firmware is not None
-                and inbox.gripper_stroke_mm is not None
+                len(decoder.limits) == JOINTS
+                and decoder.firmware is not None
+                and decoder.gripper_stroke_mm is not None
             ),
             _SETTINGS_S,
         )
@@ -76,8 +76,8 @@ class Enabling:
 
     def _mode(self, follow: int, speed_percent: int) -> None:
         def entered() -> bool:
-            status = self._inbox.status
-            return status is not None and status.ctrl_mode == codes.CAN_MODE
+            status = self._decoder.status
+            return status is not None and status.ctrl_mode == protocol.CAN_MODE
 
         end_s = time.monotonic() + _MODE_S
         while True:
@@ -90,7 +90,7 @@ class Enabling:
 
     def _motor(self, motor: int) -> None:
         def on() -> bool:
-            return bool((self._inbox.motor_bits[motor - 1] or 0) & codes.ENABLED)
+            return bool((self._decoder.motor_bits[motor - 1] or 0) & protocol.ENABLED)
 
         end_s = time.monotonic() + _MOTOR_S
         while not on():
@@ -104,22 +104,22 @@ class Enabling:
         self._port.joints(self._state_q())
 
     def _stroke(self, stroke_mm: int) -> None:
-        inbox = self._inbox
-        if inbox.gripper_stroke_mm == stroke_mm:
+        decoder = self._decoder
+        if decoder.gripper_stroke_mm == stroke_mm:
             return
         for _ in range(3):
             self._port.gripper_stroke(stroke_mm)
             self._port.ask_gripper_stroke()
-            if self._until(lambda: inbox.gripper_stroke_mm == stroke_mm, _REPEAT_S):
+            if self._until(lambda: decoder.gripper_stroke_mm == stroke_mm, _REPEAT_S):
                 return
         raise NotEnabled(
             f"the arm does not take the gripper's stroke of {stroke_mm} mm (it says "
-            f"{inbox.gripper_stroke_mm})"
+            f"{decoder.gripper_stroke_mm})"
         )
 
     def _gripper(self, effort: float) -> None:
         def on() -> bool:
-            return bool((self._inbox.gripper_bits or 0) & codes.ENABLED)
+            return bool((self._decoder.gripper_bits or 0) & protocol.ENABLED)
 
         opening = self._state_q()[JOINTS]
         if not on():
@@ -128,12 +128,11 @@ class Enabling:
             self._port.gripper(opening, effort, code=code)
             if self._until(on, _GRIPPER_S):
                 return
-        raise NotEnabled(
-            f"the gripper cannot be enabled: {codes.gripper(self._inbox.gripper_bits or 0)}"
-        )
+        state = protocol.gripper_state(self._decoder.gripper_bits or 0)
+        raise NotEnabled(f"the gripper cannot be enabled: {state}")
 
     def _state_q(self) -> tuple[float, ...]:
-        state = self._inbox.follower
+        state = self._decoder.follower
         if state is None:
             raise NotEnabled("no feedback of the arm")
         return state.q

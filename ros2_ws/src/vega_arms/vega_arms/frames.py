@@ -1,4 +1,4 @@
-"""The Piper arm's CAN protocol: identifiers, and every frame as a named tuple; see `packing`.
+"""The Piper arm's CAN protocol: identifiers, and every frame as a named tuple; see `protocol`.
 
 Classic CAN, 11-bit identifiers, eight bytes, big-endian. Units are the arm's own: 0.001 deg,
 0.001 mm, 0.001 N m, 0.001 rad/s, 0.001 A; the rest of the stack never sees them.
@@ -58,7 +58,7 @@ FEEDBACK = frozenset((STATUS, *END_POSE, *JOINT_FEEDBACK, GRIPPER_FEEDBACK, *HIG
 
 
 class Status(NamedTuple):
-    """State of the arm, 200 Hz; codes in words are in `codes`."""
+    """State of the arm, 200 Hz; its codes are in `protocol`."""
 
     ctrl_mode: int = 0
     arm_status: int = 0

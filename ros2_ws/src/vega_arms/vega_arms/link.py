@@ -8,8 +8,8 @@ from collections.abc import Callable
 
 import can
 
-from vega_arms.inbox import Inbox
-from vega_arms.port import ArmPort
+from vega_arms.feedback_decoder import FeedbackDecoder
+from vega_arms.sdk_port import SdkPort
 
 _LISTEN_S = 0.02
 _GATHER_S = 0.001
@@ -17,15 +17,17 @@ _REOPEN_S = 0.3
 
 
 class Link:
-    """Passes everything that comes in on to the inbox.
+    """Passes everything that comes in on to the decoder.
 
     Attributes:
         lost: Why the bus is closed now, and what to do; empty while it is open.
         losses: How often it was lost.
     """
 
-    def __init__(self, port: ArmPort, inbox: Inbox, on_back: Callable[[], object]) -> None:
-        self.port, self.inbox = port, inbox
+    def __init__(
+        self, port: SdkPort, decoder: FeedbackDecoder, on_back: Callable[[], object]
+    ) -> None:
+        self.port, self.decoder = port, decoder
         self.lost = ""
         self.losses = 0
         self._on_back = on_back
@@ -55,7 +57,7 @@ class Link:
                 self._lose(error)
                 continue
             if message is not None:
-                self.inbox.take(message, time.monotonic())
+                self.decoder.take(message, time.monotonic())
 
     def _next(self) -> can.Message | None:
         message = self.port.receive(0.0)
@@ -69,7 +71,7 @@ class Link:
         self.lost = f"{self.port.channel}: the CAN adapter is gone ({error}); plug it in again"
         self.losses += 1
         self.port.close()
-        self.inbox.forget()
+        self.decoder.forget()
 
     def _reopen(self) -> None:
         try:

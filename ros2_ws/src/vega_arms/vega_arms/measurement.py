@@ -8,9 +8,8 @@ from typing import NamedTuple
 
 from piper_sdk import C_PiperInterface_V2
 
-from vega_arms.firmware import Firmware
 from vega_arms.frames import JOINTS, HighSpeed
-from vega_arms.packing import from_millidegrees
+from vega_arms.protocol import Firmware, from_millidegrees
 
 # Nothing real turns further, or moves this far between two feedbacks (5 ms).
 _FURTHEST, _FURTHEST_GRIPPER = math.radians(400.0), 0.15

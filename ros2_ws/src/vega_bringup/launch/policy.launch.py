@@ -2,6 +2,8 @@
 
     ros2 launch vega_bringup policy.launch.py task:=close_laptop
 
+With idle:=true no episode is run: the stack stands ready for a script (`vega_bringup.robot`).
+
 Leaves summary.json, episode.mp4 and logs/ in the run's folder.
 """
 
@@ -11,7 +13,7 @@ import time
 
 from launch import LaunchDescription
 from launch.actions import DeclareLaunchArgument, GroupAction
-from launch.substitutions import LaunchConfiguration
+from launch.substitutions import LaunchConfiguration, PythonExpression
 from launch_ros.actions import PushRosNamespace
 from vega_bringup.launch_parts import (
     checkpoint_problem,
@@ -34,8 +36,11 @@ def generate_launch_description() -> LaunchDescription:
     output = LaunchConfiguration("output")
     run = {"output": output, "checkpoint": checkpoint, "launched_at": time.time()}
     policy = stack_node("vega_inference", "policy", {"task": task, "checkpoint": checkpoint})
-    manager = stack_node("vega_bringup", "manager", {})
-    episode = stack_node("vega_eval", "episode", {**scene, **run})
+    idle = LaunchConfiguration("idle")
+    busy = PythonExpression(["'false' if '", idle, "' == 'true' else 'true'"])
+    manager = stack_node("vega_bringup", "manager", {}, only_if=busy)
+    waiting = stack_node("vega_bringup", "manager", {"work": ["gate"], "careful": ""}, only_if=idle)
+    episode = stack_node("vega_eval", "episode", {**scene, **run}, only_if=busy)
     return LaunchDescription(
         [
             *declare("task", "robot", "variant", "seed"),
@@ -49,6 +54,12 @@ def generate_launch_description() -> LaunchDescription:
                 default_value=[time.strftime("runs/%Y%m%d-%H%M%S-"), task],
                 description="folder for the episode's figures, video and logs",
             ),
+            DeclareLaunchArgument(
+                "idle",
+                default_value="false",
+                choices=["true", "false"],
+                description="whether no episode is run, and the policy waits for a script",
+            ),
             *declare("namespace", "log_level"),
             *environment(),
             refuse_if(misspelt_argument),
@@ -57,9 +68,13 @@ def generate_launch_description() -> LaunchDescription:
             include("robot.launch.py", "task", "robot", "variant", "seed", "namespace"),
             require(policy, "the gate holds the arms; shutting down"),
             end_with(manager, "the stack did not come up"),
+            end_with(waiting, "the stack did not come up"),
             end_with(episode, "the episode was not carried out"),
             GroupAction(
-                [PushRosNamespace(LaunchConfiguration("namespace")), policy, manager, episode]
+                [
+                    PushRosNamespace(LaunchConfiguration("namespace")),
+                    *(policy, manager, waiting, episode),
+                ]
             ),
         ]
     )

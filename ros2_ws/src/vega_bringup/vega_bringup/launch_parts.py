@@ -100,7 +100,7 @@ def stack_node(
     parameters: dict[str, Any],
     executable: str | None = None,
     robots: Sequence[str] = ROBOTS,
-    only_if: LaunchConfiguration | None = None,
+    only_if: Substitution | None = None,
 ) -> Node:
     """A node of the stack, with its settings from params/stack.yaml and those of the robot.
 
@@ -110,7 +110,7 @@ def stack_node(
         parameters: on top of those in the files.
         executable: `<name>_node` unless named.
         robots: values of the argument `robot` with which it runs.
-        only_if: an argument that has to be `true` for it to run.
+        only_if: what has to be `true` for it to run.
     """
     robot = LaunchConfiguration("robot")
     condition: list[str | Substitution] = ["'", robot, f"' in {tuple(robots)!r}"]
@@ -226,7 +226,7 @@ def _fail(text: str) -> OpaqueFunction:
 
 def misspelt_argument(context: LaunchContext) -> str | None:
     """Which argument is not declared but almost is: a launch would silently ignore it."""
-    known = ("checkpoint", "output", *SESSION_ARGUMENTS, *EVAL_ARGUMENTS, *_ARGUMENTS)
+    known = ("checkpoint", "output", "idle", *SESSION_ARGUMENTS, *EVAL_ARGUMENTS, *_ARGUMENTS)
     for given in context.launch_configurations:
         near = difflib.get_close_matches(given, known, n=1)
         if given not in known and near:

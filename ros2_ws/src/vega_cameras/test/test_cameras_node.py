@@ -126,29 +126,28 @@ def values(status):
     return {row.key: row.value for row in status.values}
 
 
-def test_pictures_come_with_the_calibration_of_the_device(running):
+def test_images_come_with_the_calibration_of_the_device(running):
     for camera in HARDWARE.cameras.values():
-        picture = running.fresh(f"{camera.namespace}/image_raw", 3)
-        assert (picture.width, picture.height, picture.encoding) == (640, 480, "rgb8")
-        assert picture.header.frame_id == camera.frame_id
-        age_s = time.time() - picture.header.stamp.sec - picture.header.stamp.nanosec * 1e-9
+        image = running.fresh(f"{camera.namespace}/image_raw", 3)
+        assert (image.width, image.height, image.encoding) == (640, 480, "rgb8")
+        assert image.header.frame_id == camera.frame_id
+        age_s = time.time() - image.header.stamp.sec - image.header.stamp.nanosec * 1e-9
         assert 0.0 < age_s < 5.0
         infos = running.heard[f"{camera.namespace}/camera_info"]
         running.until(
-            lambda infos=infos, stamp=picture.header.stamp: any(
+            lambda infos=infos, stamp=image.header.stamp: any(
                 i.header.stamp == stamp for i in infos
             ),
-            "no camera_info of the picture",
+            "no camera_info of the image",
         )
-        ideal = images.camera_info(
-            picture.header.stamp, camera.frame_id, 640, 480, np.radians(camera.vertical_fov_deg)
-        )
-        info = next(i for i in infos if i.header.stamp == picture.header.stamp)
+        fov_rad = np.radians(camera.vertical_fov_deg)
+        ideal = images.pinhole_camera_info(camera.frame_id, 640, 480, fov_rad)
+        info = next(i for i in infos if i.header.stamp == image.header.stamp)
         np.testing.assert_allclose(info.k, ideal.k, rtol=1e-5)
         assert (info.distortion_model, info.header.frame_id) == ("plumb_bob", camera.frame_id)
 
 
-def test_pictures_are_those_of_the_camera_in_their_order(running):
+def test_images_are_those_of_the_camera_in_their_order(running):
     topic = f"{HARDWARE.cameras['head'].namespace}/image_raw"
     running.fresh(topic, 5)
     numbers = [number_in(images.from_message(message)) for message in running.heard[topic]]
@@ -179,8 +178,8 @@ def test_a_camera_that_is_gone_is_reported_and_comes_back_while_the_others_go_on
 def test_a_clock_that_jumped_is_a_warning_and_stamps_stay_good(running):
     assert running.inject("camera_time_jump", "head").success
     running.status("head", lambda s: "times of arrival" in s.message)
-    picture = running.fresh(f"{HARDWARE.cameras['head'].namespace}/image_raw")
-    assert abs(time.time() - picture.header.stamp.sec) < 10.0
+    image = running.fresh(f"{HARDWARE.cameras['head'].namespace}/image_raw")
+    assert abs(time.time() - image.header.stamp.sec) < 10.0
 
 
 def test_a_fault_that_does_not_exist_is_refused(running):
@@ -213,8 +212,8 @@ def test_stamps_are_simulated_time_where_time_is_simulated(desk):
     desk.until(lambda: desk.cameras.get_clock().now().nanoseconds > 0, "no clock")
     desk.cameras.trigger_configure()
     desk.cameras.trigger_activate()
-    picture = desk.fresh(f"{HARDWARE.cameras['head'].namespace}/image_raw")
-    assert 990 < picture.header.stamp.sec <= 1000
+    image = desk.fresh(f"{HARDWARE.cameras['head'].namespace}/image_raw")
+    assert 990 < image.header.stamp.sec <= 1000
 
 
 def test_only_the_cameras_that_are_asked_for_are_started(desk):
@@ -246,7 +245,7 @@ def test_how_each_camera_is_treated_comes_from_hw_config(desk, cell):
     (cell / "cameras.yaml").write_text(locked)
     desk = desk(cameras="[head, left_wrist]")
     assert desk.cameras.trigger_configure() == SUCCESS
-    sensors = {n: c.sensor for n, c in desk.cameras._supply.devices.cameras.items()}
+    sensors = {n: c.sensor for n, c in desk.cameras._device_source.devices.cameras.items()}
     automatic = {n: s.get_option(rs.option.enable_auto_exposure) for n, s in sensors.items()}
     assert automatic == {"head": 1.0, "left_wrist": 0.0}
 

@@ -6,24 +6,27 @@ import time
 from dataclasses import dataclass, replace
 from functools import partial
 
+import pyrealsense2 as rs
 from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.clock import Clock, ClockType
 from rclpy.publisher import Publisher
+from sensor_msgs.msg import CameraInfo
 from vega_msgs.srv import InjectFault
 from vega_runtime import diagnostics
+from vega_runtime.images import CameraPublisher, camera_info
 from vega_runtime.lifecycle import LifecycleNode, TransitionError
 from vega_runtime.node import main as run_node
 from vega_runtime.parameters import declare, parameter
+from vega_runtime.stamps import to_time
 
 import hw_config
+from vega_cameras.device_source import DeviceSource, attach
 from vega_cameras.devices import CameraError
 from vega_cameras.frame import Frame
 from vega_cameras.health import Health
 from vega_cameras.mailbox import Mailbox
-from vega_cameras.messages import CameraTopics, to_time
 from vega_cameras.options import Options
 from vega_cameras.rig import Rig
-from vega_cameras.supply import Supply, plug_in
 
 _REPORT_PERIOD_S = 1.0
 
@@ -34,8 +37,8 @@ class Parameters:
 
     devices: str = parameter(
         "usb",
-        "usb: real cameras; pattern: software cameras with a test picture; twin: software cameras "
-        "with the twin's pictures; or a folder of recordings (*.db3)",
+        "usb: real cameras; pattern: software cameras with a test image; twin: software cameras "
+        "with the twin's images; or a folder of recordings (*.db3)",
     )
     cameras: tuple[str, ...] = parameter(
         lambda: tuple(hw_config.load().cameras), "cameras that are started"
@@ -68,13 +71,13 @@ class CamerasNode(LifecycleNode):
             )
         self._configs = [c for c in known.values() if c.name in self._given.cameras]
         self._simulated = bool(self.get_parameter("use_sim_time").value)
-        self._topics: dict[str, CameraTopics] = {
-            c.name: CameraTopics(self, c) for c in self._configs
+        self._topics: dict[str, CameraPublisher] = {
+            c.name: CameraPublisher(self, c) for c in self._configs
         }
         self._boxes: dict[str, Mailbox] = {}
         self._health: dict[str, Health] = {}
         self._rig: Rig | None = None
-        self._supply: Supply | None = None
+        self._device_source: DeviceSource | None = None
         self._active = False
         self._diagnostics: Publisher = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
         if self._given.devices in ("pattern", "twin"):
@@ -91,17 +94,18 @@ class CamerasNode(LifecycleNode):
             raise TransitionError(str(error)) from None
         finally:
             if self._rig is None:
-                self._unplug()
+                self._detach()
         for name, camera in rig.cameras.items():
             assert camera.intrinsics is not None
-            self._topics[name].describe(camera.intrinsics)
+            frame_id = self._hardware.cameras[name].frame_id
+            self._topics[name].describe(_camera_info(camera.intrinsics, frame_id))
             self.get_logger().info(f"{name}: {camera.identity}")
 
     def _start(self) -> Rig:
-        self._supply = plug_in(self._given.devices, self._configs)
+        self._device_source = attach(self._given.devices, self._configs)
         rig = Rig(
             self._configs,
-            self._supply.devices,
+            self._device_source.devices,
             self._options(),
             self._on_frame,
             self.get_logger().warning,
@@ -128,16 +132,16 @@ class CamerasNode(LifecycleNode):
         if rig is not None:
             for name in rig.stop():
                 self.get_logger().error(f"the {name} camera hangs in the SDK and was left there")
-        self._unplug()
+        self._detach()
 
     def close(self) -> None:
         """Closes the cameras before the node is destroyed."""
         self.cleanup()
 
-    def _unplug(self) -> None:
-        if self._supply is not None:
-            self._supply.close()
-            self._supply = None
+    def _detach(self) -> None:
+        if self._device_source is not None:
+            self._device_source.close()
+            self._device_source = None
 
     def _options(self) -> Options:
         given = self._given
@@ -173,11 +177,11 @@ class CamerasNode(LifecycleNode):
     def _on_fault(
         self, request: InjectFault.Request, response: InjectFault.Response
     ) -> InjectFault.Response:
-        if self._supply is None:
+        if self._device_source is None:
             response.message = "the cameras node is not configured yet"
             return response
         try:
-            self._supply.inject(request.kind, request.target)
+            self._device_source.inject(request.kind, request.target)
             response.success = True
         except ValueError as error:
             response.message = str(error)
@@ -193,6 +197,19 @@ class CamerasNode(LifecycleNode):
             self._diagnostics.publish(
                 diagnostics.report(stamp, f"cameras/{name}", level, text, values)
             )
+
+
+def _camera_info(intrinsics: rs.intrinsics, frame_id: str) -> CameraInfo:
+    """The device's own calibration."""
+    fisheye = intrinsics.model == rs.distortion.kannala_brandt4
+    return camera_info(
+        frame_id,
+        (intrinsics.width, intrinsics.height),
+        (intrinsics.fx, intrinsics.fy),
+        (intrinsics.ppx, intrinsics.ppy),
+        [float(c) for c in intrinsics.coeffs[: 4 if fisheye else 5]],
+        "equidistant" if fisheye else "plumb_bob",
+    )
 
 
 def main() -> None:

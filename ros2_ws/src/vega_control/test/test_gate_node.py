@@ -15,11 +15,11 @@ from rclpy.executors import SingleThreadedExecutor
 from rclpy.lifecycle import TransitionCallbackReturn
 from sensor_msgs.msg import JointState
 from std_srvs.srv import Trigger
-from vega_control import messages
 from vega_control.gate_node import GateNode
 from vega_msgs.msg import ActionChunk, ArmCommand, ArmTarget, EstopState, GateState
 from vega_msgs.srv import EmergencyStop
 from vega_runtime import qos
+from vega_runtime.stamps import set_seconds, to_seconds
 
 import hw_config
 
@@ -79,8 +79,8 @@ class Cell:
             steps=len(rows),
             positions=array.array("d", np.asarray(rows, float).tobytes()),
         )
-        messages.set_stamp(chunk.header.stamp, now_s)
-        messages.set_stamp(chunk.deadline, now_s + 1.0)
+        set_seconds(chunk.header.stamp, now_s)
+        set_seconds(chunk.deadline, now_s + 1.0)
         self.chunks.publish(chunk)
 
     def mode(self):
@@ -147,7 +147,7 @@ def test_it_holds_executes_and_leaves_a_hold_behind(cell):
     first = cell.commands["right"][0]
     assert list(first.names) == list(HARDWARE.arms["right"].joint_names)
     assert list(first.positions) == pytest.approx(HARDWARE.arms["right"].home)
-    assert messages.seconds(first.deadline) > messages.seconds(first.header.stamp)
+    assert to_seconds(first.deadline) > to_seconds(first.header.stamp)
 
     home = np.array(HARDWARE.home)
     rows = np.tile(home + 0.01, (25, 1))
@@ -254,5 +254,5 @@ def test_a_sender_that_slips_in_beside_the_gate_stops_everything(cell):
 
 def test_times_survive_the_message():
     stamp = Time()
-    messages.set_stamp(stamp, 1_795_365_123.123456789)
-    assert messages.seconds(stamp) == pytest.approx(1_795_365_123.123456789, abs=1e-6)
+    set_seconds(stamp, 1_795_365_123.123456789)
+    assert to_seconds(stamp) == pytest.approx(1_795_365_123.123456789, abs=1e-6)

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 import numpy as np
 from rclpy.publisher import Publisher
-from rclpy.qos import QoSProfile
-from rclpy.subscription import Subscription
 from rclpy.timer import Timer
 from sensor_msgs.msg import JointState
 from vega_msgs.msg import ActionChunk, ArmCommand, ArmStatus, ArmTarget
 from vega_runtime import node, qos
 from vega_runtime.joints import NamedJoints
 from vega_runtime.lifecycle import LifecycleNode, TransitionError
+from vega_runtime.owned import OwnedEntities
 from vega_runtime.parameters import declare, parameter
+from vega_runtime.stamps import now_s, to_seconds
 
 import hw_config
 from vega_control import messages, priority
@@ -61,11 +59,8 @@ class GateNode(LifecycleNode):
         self._gate: Gate | None = None
         self._timer: Timer | None = None
         self._commands: dict[str, Publisher] = {}
-        # What `configure` opened, to be closed by `cleanup`.
-        self._parts: list[GateReports | GateServices] = []
-        self._timers_owned: list[Timer] = []
-        self._publishers_owned: list[Publisher] = []
-        self._subscriptions_owned: list[Subscription] = []
+        # What `configure` opens and `cleanup` closes.
+        self._owned = OwnedEntities(self)
 
     def configure(self) -> None:
         """Reads hw_config and connects the topics; nothing is commanded."""
@@ -87,18 +82,17 @@ class GateNode(LifecycleNode):
             leaders = gate.leaders.feedback
             self._listen_to_joints(f"{arm}/leader", f"{arm} leader", names, arm, leaders)
             on_status = partial(self._on_status, arm)
-            self._subscribe(ArmStatus, f"{arm}/follower/status", on_status, qos.LATCHED)
+            self._owned.subscribe(ArmStatus, f"{arm}/follower/status", on_status, qos.LATCHED)
         self._connect(list(config.arms))
 
     def _connect(self, arms: list[str]) -> None:
-        self._subscribe(ActionChunk, "action_chunk", self._on_chunk, qos.COMMAND)
-        self._target = self.create_publisher(ArmTarget, "gate/target", qos.REPORT)
-        self._publishers_owned = [self._target]
+        owned = self._owned
+        owned.subscribe(ActionChunk, "action_chunk", self._on_chunk, qos.COMMAND)
+        self._target = owned.publisher(ArmTarget, "gate/target", qos.REPORT)
         gate = self._ready_gate()
-        self._reports = GateReports(self, gate)
-        self._requests = GateServices(self, gate, arms, self._now, self._reports.publish_changes)
-        self._parts = [self._reports, self._requests]
-        self._timers_owned = [self.create_timer(1.0 / _STATE_HZ, self._check_and_report)]
+        self._reports = GateReports(owned, gate)
+        self._requests = GateServices(owned, gate, arms, self._now, self._reports.publish_changes)
+        owned.timer(1.0 / _STATE_HZ, self._check_and_report)
 
     def _listen_to_joints(
         self, topic: str, whose: str, names: list[str], arm: str, feedback: Feedback
@@ -108,18 +102,13 @@ class GateNode(LifecycleNode):
         def on_state(message: JointState) -> None:
             positions = joints.positions(message)
             if positions is not None:
-                stamp_s = messages.seconds(message.header.stamp)
+                stamp_s = to_seconds(message.header.stamp)
                 feedback.observe(arm, positions, self._watch_s(stamp_s))
 
-        self._subscribe(JointState, f"{topic}/joint_states", on_state, qos.SENSOR)
+        self._owned.subscribe(JointState, f"{topic}/joint_states", on_state, qos.SENSOR)
 
     def _misnamed(self, text: str) -> None:
         self.get_logger().error(text)
-
-    def _subscribe(
-        self, kind: type, topic: str, callback: Callable[[Any], None], profile: QoSProfile
-    ) -> None:
-        self._subscriptions_owned.append(self.create_subscription(kind, topic, callback, profile))
 
     def activate(self) -> None:
         """Starts commanding, first where the arms are.
@@ -155,10 +144,10 @@ class GateNode(LifecycleNode):
         if self._timer is not None:
             self.destroy_timer(self._timer)
             self._timer = None
-        now_s = self._now_s()
+        time_s = self._now_s()
         for positions in self._ready_gate().deactivate():
-            now_s += self._period_s
-            self._send(positions, now_s)
+            time_s += self._period_s
+            self._send(positions, time_s)
             time.sleep(self._period_s)
         for publisher in self._commands.values():
             self.destroy_publisher(publisher)
@@ -167,16 +156,8 @@ class GateNode(LifecycleNode):
 
     def cleanup(self) -> None:
         """Disconnects the topics."""
-        for timer in self._timers_owned:
-            self.destroy_timer(timer)
-        for subscription in self._subscriptions_owned:
-            self.destroy_subscription(subscription)
-        for publisher in self._publishers_owned:
-            self.destroy_publisher(publisher)
-        for part in self._parts:
-            part.close()
-        self._timers_owned, self._subscriptions_owned, self._publishers_owned = [], [], []
-        self._parts, self._gate = [], None
+        self._owned.destroy()
+        self._gate = None
 
     def close(self) -> None:
         """Called at the end of the process: leaves the arms holding."""
@@ -189,14 +170,14 @@ class GateNode(LifecycleNode):
         return self._gate
 
     def _now_s(self) -> float:
-        return self._ros_clock.now().nanoseconds * 1e-9
+        return now_s(self._ros_clock)
 
-    def _watch_s(self, now_s: float) -> float:
-        return now_s if self._simulated else time.monotonic()
+    def _watch_s(self, ros_s: float) -> float:
+        return ros_s if self._simulated else time.monotonic()
 
     def _now(self) -> Now:
-        now_s = self._now_s()
-        return Now(now_s, self._watch_s(now_s))
+        ros_s = self._now_s()
+        return Now(ros_s, self._watch_s(ros_s))
 
     def _on_status(self, arm: str, message: ArmStatus) -> None:
         self._ready_gate().feedback.set_enabled(arm, message.enabled, message.text)
@@ -216,10 +197,10 @@ class GateNode(LifecycleNode):
                 self._target.publish(target)
         self._reports.publish_changes()
 
-    def _send(self, positions: np.ndarray, now_s: float) -> None:
+    def _send(self, positions: np.ndarray, time_s: float) -> None:
         self._sequence += 1
         for arm, writer in self._writers.items():
-            self._commands[arm].publish(writer.fill(positions, self._sequence, now_s))
+            self._commands[arm].publish(writer.fill(positions, self._sequence, time_s))
 
     def _check_and_report(self) -> None:
         """Publishes the state; stops everything where a second gate has slipped in."""

@@ -2,26 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 from diagnostic_msgs.msg import DiagnosticArray
-from rclpy.lifecycle import LifecycleNode
-from rclpy.publisher import Publisher
-from rclpy.timer import Timer
 from vega_msgs.msg import EstopState, GateState
 from vega_runtime import diagnostics, qos
+from vega_runtime.logs import log
+from vega_runtime.owned import OwnedEntities
+from vega_runtime.stamps import now_s
 
 from vega_control import messages
 from vega_control.gate import Gate, Mode
 
 _PERIOD_S = 1.0
-# rclpy refuses two severities from one line of code.
-_LOG: dict[str, Callable[[Any, str], object]] = {
-    "info": lambda logger, text: logger.info(text),
-    "warn": lambda logger, text: logger.warning(text),
-    "error": lambda logger, text: logger.error(text),
-}
 _LEVEL = {Mode.HOLD: diagnostics.WARN, Mode.ESTOP: diagnostics.ERROR}
 
 
@@ -32,31 +23,24 @@ class GateReports:
         rate: To be told of each command.
     """
 
-    def __init__(self, node: LifecycleNode, gate: Gate) -> None:
+    def __init__(self, owned: OwnedEntities, gate: Gate) -> None:
         """Creates the publishers and publishes the emergency stop's state."""
-        self._node, self._gate = node, gate
+        self._node, self._gate = owned.node, gate
         self.rate = diagnostics.RateMeter()
         self._published_state: tuple[Mode, str] | None = None
         self._published_estop = ""
-        self._state = node.create_publisher(GateState, "gate/state", qos.LATCHED)
-        self._estop = node.create_publisher(EstopState, "gate/estop_state", qos.LATCHED)
-        self._diagnostics = node.create_publisher(DiagnosticArray, "/diagnostics", qos.REPORT)
-        self._timer: Timer = node.create_timer(_PERIOD_S, self._publish_diagnostics)
+        self._state = owned.publisher(GateState, "gate/state", qos.LATCHED)
+        self._estop = owned.publisher(EstopState, "gate/estop_state", qos.LATCHED)
+        self._diagnostics = owned.publisher(DiagnosticArray, "/diagnostics", qos.REPORT)
+        owned.timer(_PERIOD_S, self._publish_diagnostics)
         self._publish_estop()
-
-    def close(self) -> None:
-        """Takes the publishers back."""
-        self._node.destroy_timer(self._timer)
-        publishers: list[Publisher] = [self._state, self._estop, self._diagnostics]
-        for publisher in publishers:
-            self._node.destroy_publisher(publisher)
 
     def publish_changes(self) -> None:
         """Logs what has happened, and publishes what has changed."""
         gate = self._gate
         while gate.events:
             event = gate.events.popleft()
-            _LOG[event.level](self._node.get_logger(), event.text)
+            log(self._node, event.level, event.text)
         if (gate.mode, gate.reason) != self._published_state:
             self.publish_state()
         if gate.estop.text != self._published_estop:
@@ -82,4 +66,4 @@ class GateReports:
         self._diagnostics.publish(diagnostics.report(stamp, "gate", level, text, values))
 
     def _now_s(self) -> float:
-        return float(self._node.get_clock().now().nanoseconds) * 1e-9
+        return now_s(self._node.get_clock())

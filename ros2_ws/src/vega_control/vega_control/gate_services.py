@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from rclpy.lifecycle import LifecycleNode
-from rclpy.service import Service
 from std_srvs.srv import Trigger
 from vega_msgs.srv import EmergencyStop
+from vega_runtime.owned import OwnedEntities
 
 from vega_control.estop import Level
 from vega_control.gate import Gate, Now
@@ -21,7 +20,7 @@ class GateServices:
 
     def __init__(
         self,
-        node: LifecycleNode,
+        owned: OwnedEntities,
         gate: Gate,
         arms: Sequence[str],
         now: Callable[[], Now],
@@ -30,15 +29,15 @@ class GateServices:
         """Creates the services.
 
         Args:
-            node: The gate node.
+            owned: Makes what the gate node owns.
             gate: What is asked.
             arms: Whose drivers are stopped, too.
             now: Present time.
             changed: Called after each answer.
         """
-        self._node, self._gate, self._changed = node, gate, changed
+        self._gate, self._changed = gate, changed
         self._drivers = {
-            level: {arm: node.create_client(Trigger, f"{arm}/follower/{name}") for arm in arms}
+            level: {arm: owned.client(Trigger, f"{arm}/follower/{name}") for arm in arms}
             for level, name in _DRIVER_SERVICE.items()
         }
         asks: dict[str, Callable[[], str | None]] = {
@@ -48,19 +47,9 @@ class GateServices:
             "follow_policy": gate.follow_policy,
             "estop_reset": lambda: gate.reset_estop(now()),
         }
-        self._services: list[Service] = [
-            node.create_service(Trigger, f"gate/{name}", self._answering(ask))
-            for name, ask in asks.items()
-        ]
-        self._services.append(node.create_service(EmergencyStop, "gate/estop", self._on_estop))
-
-    def close(self) -> None:
-        """Takes the services back."""
-        for service in self._services:
-            self._node.destroy_service(service)
-        for clients in self._drivers.values():
-            for client in clients.values():
-                self._node.destroy_client(client)
+        for name, ask in asks.items():
+            owned.service(Trigger, f"gate/{name}", self._answering(ask))
+        owned.service(EmergencyStop, "gate/estop", self._on_estop)
 
     def _answering(
         self, ask: Callable[[], str | None]

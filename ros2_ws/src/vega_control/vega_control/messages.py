@@ -5,32 +5,20 @@ from __future__ import annotations
 import array
 
 import numpy as np
-from builtin_interfaces.msg import Time
 from vega_msgs.msg import ActionChunk, ArmCommand, ArmTarget, EstopState, GateState
+from vega_runtime.stamps import set_seconds, to_seconds
 
 from vega_control.chunk import Chunk
 from vega_control.estop import EmergencyStop
 from vega_control.gate import Gate, Target
-
-_NS = 1_000_000_000
-
-
-def seconds(stamp: Time) -> float:
-    """A stamp in seconds."""
-    return stamp.sec + stamp.nanosec * 1e-9
-
-
-def set_stamp(stamp: Time, time_s: float) -> None:
-    """Writes a time in seconds into a stamp, rounded to the nanosecond."""
-    stamp.sec, stamp.nanosec = divmod(round(time_s * _NS), _NS)
 
 
 def to_chunk(message: ActionChunk) -> Chunk:
     """The chunk as it was sent; nothing is checked yet."""
     return Chunk(
         sequence=message.sequence,
-        observed_s=seconds(message.header.stamp),
-        deadline_s=seconds(message.deadline),
+        observed_s=to_seconds(message.header.stamp),
+        deadline_s=to_seconds(message.deadline),
         dt_s=message.dt,
         names=message.names,
         steps=message.steps,
@@ -49,8 +37,8 @@ class CommandWriter:
     def fill(self, positions: np.ndarray, sequence: int, now_s: float) -> ArmCommand:
         """The message for positions [14] of both arms, valid from now on for `validity_s`."""
         message = self.message
-        set_stamp(message.header.stamp, now_s)
-        set_stamp(message.deadline, now_s + self._validity_s)
+        set_seconds(message.header.stamp, now_s)
+        set_seconds(message.deadline, now_s + self._validity_s)
         message.sequence = sequence
         message.positions = array.array("d", positions[self._place].tobytes())
         return message
@@ -64,8 +52,8 @@ def target_message(target: Target, names: list[str], now_s: float) -> ArmTarget:
         names=names,
         positions=array.array("d", target.positions.tobytes()),
     )
-    set_stamp(message.header.stamp, target.time_s)
-    set_stamp(message.issued, now_s)
+    set_seconds(message.header.stamp, target.time_s)
+    set_seconds(message.issued, now_s)
     return message
 
 
@@ -85,7 +73,7 @@ def state_message(gate: Gate, now_s: float) -> GateState:
         holds=counters.holds,
         estops=counters.estops,
     )
-    set_stamp(message.header.stamp, now_s)
+    set_seconds(message.header.stamp, now_s)
     return message
 
 
@@ -98,7 +86,7 @@ def estop_message(estop: EmergencyStop, now_s: float) -> EstopState:
         text=estop.text,
         steps=estop.steps(),
     )
-    set_stamp(message.header.stamp, now_s)
+    set_seconds(message.header.stamp, now_s)
     return message
 
 

@@ -43,9 +43,9 @@ def aimless(tmp_path_factory) -> Path:
 @pytest.fixture
 def played(tmp_path):
     """Writes a session of these outcomes into a folder of this name, and gives its path."""
-    from made_sessions import MadeSession
+    from synthetic_sessions import SyntheticSession
 
     def write(name: str, outcomes: dict[str, str], **other: object) -> Path:
-        return MadeSession(outcomes, **other).write(tmp_path / name)
+        return SyntheticSession(outcomes, **other).write(tmp_path / name)
 
     return write

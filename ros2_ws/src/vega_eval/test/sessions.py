@@ -1,19 +1,21 @@
-"""Made-up sessions for tests."""
+"""Synthetic sessions for tests."""
 
-from vega_eval.trials.card import TaskCard
-from vega_eval.trials.folder import Plan
-from vega_eval.trials.identity import Policy
+from vega_eval.trials.blinding import PolicyIdentity
+from vega_eval.trials.folder import SessionPlan
 from vega_eval.trials.schedule import Placement
+from vega_eval.trials.session_spec import TaskSpec
 
 import hw_config
 
 
 def policy(name, sha256=None):
     """A policy that nobody has."""
-    return Policy(name=name, checkpoint=f"/models/{name}", sha256=sha256 or f"sha of {name}")
+    return PolicyIdentity(
+        name=name, checkpoint=f"/models/{name}", sha256=sha256 or f"sha of {name}"
+    )
 
 
-def lay(count):
+def placements(count):
     """Placements on a grid of three by three."""
     return [
         Placement(
@@ -29,14 +31,14 @@ def lay(count):
 def plan(names=("ours", "theirs"), trials=3, **changes):
     """The plan of a session of close_laptop."""
     given = {
-        "card": TaskCard.of(hw_config.load_task("close_laptop"), "easy"),
+        "task_spec": TaskSpec.of(hw_config.load_task("close_laptop"), "easy"),
         "robot": "sim",
         "judge": "rules",
         "seed": 0,
         "trials_each": trials,
         "policies": tuple(policy(name) for name in names),
-        "lay": lay,
+        "plan_placements": placements,
         "config_sha256": "c0ffee",
         "commit": "abc",
     }
-    return Plan(**{**given, **changes})
+    return SessionPlan(**{**given, **changes})

@@ -9,7 +9,7 @@ from vega_eval.failure_types import DROP, FAILURE_TYPES, FailureType, Signals, i
 from vega_eval.report.__main__ import main as report
 from vega_eval.scoring import failure_type
 from vega_eval.session.keys import Keys
-from vega_eval.trials.record import Outcome, Verdict
+from vega_eval.trials.record import TrialOutcome, TrialVerdict
 from vega_sim.failure_signals import FailureSignals
 
 FORCE_N = 150.0
@@ -47,16 +47,16 @@ def test_the_rules_find_it(broken):
 
 
 def test_records_take_it_and_name_all_where_one_is_unknown(broken):
-    verdict = Verdict(outcome=Outcome.FAIL, progress=0.0, failure_type="broken")
+    verdict = TrialVerdict(outcome=TrialOutcome.FAIL, progress=0.0, failure_type="broken")
     assert verdict.failure_type is broken
     assert '"failure_type":"broken"' in verdict.model_dump_json()
-    assert Verdict.model_validate_json(verdict.model_dump_json()) == verdict
+    assert TrialVerdict.model_validate_json(verdict.model_dump_json()) == verdict
     with pytest.raises(ValueError, match=r"unknown failure type 'brocken'; there are: .*broken"):
-        Verdict(outcome=Outcome.FAIL, progress=0.0, failure_type="brocken")
+        TrialVerdict(outcome=TrialOutcome.FAIL, progress=0.0, failure_type="brocken")
 
 
 def test_tables_and_charts_show_it(broken, played, monkeypatch):
-    monkeypatch.setitem(__import__("made_sessions")._FAILURES, "b", broken)
+    monkeypatch.setitem(__import__("synthetic_sessions")._FAILURES, "b", broken)
     folder = played("one", {"oft": "sbd", "vega": "ssb"})
     assert report([str(folder)]) == 0
     html = (folder / "report.html").read_text()
@@ -70,7 +70,7 @@ def test_tables_and_charts_show_it(broken, played, monkeypatch):
 def test_a_type_is_the_same_object_in_copies_and_other_processes():
     assert pickle.loads(pickle.dumps(DROP)) is DROP
     assert copy.deepcopy(DROP) is DROP
-    verdict = Verdict(outcome=Outcome.FAIL, progress=0.0, failure_type=DROP)
+    verdict = TrialVerdict(outcome=TrialOutcome.FAIL, progress=0.0, failure_type=DROP)
     assert pickle.loads(pickle.dumps(verdict)).failure_type is DROP
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from vega_eval.failure_types import DROP, LOCALISATION, PLACEMENT, TIMEOUT, WORKSPACE
 from vega_eval.scoring import failure_type
-from vega_sim import operators
+from vega_sim import arm_script, operators
 from vega_sim.tasks import built_tasks
 from vega_sim.twin import Twin
 
@@ -82,7 +82,7 @@ def test_a_hand_on_the_screen_side_of_the_laptop_mislocalised_it(twins):
     def from_the_front(action, phases):
         nonlocal posture
         here = min(twin.time_s / 5.0, 1.0) * np.array([0.16, 0.0, 0.0]) + before_the_screen
-        aim = operators.reach_pose(twin.world, "right", here, pitch=0.5)
+        aim = arm_script.reach_pose(twin.world, "right", here, pitch=0.5)
         wanted = hand.inverse(aim.pose, posture, iterations=20).joints
         posture = posture + np.clip(wanted - posture, -0.04, 0.04)
         action[ARMS["right"]][:6] = posture

@@ -4,11 +4,11 @@ import json
 
 import pytest
 from vega_eval.errors import MixError, SessionError
-from vega_eval.report.details import amended_table
-from vega_eval.report.merging import merge
+from vega_eval.report.evaluation import merge
+from vega_eval.report.failure_tables import amended_table
 from vega_eval.report.reading import read_source
 from vega_eval.trials import journal
-from vega_eval.trials.record import Amendment, Outcome, Verdict
+from vega_eval.trials.record import Amendment, TrialOutcome, TrialVerdict
 
 SHA_A, SHA_B = "a" * 64, "b" * 64
 
@@ -31,10 +31,13 @@ def refusal(*folders):
         ({"judge": "operator"}, ("who judged differs", "rules", "operator")),
         ({"config_sha256": "d" * 64}, ("hw_config differs", "cccccccccccc", "dddddddddddd")),
         ({"timing": (("replan", 4),)}, ("the timing of chunks differs", "replan 8", "replan 4")),
-        ({"card": {"success": "it is shut"}}, ("what counts as success differs", "it is shut")),
-        ({"card": {"time_limit_s": 30.0}}, ("the time limit differs", "15 s", "30 s")),
-        ({"card": {"instruction": "shut it"}}, ("the instruction differs", "shut it")),
-        ({"card": {"milestones": ("shut",)}}, ("the milestones differs", "touched", "shut")),
+        (
+            {"task_spec": {"success": "it is shut"}},
+            ("what counts as success differs", "it is shut"),
+        ),
+        ({"task_spec": {"time_limit_s": 30.0}}, ("the time limit differs", "15 s", "30 s")),
+        ({"task_spec": {"instruction": "shut it"}}, ("the instruction differs", "shut it")),
+        ({"task_spec": {"milestones": ("shut",)}}, ("the milestones differs", "touched", "shut")),
         ({"sha256": {"oft": SHA_B}}, ("'oft' is checkpoint", SHA_A[:12], SHA_B[:12])),
         ({"seed": 1}, ("the same 1 simulated scenes", "seeds 1")),
     ],
@@ -55,7 +58,7 @@ def test_the_same_session_twice_is_refused(played):
 def test_cards_of_different_tasks_may_differ(played):
     laptop = played("laptop", {"oft": "s1"})
     vase = played("vase", {"oft": "11"}, task="flowers_to_vase")
-    hard = played("hard", {"oft": "11"}, variant="hard", card={"time_limit_s": 40.0})
+    hard = played("hard", {"oft": "11"}, variant="hard", task_spec={"time_limit_s": 40.0})
     evaluation = merged(vase, laptop, hard)
     titles = ["close_laptop (easy)", "flowers_to_vase (easy)", "close_laptop (hard)"]
     assert [part.title for part in evaluation.parts] == titles
@@ -66,14 +69,14 @@ def test_a_checkpoint_is_one_policy_whatever_it_is_called(played):
     first = played("first", {"oft": "s1"}, sha256={"oft": SHA_A})
     second = played("second", {"run2/oft": "ss"}, sha256={"run2/oft": SHA_A}, seed=50)
     evaluation = merged(first, second)
-    assert [player.name for player in evaluation.players] == ["oft"]
-    assert len(evaluation.parts[0].of(evaluation.players[0])) == 4
+    assert [policy.name for policy in evaluation.policies] == ["oft"]
+    assert len(evaluation.parts[0].of(evaluation.policies[0])) == 4
 
 
 def test_sessions_with_the_same_simulated_scenes_are_paired(played):
     evaluation = merged(played("a", {"oft": "s1s"}), played("b", {"vega": "ss1"}))
     part = evaluation.parts[0]
-    oft, vega = evaluation.players
+    oft, vega = evaluation.policies
     assert part.at(oft).keys() == part.at(vega).keys()
 
 
@@ -88,8 +91,8 @@ def test_an_open_session_is_reported_by_letters_only(played):
     with pytest.raises(SessionError, match=r"still open \(3 of 4 trials.*give --blinded"):
         merged(folder)
     evaluation = merged(folder, blinded=True)
-    assert [player.name for player in evaluation.players] == ["policy A", "policy B"]
-    assert all(player.policy is None for player in evaluation.players)
+    assert [policy.name for policy in evaluation.policies] == ["policy A", "policy B"]
+    assert all(policy.checkpoint is None for policy in evaluation.policies)
 
 
 def test_invalid_attempts_do_not_count(played):
@@ -124,7 +127,9 @@ def test_a_folder_that_is_no_session_is_told(tmp_path):
 
 def test_a_judgement_that_was_changed_counts_and_is_told(played):
     folder = played("one", {"oft": "s11"})
-    success = Verdict(outcome=Outcome.SUCCESS, progress=1.0, note="the lid was shut after all")
+    success = TrialVerdict(
+        outcome=TrialOutcome.SUCCESS, progress=1.0, note="the lid was shut after all"
+    )
     amendment = Amendment(
         trial=2, attempt=1, verdict=success, by="Ben", at="2026-11-28T10:00:00.000Z"
     )

@@ -4,19 +4,17 @@ import csv
 import io
 
 import pytest
-from vega_eval.report.analysis import analyse, count
-from vega_eval.report.layout import Row, Table
-from vega_eval.report.merging import merge
+from vega_eval.report.analysis import analyse, count, sequential_traces
+from vega_eval.report.evaluation import merge
 from vega_eval.report.reading import read_source
 from vega_eval.report.results import comparison_table, p_value, rate, success_table
-from vega_eval.report.spreadsheet import table
-from vega_eval.report.story import problems
-from vega_eval.report.verdicts import verdicts
-from vega_eval.report.walks import walks
+from vega_eval.report.summary import conclusions, problems
+from vega_eval.report.table import Table, TableRow
+from vega_eval.report.text_formats import spreadsheet
 from vega_eval.statistics import (
     Count,
     PairCounts,
-    State,
+    SequentialState,
     barnard,
     clopper_pearson,
     holm,
@@ -137,15 +135,15 @@ def test_a_task_that_a_policy_has_not_played_is_told_in_its_average(played):
 def test_three_policies_share_letters_unless_they_differ(played):
     outcomes = {"bad": "1" * 12, "fair": "s1" * 6, "good": "s" * 12}
     (block,) = analyse(evaluate(played("three", outcomes)))
-    names = {player.identity: player.name for player in block.players}
+    names = {policy.policy_id: policy.name for policy in block.policies}
     letters = {names[i]: letter for i, letter in block.letters(block.single).items()}
     assert letters == {"good": "a", "fair": "ab", "bad": "b"}
     assert success_table(block).rows[2].cells[1].startswith("1.00 a\n")
 
 
 def sentences(evaluation):
-    found = list(walks(evaluation))
-    return [(v.found, str(v)) for block in analyse(evaluation) for v in verdicts(block, found)]
+    found = list(sequential_traces(evaluation))
+    return [(v.found, str(v)) for block in analyse(evaluation) for v in conclusions(block, found)]
 
 
 def test_a_sentence_says_who_is_better_or_that_nobody_can_tell(played):
@@ -176,10 +174,10 @@ def test_of_a_session_that_ended_early_the_sequential_test_decides(played):
 
 
 def test_the_sequential_test_takes_the_pairs_in_the_order_of_play(played):
-    (walk,) = walks(evaluate(played("one", {"oft": "1" * 20, "vega": "s" * 20})))
-    assert walk.decision.state is State.B_BETTER
-    assert walk.decision.pairs == walk.test.fewest_pairs
-    assert walk.words == f"vega is better, decided after {walk.decision.pairs} of 20 pairs"
+    (trace,) = sequential_traces(evaluate(played("one", {"oft": "1" * 20, "vega": "s" * 20})))
+    assert trace.decision.state is SequentialState.B_BETTER
+    assert trace.decision.pairs == trace.test.fewest_pairs
+    assert trace.text == f"vega is better, decided after {trace.decision.pairs} of 20 pairs"
 
 
 def test_one_policy_alone_and_no_valid_trial_at_all(played):
@@ -188,12 +186,12 @@ def test_one_policy_alone_and_no_valid_trial_at_all(played):
     assert not analyse(alone)[0].single
     (block,) = analyse(nothing)
     assert [row.cells[1] for row in success_table(block).rows[:2]] == ["–", "–"]
-    assert not list(walks(nothing))
-    assert count(nothing.parts[0], nothing.players[0]) == Count(0, 0)
+    assert not list(sequential_traces(nothing))
+    assert count(nothing.parts[0], nothing.policies[0]) == Count(0, 0)
 
 
 def test_the_spreadsheet_has_a_row_a_valid_trial(pair):
-    rows = list(csv.DictReader(io.StringIO(table(pair))))
+    rows = list(csv.DictReader(io.StringIO(spreadsheet(pair))))
     assert len(rows) == 20
     assert sum(int(row["success"]) for row in rows if row["policy"] == "vega") == 8
     first = rows[0]
@@ -206,7 +204,7 @@ def test_the_spreadsheet_has_a_row_a_valid_trial(pair):
 
 def test_a_note_cannot_become_a_formula(played):
     evaluation = evaluate(played("one", {"oft": "s"}, note='=HYPERLINK("x")'))
-    (row,) = csv.DictReader(io.StringIO(table(evaluation)))
+    (row,) = csv.DictReader(io.StringIO(spreadsheet(evaluation)))
     assert row["note"] == '\'=HYPERLINK("x")'
 
 
@@ -231,5 +229,5 @@ def test_rates_are_rounded_as_in_print(value, signed, shown):
 
 
 def test_markdown_shows_text_as_it_is():
-    shown = Table(("a|b", "n"), (Row(("x*<b>*\nsmall", "1")),)).markdown()
+    shown = Table(("a|b", "n"), (TableRow(("x*<b>*\nsmall", "1")),)).markdown()
     assert shown == "| a\\|b | n |\n| :--- | ---: |\n| x\\*&lt;b>\\*<br>small | 1 |\n"

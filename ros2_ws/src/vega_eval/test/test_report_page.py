@@ -7,11 +7,11 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 from vega_eval.episode.video import EpisodeVideo
-from vega_eval.published import PAPER
+from vega_eval.paper_results import PAPER
 from vega_eval.report import __main__ as command
-from vega_eval.report.merging import merge
+from vega_eval.report.charts import MOST_BYTES, film_strips
+from vega_eval.report.evaluation import merge
 from vega_eval.report.reading import read_source
-from vega_eval.report.stills import MOST_BYTES, strips
 
 VOID = {"meta", "img", "br"}
 
@@ -98,7 +98,7 @@ def test_a_video_that_is_missing_or_cut_off_is_no_hindrance(played):
 def test_pictures_stay_small_however_many_trials_fail(played):
     folder = played("one", {"oft": "1" * 8}, video=filmed)
     trials = merge([read_source(folder, False)]).trials
-    many = strips(trials * 30)
+    many = film_strips(trials * 30)
     assert sum(map(len, many.values())) <= MOST_BYTES
 
 

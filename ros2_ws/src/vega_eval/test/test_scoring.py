@@ -83,3 +83,9 @@ def test_every_type_says_in_a_line_what_it_means():
     meanings = {kind.meaning for kind in in_order()}
     assert len(meanings) == len(in_order())
     assert all(meaning and "\n" not in meaning for meaning in meanings)
+
+
+@pytest.mark.parametrize("signals", [NOT_REACHED, MISPLACED, LOST, PRESSED])
+def test_the_message_that_carries_the_signals_is_scored_like_them(signals):
+    outputs = pytest.importorskip("vega_sim.sim_outputs", reason="ROS is not here")
+    assert failure_type(outputs.signals_to_message(signals)) is failure_type(signals)

@@ -5,9 +5,9 @@ from vega_eval.statistics import (
     Count,
     PairCounts,
     barnard,
-    in_words,
     mcnemar_exact,
     mcnemar_power,
+    resolution_sentences,
     smallest_resolvable,
     trials_for_power,
     wins_needed,
@@ -62,7 +62,7 @@ def test_the_power_is_the_probability_of_all_significant_tables(only_a, only_b):
 
 
 def test_a_session_of_two_policies_in_words():
-    words = "\n".join(in_words(20, 2))
+    words = "\n".join(resolution_sentences(20, 2))
     assert "10 of 20 successes would mean 27% to 73%" in words
     assert "win 6:0, 8:1, 10:2 of the scenes" in words
     assert "against 13 of 20 it takes 19, for p < 0.05" in words
@@ -72,30 +72,30 @@ def test_a_session_of_two_policies_in_words():
 
 
 def test_a_single_policy_is_compared_with_nothing():
-    assert len(in_words(20, 1)) == 1
+    assert len(resolution_sentences(20, 1)) == 1
 
 
 def test_more_policies_share_the_level():
-    words = in_words(20, 3)
+    words = resolution_sentences(20, 3)
     assert "3 policies are 3 comparisons: each is made at p < 0.0167" in words[1]
     assert "win 7:0, 10:1, 12:2" in words[2]
 
 
 def test_too_few_trials_are_called_so():
-    words = "\n".join(in_words(5, 2))
+    words = "\n".join(resolution_sentences(5, 2))
     assert "5 scenes are too few" in words
     assert "against 3 of 5 no result is enough" in words
     assert "after every pair" not in words
-    assert in_words(1, 2)
+    assert resolution_sentences(1, 2)
 
 
 @pytest.mark.parametrize(
     ("refused", "says"),
     [
-        (lambda: in_words(0, 2), "at least 1 trial a policy"),
-        (lambda: in_words(20, 0), "at least 1 policy"),
-        (lambda: in_words(20, 2, 1.0), "level must be between 0 and 1"),
-        (lambda: in_words(20, 1, 1.0), "level must be between 0 and 1"),
+        (lambda: resolution_sentences(0, 2), "at least 1 trial a policy"),
+        (lambda: resolution_sentences(20, 0), "at least 1 policy"),
+        (lambda: resolution_sentences(20, 2, 1.0), "level must be between 0 and 1"),
+        (lambda: resolution_sentences(20, 1, 1.0), "level must be between 0 and 1"),
         (lambda: smallest_resolvable(21, 20), "successes are among the trials"),
         (lambda: wins_needed(-1, 20), "losses must be at least 0"),
         (lambda: mcnemar_power(0.7, 0.5, 20), r"only_a \+ only_b must be from 0 to 1"),

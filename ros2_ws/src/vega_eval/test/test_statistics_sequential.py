@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from vega_eval.statistics import PairCounts, SequentialTest, State, mcnemar_exact
+from vega_eval.statistics import PairCounts, SequentialState, SequentialTest, mcnemar_exact
 
 from benches.statistics.sequential import simulate
 
 A, B, BOTH, NEITHER = (True, False), (False, True), (True, True), (False, False)
-DECIDED = (State.A_BETTER, State.B_BETTER)
+DECIDED = (SequentialState.A_BETTER, SequentialState.B_BETTER)
 
 outcomes = st.lists(st.sampled_from([A, A, A, B, BOTH, NEITHER]), max_size=30)
 
@@ -33,9 +33,9 @@ def test_with_20_pairs_a_lead_decides_early_or_after_the_last_pair():
 
 def test_seven_wins_to_none_stop_a_session_of_20():
     test = SequentialTest(20)
-    assert states(test, [A] * 7) == [State.CONTINUE] * 7 + [State.A_BETTER]
+    assert states(test, [A] * 7) == [SequentialState.CONTINUE] * 7 + [SequentialState.A_BETTER]
     found = test.decide([B, BOTH, B, B, NEITHER, B, B, B, B])
-    assert found.state is State.B_BETTER
+    assert found.state is SequentialState.B_BETTER
     assert (found.pairs, found.discordant, found.lead, found.needed) == (9, 7, -7, 7)
     assert found.p_value == found.spent_error == 2 / 2**7
 
@@ -43,8 +43,8 @@ def test_seven_wins_to_none_stop_a_session_of_20():
 def test_six_wins_to_none_decide_after_the_last_pair():
     pairs = [A] * 6 + [BOTH] * 14
     found = states(SequentialTest(20), pairs)
-    assert found[:-1] == [State.CONTINUE] * 20
-    assert found[-1] is State.A_BETTER
+    assert found[:-1] == [SequentialState.CONTINUE] * 20
+    assert found[-1] is SequentialState.A_BETTER
     assert SequentialTest(20).decide(pairs).p_value == 2 / 2**6
 
 
@@ -55,19 +55,19 @@ def test_the_first_decision_stands():
 
 def test_when_nothing_can_decide_any_more_it_says_so():
     test = SequentialTest(20)
-    assert test.decide([A, B] * 4).state is State.CONTINUE  # it may end 16:4
-    assert test.decide([A, B] * 5).state is State.NO_DECISION  # at best 15:5
-    assert test.decide([BOTH] * 14).state is State.CONTINUE  # it may end 6:0
+    assert test.decide([A, B] * 4).state is SequentialState.CONTINUE  # it may end 16:4
+    assert test.decide([A, B] * 5).state is SequentialState.NO_DECISION  # at best 15:5
+    assert test.decide([BOTH] * 14).state is SequentialState.CONTINUE  # it may end 6:0
     found = test.decide([BOTH] * 15)
-    assert (found.state, found.p_value) == (State.NO_DECISION, None)
+    assert (found.state, found.p_value) == (SequentialState.NO_DECISION, None)
 
 
 def test_too_few_pairs_never_decide():
     for pairs in (1, 5):
-        assert SequentialTest(pairs).decide([]).state is State.NO_DECISION
+        assert SequentialTest(pairs).decide([]).state is SequentialState.NO_DECISION
         assert SequentialTest(pairs).fewest_pairs is None
     assert SequentialTest(6).fewest_pairs == 6
-    assert SequentialTest(6).decide([A] * 6).state is State.A_BETTER
+    assert SequentialTest(6).decide([A] * 6).state is SequentialState.A_BETTER
 
 
 @pytest.mark.parametrize("level", [0.01, 0.05, 0.1])
@@ -108,7 +108,7 @@ def test_the_level_is_not_overspent(max_pairs, discordance):
 def test_the_longest_sessions_work():
     test = SequentialTest(500)
     assert test.boundary.spent[-1] <= 0.05
-    assert test.decide([A] * 12).state is State.A_BETTER
+    assert test.decide([A] * 12).state is SequentialState.A_BETTER
 
 
 @settings(max_examples=60, deadline=None, derandomize=True)
@@ -120,7 +120,7 @@ def test_it_continues_as_long_as_some_outcome_of_the_rest_decides(max_pairs, dat
     if found.state not in DECIDED:
         rest = product((A, B, BOTH), repeat=max_pairs - len(pairs))
         somehow = any(test.decide([*pairs, *after]).state in DECIDED for after in rest)
-        assert (found.state is State.CONTINUE) == somehow
+        assert (found.state is SequentialState.CONTINUE) == somehow
 
 
 @settings(max_examples=100, deadline=None, derandomize=True)
@@ -136,7 +136,10 @@ def test_it_decides_only_where_mcnemar_would(pairs):
 def test_exchanging_the_policies_exchanges_the_decision(pairs):
     test = SequentialTest(30)
     found, turned = test.decide(pairs), test.decide([(b, a) for a, b in pairs])
-    mirror = {State.A_BETTER: State.B_BETTER, State.B_BETTER: State.A_BETTER}
+    mirror = {
+        SequentialState.A_BETTER: SequentialState.B_BETTER,
+        SequentialState.B_BETTER: SequentialState.A_BETTER,
+    }
     assert turned.state is mirror.get(found.state, found.state)
     assert (turned.lead, turned.p_value) == (-found.lead, found.p_value)
 
@@ -148,8 +151,10 @@ def test_operating_is_the_mean_over_all_sessions():
     for session in product(chances, repeat=8):
         chance = np.prod([chances[pair] for pair in session])
         found = states(test, list(session))
-        a_better += chance * (State.A_BETTER in found)
-        mean_pairs += chance * next(i for i, s in enumerate(found) if s is not State.CONTINUE)
+        a_better += chance * (SequentialState.A_BETTER in found)
+        mean_pairs += chance * next(
+            i for i, s in enumerate(found) if s is not SequentialState.CONTINUE
+        )
     operating = test.operating(0.5, 0.1)
     assert operating.a_better == pytest.approx(a_better, abs=1e-12)
     assert operating.mean_pairs == pytest.approx(mean_pairs, abs=1e-9)

@@ -1,11 +1,11 @@
 import json
 
 import pytest
-from vega_eval.episode.course import Outcome, Scene
+from vega_eval.episode.episode_state_machine import EpisodeOutcome, EpisodeScene
 from vega_eval.episode.summary import (
     CameraCount,
-    Ending,
-    Record,
+    EpisodeEnding,
+    EpisodeRecord,
     result_line,
     summarise,
     write_json,
@@ -32,12 +32,12 @@ KEYS = {
 }
 
 
-def ending(outcome=Outcome.SUCCESS, reason="", sim_s=6.4, wall_s=8.0):
-    return Ending(Scene("close_laptop", "easy", 0), outcome, reason, sim_s, wall_s)
+def ending(outcome=EpisodeOutcome.SUCCESS, reason="", sim_s=6.4, wall_s=8.0):
+    return EpisodeEnding(EpisodeScene("close_laptop", "easy", 0), outcome, reason, sim_s, wall_s)
 
 
 def record():
-    return Record(
+    return EpisodeRecord(
         control_hz=25.0,
         step_times_s=[0.04 * k for k in range(160)] + [6.41],
         joint_times_s={"left": [0.005 * k for k in range(401)], "right": [0.0, 0.01, 0.02]},
@@ -51,7 +51,9 @@ def record():
 
 
 def test_an_empty_episode_has_every_key_and_no_invented_figure():
-    summary = summarise(ending(Outcome.ABORTED, "no clock", 0.0, 0.0), Record(25.0), {})
+    summary = summarise(
+        ending(EpisodeOutcome.ABORTED, "no clock", 0.0, 0.0), EpisodeRecord(25.0), {}
+    )
     assert set(summary) >= KEYS
     assert summary["real_time_factor"] is None
     assert summary["joint_state_hz"] is None
@@ -74,7 +76,7 @@ def test_figures_are_those_of_the_record():
 
 
 def test_jitter_is_the_distance_from_the_nominal_period():
-    late = Record(25.0, step_times_s=[0.0, 0.04, 0.09, 0.12])
+    late = EpisodeRecord(25.0, step_times_s=[0.0, 0.04, 0.09, 0.12])
     assert summarise(ending(), late, {})["command_jitter_ms"]["p50"] == 10.0
 
 
@@ -87,7 +89,7 @@ def test_jitter_is_the_distance_from_the_nominal_period():
             "real-time factor 0.80 -> runs/a",
         ),
         (
-            ending(Outcome.ABORTED, "time has stood still for 10 s", 0.0, 0.0),
+            ending(EpisodeOutcome.ABORTED, "time has stood still for 10 s", 0.0, 0.0),
             "RESULT close_laptop (easy, seed 0): aborted before it started "
             "(time has stood still for 10 s), 161 policy steps -> runs/a",
         ),
@@ -104,13 +106,22 @@ def test_a_json_file_is_written_whole(tmp_path):
 
 
 def test_an_episode_that_nobody_judged_is_neither_success_nor_failure():
-    unjudged = Ending(Scene("close_laptop"), Outcome.UNJUDGED, "time limit", 15.0, 15.0)
+    unjudged = EpisodeEnding(
+        EpisodeScene("close_laptop"), EpisodeOutcome.UNJUDGED, "time limit", 15.0, 15.0
+    )
     assert summarise(unjudged, record(), {})["success"] is None
     line = result_line(unjudged, 375, "runs/x")
     assert line.startswith("RESULT close_laptop: unjudged after 15.0 s (time limit), 375 policy")
 
 
 def test_where_time_is_the_system_s_the_twin_tells_its_speed():
-    slow = Ending(Scene("close_laptop", "easy", 0), Outcome.SUCCESS, "", 6.0, 6.0, twin_speed=0.7)
+    slow = EpisodeEnding(
+        EpisodeScene("close_laptop", "easy", 0),
+        EpisodeOutcome.SUCCESS,
+        "",
+        6.0,
+        6.0,
+        twin_speed=0.7,
+    )
     assert summarise(slow, record(), {})["real_time_factor"] == 0.7
     assert "real-time factor 0.70" in result_line(slow, 150, "runs/x")

@@ -17,7 +17,7 @@ from vega_eval.failure_types import TIMEOUT
 from vega_eval.trials import journal
 from vega_eval.trials.folder import read_session
 from vega_eval.trials.record import TrialRecord
-from vega_eval.trials.state import standing
+from vega_eval.trials.session_status import replay
 from vega_eval.twin import __main__ as command
 
 TRIALS = 6
@@ -39,7 +39,7 @@ def arguments(checkpoint, output, *more, trials=TRIALS) -> list[str]:
 
 def judged(folder: Path) -> list[object]:
     """What must not depend on who played when: all of the valid trials but times of day."""
-    found = standing(read_session(folder), journal.read(folder).lines)
+    found = replay(read_session(folder), journal.read(folder).lines)
     keep = {"trial", "seed", "cell", "placement", "verdict", "figures"}
     drop = {"figures": {"inference_ms"}}
     return [record.model_dump(mode="json", include=keep, exclude=drop) for record in found.valid]

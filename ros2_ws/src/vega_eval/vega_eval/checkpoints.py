@@ -7,7 +7,7 @@ from pathlib import Path
 
 from hw_config import HardwareConfig
 from vega_eval.errors import EvalError
-from vega_eval.trials.identity import Policy, digest_of, names_of
+from vega_eval.trials.blinding import PolicyIdentity, digest_of, names_of
 from vega_policy.contract import PolicyContract
 from vega_policy.errors import ContractError, PolicyError
 from vega_policy.kinds import load_contract
@@ -17,7 +17,7 @@ def policies_of(
     checkpoints: Sequence[Path],
     hw: HardwareConfig,
     progress: Callable[[Path, int, int], None] | None = None,
-) -> tuple[Policy, ...]:
+) -> tuple[PolicyIdentity, ...]:
     """Reads what the checkpoints say of themselves; their weights are digested, not loaded.
 
     Args:
@@ -31,13 +31,13 @@ def policies_of(
     """
     folders = [path.expanduser().resolve() for path in checkpoints]
     contracts = [_contract(folder, hw) for folder in folders]
-    found: dict[str, Policy] = {}
+    found: dict[str, PolicyIdentity] = {}
     for folder, name, contract in zip(folders, names_of(folders), contracts):
-        tell = None if progress is None else _of(folder, progress)
-        policy = Policy(
+        on_bytes = None if progress is None else _of(folder, progress)
+        policy = PolicyIdentity(
             name=name,
             checkpoint=str(folder),
-            sha256=digest_of(folder, tell),
+            sha256=digest_of(folder, on_bytes),
             recipe=contract.recipe,
             commit=contract.git_commit,
         )
@@ -49,7 +49,7 @@ def policies_of(
     return tuple(found.values())
 
 
-def untrained_for(policies: Sequence[Policy], task: str) -> list[str]:
+def untrained_for(policies: Sequence[PolicyIdentity], task: str) -> list[str]:
     """What a person should know of the policies that have never seen a task."""
     said = []
     for policy in policies:

@@ -9,11 +9,11 @@ from typing import NamedTuple
 import hw_config
 from teleop.dataset.episode import hardware_files
 from vega_core import provenance
-from vega_eval.trials.card import config_digest
+from vega_eval.trials.session_spec import config_digest
 
 
 class Provenance(NamedTuple):
-    """See `trials.card.Session`."""
+    """See `trials.session_spec.Session`."""
 
     config_sha256: str
     commit: str

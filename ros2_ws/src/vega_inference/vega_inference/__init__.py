@@ -1,4 +1,4 @@
 """From observation to action chunk, while the arms move.
 
-`cdr_image`, `observation` and `loop` are plain Python, `policy_node` puts them on ROS.
+`observation` and `loop` are plain Python, `policy_node` puts them on ROS.
 """

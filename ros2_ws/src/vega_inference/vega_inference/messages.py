@@ -6,22 +6,10 @@ import array
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from builtin_interfaces.msg import Time
 from vega_msgs.msg import ActionChunk, InferenceReport
+from vega_runtime.stamps import from_seconds
 
 from vega_inference.loop import Inference
-
-_NS = 1_000_000_000
-
-
-def seconds(stamp: Time) -> float:
-    """A stamp in seconds."""
-    return float(stamp.sec + stamp.nanosec * 1e-9)
-
-
-def _stamp(time_s: float) -> Time:
-    sec, nanosec = divmod(round(time_s * _NS), _NS)
-    return Time(sec=sec, nanosec=nanosec)
 
 
 def chunk_message(
@@ -32,13 +20,13 @@ def chunk_message(
     values = np.ascontiguousarray(inference.actions, np.float64)
     message = ActionChunk(
         sequence=inference.sequence,
-        deadline=_stamp(observed_s + max_age_s),
+        deadline=from_seconds(observed_s + max_age_s),
         names=list(names),
         dt=dt_s,
         steps=len(values),
         positions=array.array("d", values.tobytes()),
     )
-    message.header.stamp = _stamp(observed_s)
+    message.header.stamp = from_seconds(observed_s)
     return message
 
 
@@ -56,5 +44,5 @@ def report_message(
         frames_received=list(received.values()),
         frames_dropped=list(dropped.values()),
     )
-    message.header.stamp = _stamp(observed_s)
+    message.header.stamp = from_seconds(observed_s)
     return message

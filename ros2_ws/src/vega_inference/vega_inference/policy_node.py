@@ -4,28 +4,26 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from diagnostic_msgs.msg import DiagnosticArray
-from rclpy.publisher import Publisher
-from rclpy.qos import QoSProfile
-from rclpy.subscription import Subscription
-from rclpy.timer import Timer
 from sensor_msgs.msg import Image, JointState
 from vega_msgs.msg import ActionChunk, InferenceReport
 from vega_msgs.srv import SelectPolicy
 from vega_runtime import diagnostics, node, qos
 from vega_runtime.joints import NamedJoints
 from vega_runtime.lifecycle import LifecycleNode, TransitionError
+from vega_runtime.logs import log
+from vega_runtime.owned import OwnedEntities
 from vega_runtime.parameters import declare, parameter
+from vega_runtime.stamps import now_s, to_seconds
 
 import hw_config
-from vega_inference import cdr_image, messages
+from vega_core import cdr_image
+from vega_inference import messages
 from vega_inference.loop import Inference, InferenceLoop, SourceWatch
 from vega_inference.observation import ObservationBuffer, Snapshot, StaleObservation
 from vega_policy.contract import FILE_NAME, PolicyContract
@@ -34,13 +32,6 @@ from vega_policy.kinds import open_policy
 from vega_policy.policy import Observation, Policy
 
 _WATCH_HZ = 20.0
-# rclpy refuses two severities from one line of code.
-_LOG: dict[str, Callable[[Any, str], object]] = {
-    "debug": lambda logger, text: logger.debug(text),
-    "info": lambda logger, text: logger.info(text),
-    "warn": lambda logger, text: logger.warning(text),
-    "error": lambda logger, text: logger.error(text),
-}
 
 
 @dataclass(frozen=True)
@@ -65,9 +56,8 @@ class PolicyNode(LifecycleNode):
         self._active = False
         self._ros_clock = self.get_clock()
         self._loop: InferenceLoop | None = None
-        self._owned_subscriptions: list[Subscription] = []
-        self._owned_publishers: list[Publisher] = []
-        self._owned_timers: list[Timer] = []
+        # What `configure` and `activate` open, and their opposites close.
+        self._owned_topics, self._owned_timers = OwnedEntities(self), OwnedEntities(self)
         self.create_service(SelectPolicy, "policy/select", self._on_select)
 
     def configure(self) -> None:
@@ -92,9 +82,9 @@ class PolicyNode(LifecycleNode):
             {name: len(arm.joint_names) for name, arm in self._hardware.arms.items()},
             rates.max_image_age_s,
             rates.max_state_age_s,
-            cdr_image.picture,
+            cdr_image.rgb_pixels,
         )
-        self._watch = SourceWatch(self._buffer, self._tell)
+        self._watch = SourceWatch(self._buffer, partial(log, self))
         replan_s = self._settings.replan_steps * self._dt_s
         self._loop = InferenceLoop(
             self._buffer,
@@ -102,7 +92,7 @@ class PolicyNode(LifecycleNode):
             self._send,
             self._now_s,
             replan_s,
-            self._tell,
+            partial(log, self),
         )
         self._connect()
 
@@ -142,32 +132,17 @@ class PolicyNode(LifecycleNode):
             )
 
     def _connect(self) -> None:
+        topics = self._owned_topics
         for name, camera in self._hardware.cameras.items():
             callback = partial(self._on_image, name)
             # Raw: a frame is only taken apart when the model is about to see it.
-            self._subscribe(Image, f"{camera.namespace}/image_raw", callback, qos.SENSOR, raw=True)
+            topics.subscribe(Image, f"{camera.namespace}/image_raw", callback, qos.SENSOR, raw=True)
         for arm in self._hardware.arms:
             callback = partial(self._on_state, arm)
-            self._subscribe(JointState, f"{arm}/follower/joint_states", callback, qos.SENSOR)
-        self._chunks = self._publisher(ActionChunk, "action_chunk", qos.COMMAND)
-        self._reports = self._publisher(InferenceReport, "policy/inference", qos.REPORT)
-        self._diagnostics = self._publisher(DiagnosticArray, "/diagnostics", qos.REPORT)
-
-    def _subscribe(
-        self,
-        kind: type,
-        topic: str,
-        callback: Callable[[Any], None],
-        profile: QoSProfile,
-        raw: bool = False,
-    ) -> None:
-        subscription = self.create_subscription(kind, topic, callback, profile, raw=raw)
-        self._owned_subscriptions.append(subscription)
-
-    def _publisher(self, kind: type, topic: str, profile: QoSProfile) -> Publisher:
-        publisher = self.create_publisher(kind, topic, profile)
-        self._owned_publishers.append(publisher)
-        return publisher
+            topics.subscribe(JointState, f"{arm}/follower/joint_states", callback, qos.SENSOR)
+        self._chunks = topics.publisher(ActionChunk, "action_chunk", qos.COMMAND)
+        self._reports = topics.publisher(InferenceReport, "policy/inference", qos.REPORT)
+        self._diagnostics = topics.publisher(DiagnosticArray, "/diagnostics", qos.REPORT)
 
     def activate(self) -> None:
         """Starts inferring as soon as every source is fresh; until then nothing is sent."""
@@ -179,29 +154,21 @@ class PolicyNode(LifecycleNode):
         self._watch.start(self._now_s())
         self._buffer.reset_counts()
         loop.start()
-        self._owned_timers = [
-            self.create_timer(1.0 / _WATCH_HZ, self._poll),
-            self.create_timer(1.0, self._publish_diagnostics),
-        ]
+        self._owned_timers.timer(1.0 / _WATCH_HZ, self._poll)
+        self._owned_timers.timer(1.0, self._publish_diagnostics)
         self.get_logger().info(f"running: {self._task.instruction!r}")
 
     def deactivate(self) -> None:
         """Stops inferring; no chunk is sent after this."""
         self._active = False
-        for timer in self._owned_timers:
-            self.destroy_timer(timer)
-        self._owned_timers = []
+        self._owned_timers.destroy()
         if self._loop is not None:
             self._loop.stop()
 
     def cleanup(self) -> None:
         """Disconnects the topics and drops the model."""
         self.deactivate()
-        for subscription in self._owned_subscriptions:
-            self.destroy_subscription(subscription)
-        for publisher in self._owned_publishers:
-            self.destroy_publisher(publisher)
-        self._owned_subscriptions, self._owned_publishers = [], []
+        self._owned_topics.destroy()
         self._loop = None
         self._close_policy()
 
@@ -229,10 +196,7 @@ class PolicyNode(LifecycleNode):
         return response
 
     def _now_s(self) -> float:
-        return float(self._ros_clock.now().nanoseconds * 1e-9)
-
-    def _tell(self, level: str, text: str) -> None:
-        _LOG[level](self.get_logger(), text)
+        return now_s(self._ros_clock)
 
     def _on_image(self, camera: str, cdr: bytes) -> None:
         loop = self._loop
@@ -246,7 +210,7 @@ class PolicyNode(LifecycleNode):
     def _on_state(self, arm: str, message: JointState) -> None:
         positions = self._joints[arm].positions(message)
         if positions is not None:
-            self._buffer.add_state(arm, messages.seconds(message.header.stamp), positions)
+            self._buffer.add_state(arm, to_seconds(message.header.stamp), positions)
 
     def _poll(self) -> None:
         self._watch.poll(self._now_s())

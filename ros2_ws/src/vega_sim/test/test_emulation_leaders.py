@@ -5,7 +5,7 @@ import rclpy
 from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.lifecycle import TransitionCallbackReturn
 from std_srvs.srv import SetBool
-from vega_arms import buses, frames, packing
+from vega_arms import buses, frames, protocol
 from vega_msgs.srv import ResetScene
 from vega_runtime import qos
 from vega_sim.emulation_node import EmulationNode
@@ -32,8 +32,8 @@ class EmulationRig(NodeRig):
         newest = None
         while (message := self.bus.recv(0.0)) is not None:
             if message.arbitration_id == identifier:
-                newest = packing.decode(identifier, message.data)
-        return None if newest is None else packing.from_millidegrees(newest[1])
+                newest = protocol.decode(identifier, message.data)
+        return None if newest is None else protocol.from_millidegrees(newest[1])
 
     def close(self):
         self.emulation.close()

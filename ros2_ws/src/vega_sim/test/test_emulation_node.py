@@ -21,7 +21,7 @@ HARDWARE = hw_config.load()
 
 
 class EmulationRig(NodeRig):
-    """The node, somebody who listens to it, and the ends of a bus and of the pictures' link."""
+    """The node, somebody who listens to it, and the ends of a bus and of the images' link."""
 
     def __init__(self):
         self.emulation = EmulationNode()
@@ -54,18 +54,18 @@ def test_its_arms_speak_on_their_buses(rig):
     assert heard >= {0x2A1, 0x2A5, 0x2A6, 0x2A7, 0x2A8, 0x251, 0x261}
 
 
-def test_its_cameras_send_pictures_stamped_with_the_system_s_time(rig):
+def test_its_cameras_send_images_stamped_with_the_system_s_time(rig):
     seen = {}
     end = time.monotonic() + WAIT_S
     while set(seen) != set(HARDWARE.cameras) and time.monotonic() < end:
-        picture = rig.link.read(1.0)
-        if picture is not None:
-            seen[picture.camera] = picture
+        image = rig.link.read(1.0)
+        if image is not None:
+            seen[image.camera] = image
     assert set(seen) == set(HARDWARE.cameras)
-    for picture in seen.values():
-        assert picture.pixels.shape == (480, 640, 3)
-        assert picture.pixels.std() > 10.0
-        assert 0 <= time.time_ns() - picture.captured_ns < WAIT_S * 1e9
+    for image in seen.values():
+        assert image.pixels.shape == (480, 640, 3)
+        assert image.pixels.std() > 10.0
+        assert 0 <= time.time_ns() - image.captured_ns < WAIT_S * 1e9
 
 
 def test_it_tells_the_episode_s_state_and_no_topic_of_a_driver(rig):

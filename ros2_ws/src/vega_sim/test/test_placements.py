@@ -6,7 +6,7 @@ from vega_sim import placements
 from vega_sim.twin import Twin
 
 import hw_config
-from teleop.placements import Cell, Grid
+from teleop.placements import Grid, GridCell
 
 SEEDS = 300
 SCENES = [(t, v) for t in hw_config.task_names() for v in hw_config.load_task(t).variants]
@@ -39,7 +39,7 @@ def test_every_cell_has_seeds(task, variant):
 
 
 def test_the_seed_is_the_first_one_after():
-    cell = Cell(2, 2)
+    cell = GridCell(2, 2)
     first = placements.seed_for("close_laptop", "easy", cell, after=10)
     assert placements.seed_for("close_laptop", "easy", cell, after=first - 1) == first
     grid = Grid(hw_config.load_task("close_laptop"), "easy")
@@ -49,7 +49,7 @@ def test_the_seed_is_the_first_one_after():
 
 def test_the_episode_of_a_seed_starts_where_the_look_up_says():
     twin = Twin("handover_cucumber", "hard")
-    seed = placements.seed_for("handover_cucumber", "hard", Cell(2, 3), after=40)
+    seed = placements.seed_for("handover_cucumber", "hard", GridCell(2, 3), after=40)
     twin.reset(seed)
     spot = placements.placement_of("handover_cucumber", "hard", seed)
     # It settles by a few millimetres.
@@ -67,11 +67,11 @@ def test_a_look_up_leaves_no_trace_in_the_next_episode():
 
 def test_unknown_names_and_cells_are_refused():
     with pytest.raises(hw_config.ConfigError, match="unknown task 'laptop'"):
-        placements.seed_for("laptop", "easy", Cell(1, 1), after=-1)
+        placements.seed_for("laptop", "easy", GridCell(1, 1), after=-1)
     with pytest.raises(hw_config.ConfigError, match="use one of: easy, hard"):
-        placements.seed_for("close_laptop", "medium", Cell(1, 1), after=-1)
+        placements.seed_for("close_laptop", "medium", GridCell(1, 1), after=-1)
     with pytest.raises(ValueError, match="3 rows and 3 columns"):
-        placements.seed_for("close_laptop", "easy", Cell(0, 1), after=-1)
+        placements.seed_for("close_laptop", "easy", GridCell(0, 1), after=-1)
 
 
 def test_a_grid_that_the_twin_does_not_fill_is_told(monkeypatch, tmp_path):
@@ -85,6 +85,6 @@ def test_a_grid_that_the_twin_does_not_fill_is_told(monkeypatch, tmp_path):
     placements._draws.cache_clear()
     try:
         with pytest.raises(ValueError, match="none of 50 seeds after 7 lays the laptop into row 1"):
-            placements.seed_for("close_laptop", "easy", Cell(1, 1), after=7)
+            placements.seed_for("close_laptop", "easy", GridCell(1, 1), after=7)
     finally:
         placements._draws.cache_clear()

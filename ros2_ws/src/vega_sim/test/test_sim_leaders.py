@@ -12,6 +12,7 @@ from vega_control.gate_node import GateNode
 from vega_msgs.msg import ArmStatus, GateState, LeaderJog, TaskState
 from vega_msgs.srv import ResetScene
 from vega_runtime import qos
+from vega_runtime.stamps import to_ns
 from vega_sim.leaders import OperatorError
 from vega_sim.sim_node import SimNode
 
@@ -88,7 +89,7 @@ def separate(bus_per_arm):
 
 
 def stamp_ns(message):
-    return message.header.stamp.sec * 10**9 + message.header.stamp.nanosec
+    return to_ns(message.header.stamp)
 
 
 def test_on_a_shared_bus_the_followers_obey_their_leaders_and_nobody_else(shared):

@@ -10,6 +10,7 @@ from std_srvs.srv import Trigger
 from vega_msgs.msg import ArmCommand, ArmStatus, TaskState
 from vega_msgs.srv import InjectFault, ResetScene
 from vega_runtime import images, qos
+from vega_runtime.stamps import to_ns
 from vega_sim.sim_node import SimNode
 
 import hw_config
@@ -79,7 +80,7 @@ def test_joint_states_carry_the_joints_of_the_arm_at_its_rate(rig):
     assert message.name == list(arm.joint_names)
     np.testing.assert_allclose(message.position, arm.home, atol=0.02)
     assert len(message.velocity) == len(message.effort) == 7
-    stamps = [m.header.stamp.sec * 10**9 + m.header.stamp.nanosec for m in rig.heard[topic]]
+    stamps = [to_ns(m.header.stamp) for m in rig.heard[topic]]
     assert set(np.diff(stamps) % 5_000_000) == {0}
 
 

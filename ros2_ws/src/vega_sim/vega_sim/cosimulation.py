@@ -15,13 +15,13 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from vega_core.stamps import NS
 from vega_sim.commands import ARMS, CommandInbox
 from vega_sim.failure_signals import FailureSignals
 from vega_sim.pacing import Pacer
 from vega_sim.progress import Judged, Progress
 
 Array = NDArray[np.float64]
-NS = 1_000_000_000
 _ARM_SLICES = {"left": slice(0, 7), "right": slice(7, 14)}
 _TASK_STATE_HZ = 10
 FAULTS = ("camera_silent", "joint_states_silent", "arm_disabled", "none")

@@ -12,7 +12,7 @@ from dataclasses import replace
 import numpy as np
 from vega_description.transforms import Array, pose_from
 
-from vega_sim.operators import Aim, Phase
+from vega_sim.arm_script import Aim, Phase
 from vega_sim.world import World
 
 LEAN = 0.27  # of the hand from straight down, away from the base, rad: straight down reaches less

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from vega_description.transforms import Array
 
-from vega_sim.operators import Aim, ArmScript, Phase
+from vega_sim.arm_script import Aim, ArmScript, Phase
 from vega_sim.twin import Twin
 from vega_sim.world import World
 

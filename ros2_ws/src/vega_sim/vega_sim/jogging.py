@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 from vega_description.transforms import Array, pose_from, rotation_about
 
-from vega_sim.operators import ACCELERATION, GRIPPER_SPEED, JOINT_SPEED
+from vega_sim.arm_script import ACCELERATION, GRIPPER_SPEED, JOINT_SPEED
 from vega_sim.twin import Twin
 
 LINEAR_SPEED, ANGULAR_SPEED = 0.25, 1.0

@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+from vega_core.stamps import NS
 from vega_sim.commands import CommandInbox
 
-NS = 1_000_000_000
 # A node takes the newest clock message and skips those before it: how far the simulation may run
 # ahead of the newest command is how late a command can be.
 _LEAD_NS = 10_000_000

@@ -11,14 +11,14 @@ import math
 import threading
 
 import hw_config
-from teleop.placements import Cell, Grid, Spot
+from teleop.placements import Grid, GridCell, Spot
 from vega_sim.twin import Twin
 
 _MOST_DRAWS = 20_000
 _drawing = threading.Lock()
 
 
-def seed_for(task: str, variant: str, cell: Cell, after: int) -> int:
+def seed_for(task: str, variant: str, cell: GridCell, after: int) -> int:
     """The first seed above `after` whose placement lies in a cell of the task's grid.
 
     Args:

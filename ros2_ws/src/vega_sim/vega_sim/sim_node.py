@@ -6,7 +6,6 @@ import sys
 from dataclasses import dataclass
 from functools import partial
 
-from builtin_interfaces.msg import Time
 from diagnostic_msgs.msg import DiagnosticArray
 from vega_msgs.msg import ArmCommand, ArmStatus
 from vega_msgs.srv import ResetScene
@@ -16,14 +15,15 @@ from vega_runtime.node import finish
 from vega_runtime.node import main as run_node
 from vega_runtime.parameters import declare, parameter
 from vega_runtime.qos import COMMAND, LATCHED
+from vega_runtime.stamps import to_ns, to_time
 
 import hw_config
 from vega_sim.arm_services import ArmServices
 from vega_sim.commands import ARMS, Command, CommandInbox
-from vega_sim.cosimulation import NS, Cosimulation
+from vega_sim.cosimulation import Cosimulation
 from vega_sim.leaders import NOBODY, SHARED_BUS, Leaders, checked
 from vega_sim.pacing import Pacer
-from vega_sim.sim_outputs import SimOutputs, TaskStates, to_time
+from vega_sim.sim_outputs import SimOutputs, TaskStates
 from vega_sim.twin import Twin
 from vega_sim.twin_services import OperatorServices, SceneServices
 from vega_sim.worker import Worker
@@ -148,7 +148,7 @@ class SimNode(LifecycleNode):
         if not self._active:
             return
         command = Command(
-            message.names, message.positions, _ns(message.header.stamp), _ns(message.deadline)
+            message.names, message.positions, to_ns(message.header.stamp), to_ns(message.deadline)
         )
         refusal = self._inbox.offer(arm, command)
         if refusal:
@@ -221,10 +221,6 @@ class SimNode(LifecycleNode):
     def _simulation_failed(self, error: Exception) -> None:
         self.get_logger().fatal(f"the simulation stopped: {error}")
         finish(1)
-
-
-def _ns(stamp: Time) -> int:
-    return int(stamp.sec * NS + stamp.nanosec)
 
 
 def main() -> None:

@@ -7,19 +7,19 @@ import math
 from dataclasses import asdict, fields
 
 import numpy as np
-from builtin_interfaces.msg import Time
 from numpy.typing import NDArray
 from rclpy.node import Node
 from rclpy.publisher import Publisher
 from rosgraph_msgs.msg import Clock
-from sensor_msgs.msg import CameraInfo, Image, JointState
+from sensor_msgs.msg import JointState
 from vega_msgs.msg import EpisodeSigns, TaskState
-from vega_runtime import images
+from vega_runtime.images import CameraPublisher, pinhole_camera_info
 from vega_runtime.qos import LATCHED, SENSOR
+from vega_runtime.stamps import to_time
 
 import hw_config
 from hw_config import CameraConfig, HardwareConfig
-from vega_sim.cosimulation import NS, EpisodeState
+from vega_sim.cosimulation import EpisodeState
 from vega_sim.failure_signals import FailureSignals
 
 Array = NDArray[np.float64]
@@ -73,8 +73,8 @@ class SimOutputs:
         self._task_states = task_states
         self._arms = _joint_states(node, hw, "follower")
         self._leaders = _joint_states(node, hw, "leader") if with_leaders else {}
-        self._cameras: dict[str, _Camera] = {
-            name: _Camera(node, camera) for name, camera in hw.cameras.items()
+        self._cameras: dict[str, CameraPublisher] = {
+            name: _camera_publisher(node, camera) for name, camera in hw.cameras.items()
         }
         self._clock = node.create_publisher(Clock, "/clock", 1)
 
@@ -101,11 +101,11 @@ class SimOutputs:
 
     def wants(self, camera: str) -> bool:
         """Whether somebody listens to this camera's images."""
-        return self._cameras[camera].image.get_subscription_count() > 0
+        return self._cameras[camera].wanted
 
     def image(self, camera: str, stamp_ns: int, pixels: NDArray[np.uint8]) -> None:
         """An image, uint8 [H, W, 3], with its camera_info."""
-        self._cameras[camera].publish(to_time(stamp_ns), pixels)
+        self._cameras[camera].publish(pixels, to_time(stamp_ns))
 
     def episode(self, stamp_ns: int, state: EpisodeState) -> None:
         """How the episode stands."""
@@ -126,30 +126,11 @@ def _joint_states(
     return made
 
 
-class _Camera:
-    """Publishers of one camera."""
-
-    def __init__(self, node: Node, camera: CameraConfig) -> None:
-        self._frame_id = camera.frame_id
-        self.image = node.create_publisher(Image, f"{camera.namespace}/image_raw", SENSOR)
-        self._info = node.create_publisher(CameraInfo, f"{camera.namespace}/camera_info", SENSOR)
-        self._info_message = images.camera_info(
-            Time(),
-            camera.frame_id,
-            camera.width,
-            camera.height,
-            math.radians(camera.vertical_fov_deg),
-        )
-
-    def publish(self, stamp: Time, pixels: NDArray[np.uint8]) -> None:
-        self.image.publish(images.to_message(pixels, stamp, self._frame_id))
-        self._info_message.header.stamp = stamp
-        self._info.publish(self._info_message)
-
-
-def to_time(stamp_ns: int) -> Time:
-    """Nanoseconds as a message."""
-    return Time(sec=stamp_ns // NS, nanosec=stamp_ns % NS)
+def _camera_publisher(node: Node, camera: CameraConfig) -> CameraPublisher:
+    publisher = CameraPublisher(node, camera)
+    fov_rad = math.radians(camera.vertical_fov_deg)
+    publisher.describe(pinhole_camera_info(camera.frame_id, camera.width, camera.height, fov_rad))
+    return publisher
 
 
 def signals_to_message(signals: FailureSignals) -> EpisodeSigns:

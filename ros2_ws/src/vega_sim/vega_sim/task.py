@@ -21,7 +21,7 @@ import numpy as np
 from hw_config import TaskConfig
 
 if TYPE_CHECKING:
-    from vega_sim.operators import ArmScript
+    from vega_sim.arm_script import ArmScript
     from vega_sim.world import World
 
 Circle = tuple[float, float, float]

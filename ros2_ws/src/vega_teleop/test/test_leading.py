@@ -12,6 +12,7 @@ from vega_msgs.msg import GateState
 from vega_teleop import leading
 
 import hw_config
+from teleop.session.consent import Consent
 
 HW = hw_config.load()
 
@@ -94,7 +95,7 @@ def gate(monkeypatch):
 
 @pytest.fixture
 def gated(gate):
-    return leading.ByGate(gate)
+    return leading.ByGate(gate, Consent())
 
 
 def test_the_gate_is_asked_until_the_leaders_stand_where_the_arms_are(gate, gated):
@@ -123,9 +124,9 @@ def test_a_gate_that_stopped_following_is_asked_only_when_a_take_is_wanted(gate,
 
 
 def test_in_the_twin_the_gate_is_asked_again_by_itself(gate):
-    gated = leading.ByGate(gate, insists=True)
+    gated = leading.ByGate(gate, Consent(unattended=True))
     gate.say(GateState.LEADER)
-    gate.say(GateState.HOLD, "the scene was laid anew")
+    gate.say(GateState.HOLD, "the scene was reset")
     gated.lacking()
     assert gate.asked == 1
 

@@ -173,7 +173,7 @@ def test_nothing_begins_while_a_camera_is_missing(room):
     assert room.recorder.trigger_configure() == SUCCESS
     assert room.recorder.trigger_activate() == SUCCESS
     room.start_sending()
-    missing = "no picture of the left wrist camera"
+    missing = "no image of the left wrist camera"
     room.until(lambda: room.states and room.states[-1].text.count("no ") == 1, "one thing missing")
     assert missing in room.states[-1].text
     answer = room.ask("start")
@@ -184,7 +184,7 @@ def test_nothing_begins_while_a_camera_is_missing(room):
 @pytest.mark.parametrize(
     ("topic", "title"),
     [
-        ("head_camera/image_raw", "picture of the head camera"),
+        ("head_camera/image_raw", "image of the head camera"),
         (joint_topic("right", "leader").lstrip("/"), "joint state of the right leader"),
     ],
 )

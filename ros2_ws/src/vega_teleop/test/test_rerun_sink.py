@@ -65,7 +65,7 @@ def test_a_file_holds_what_was_shown(tmp_path):
     positions = np.arange(14, dtype=float).reshape(2, 7) / 100
     sink.joints("left", "leader", stamps, positions)
     sink.take(11 * NS, "# RECORDING")
-    sink.event(11 * NS, "problem: no pictures", loud=True)
+    sink.event(11 * NS, "problem: no images", loud=True)
     sink.coverage(12 * NS, b"\x89PNG")
     sink.close()
     found = columns(file)
@@ -75,7 +75,7 @@ def test_a_file_holds_what_was_shown(tmp_path):
     gripper = found["gripper/left/leader", "scalars"]
     assert np.array([row for row in gripper if row])[:, 0] == pytest.approx(positions[:, 6])
     assert ["# RECORDING"] in found["take", "text"]
-    assert ["problem: no pictures"] in found["events", "text"]
+    assert ["problem: no images"] in found["events", "text"]
     assert ["WARN"] in found["events", "level"]
     assert found["joints/left/leader", "ros_time"] == list(stamps)
 

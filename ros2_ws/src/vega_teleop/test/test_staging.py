@@ -47,7 +47,7 @@ def test_a_seed_that_failed_is_not_tried_again():
     assert len({seeds.next([]) for _ in range(4)}) == 4
 
 
-def test_what_the_twin_has_laid_is_told_with_its_seed():
+def test_what_the_twin_has_placed_is_told_with_its_seed():
     placed = in_twin(TASK, "easy", 6)
     assert placed["seed"] == 6
     assert str(placed["description"]).startswith("seed 6: laptop: ")

@@ -81,7 +81,7 @@ def state(phase=Phase.RECORDING, **other):
     return SessionState(**{**fields, **other})
 
 
-def test_the_newest_picture_of_each_camera_is_shown_once(view, shown):
+def test_the_newest_image_of_each_camera_is_shown_once(view, shown):
     view.offer_image("head", image(1, rgb=(0, 0, 255)))
     view.offer_image("head", image(2))
     view.offer_image("left_wrist", image(3))
@@ -132,7 +132,7 @@ def test_what_cannot_be_shown_is_told_once(view, shown):
         view.offer_image("head", image(stamp, encoding="mono8"))
         view.update()
     assert shown.events == [
-        (0, "not shown: expected an rgb8 or bgr8 picture, got 'mono8'", True),
+        (0, "not shown: expected an rgb8 or bgr8 image, got 'mono8'", True),
     ]
     view.offer_image("head", image(9))
     view.update()
@@ -141,12 +141,12 @@ def test_what_cannot_be_shown_is_told_once(view, shown):
 
 def test_events_are_shown_in_order_and_problems_are_loud(view, shown):
     view.offer_event(1, "began", "episode 40")
-    view.offer_event(2, "problem", "head camera: no picture for 0.3 s")
+    view.offer_event(2, "problem", "head camera: no image for 0.3 s")
     view.offer_event(3, "paused", "")
     view.update()
     assert shown.events == [
         (1, "began: episode 40", False),
-        (2, "problem: head camera: no picture for 0.3 s", True),
+        (2, "problem: head camera: no image for 0.3 s", True),
         (3, "paused", False),
     ]
 
@@ -156,9 +156,9 @@ def test_a_session_is_told_in_words():
     assert text.splitlines()[0] == "# RECORDING 12.3 s"
     assert "**37 of 100** close_laptop, about 25 min left; episode 40" in text
     assert "**Place**: laptop: 2nd row from the robot" in text
-    text = format_duration("close_laptop", state(problems=("no pictures", "disk is full")))
+    text = format_duration("close_laptop", state(problems=("no images", "disk is full")))
     assert text.startswith("# PROBLEM, RECORDING")
-    assert text.endswith("- no pictures\n\n- disk is full")
+    assert text.endswith("- no images\n\n- disk is full")
     text = format_duration("close_laptop", state(Phase.READY, left_s=math.nan, placement=""))
     assert text.splitlines()[0] == "# READY"
     assert "left" not in text

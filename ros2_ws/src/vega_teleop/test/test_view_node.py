@@ -40,7 +40,7 @@ class Shown:
             self._changed.notify_all()
 
     def image(self, camera, stamp_ns, jpeg):
-        self._note("picture", camera, stamp_ns)
+        self._note("image", camera, stamp_ns)
 
     def joints(self, arm, role, stamps_ns, positions):
         self._note("joints", arm, role, float(positions[0, 6]))
@@ -71,9 +71,9 @@ def sent():
     hardware = hw_config.load()
     stamp = Time(sec=5)
     for name, camera in hardware.cameras.items():
-        picture = images.to_message(np.zeros((48, 64, 3), np.uint8), stamp, name)
+        image = images.to_message(np.zeros((48, 64, 3), np.uint8), stamp, name)
         topic = cell.create_publisher(Image, f"{camera.namespace}/image_raw", qos.SENSOR)
-        messages.append((topic, picture))
+        messages.append((topic, image))
     for n, (arm, role) in enumerate((a, r) for a in hardware.arms for r in ("follower", "leader")):
         state = JointState(name=hardware.arms[arm].joint_names, position=[0.0] * 6 + [n / 100])
         topic = cell.create_publisher(JointState, f"{arm}/{role}/joint_states", qos.SENSOR)
@@ -119,7 +119,7 @@ def sink(monkeypatch):
 def test_cameras_arms_session_and_events_are_shown(sink, sent):
     ns = 5_000_000_000
     sink[0].until(
-        *(("picture", camera, ns) for camera in ("head", "left_wrist", "right_wrist")),
+        *(("image", camera, ns) for camera in ("head", "left_wrist", "right_wrist")),
         ("joints", "left", "follower", 0.0),
         ("joints", "left", "leader", 0.01),
         ("joints", "right", "follower", 0.02),

@@ -16,6 +16,7 @@ from vega_runtime import qos
 
 from hw_config import HardwareConfig
 from teleop.dataset.episode import joint_topic
+from teleop.session.consent import Consent
 
 # An arm lags a leader that is moved by 50 ms; what is farther away does not follow. The gate hands
 # over up to the same distance.
@@ -55,7 +56,7 @@ def watch(
         newest: The newest joint state of a topic as it came, None before the first.
     """
     if hardware.topology == "bus_per_arm":
-        return ByGate(node, insists=robot != "real")
+        return ByGate(node, Consent(unattended=robot != "real"))
     return ByThemselves(hardware, newest)
 
 
@@ -104,25 +105,26 @@ class ByThemselves:
 class ByGate:
     """On buses of their own the gate makes the arms follow, once they stand where the leaders are.
 
-    It is asked when the session begins, and after it has stopped following only when somebody
-    wants a take to start. In the twin, where nobody can be hurt, it is asked all the time.
+    It is asked when there is consent: when the session begins, and after it has stopped following
+    only when somebody wants a take to start. In the twin, where nobody can be hurt, all the time.
     """
 
-    def __init__(self, node: Node, insists: bool = False) -> None:
-        self._node, self._insists = node, insists
+    def __init__(self, node: Node, consent: Consent) -> None:
+        self._node, self._consent = node, consent
         self._client = node.create_client(Trigger, "gate/follow_leader")
         self._subscription = node.create_subscription(
             GateState, "gate/state", self._on_state, qos.LATCHED
         )
         self._state: GateState | None = None
         self._answer: Future | None = None
-        self._wanted, self._asked_s = True, 0.0
+        self._asked_s = 0.0
         self._refusal = ""
 
     def _on_state(self, state: GateState) -> None:
         self._state = state
         if state.mode == GateState.LEADER:
-            self._wanted, self._refusal = self._insists, ""
+            self._consent.use()
+            self._refusal = ""
 
     def lacking(self) -> list[str]:
         state = self._state
@@ -130,7 +132,7 @@ class ByGate:
             return ["no state of the gate"]
         if state.mode == GateState.LEADER:
             return []
-        if self._wanted and state.mode == GateState.HOLD:
+        if self._consent.given and state.mode == GateState.HOLD:
             self._ask()
             return [self._refusal or "the gate is being asked to follow the leaders"]
         text = f"the gate {_MODES.get(state.mode, 'is busy')}"
@@ -154,7 +156,7 @@ class ByGate:
         state = self._state
         if state is None or state.mode != GateState.HOLD:
             return None
-        self._wanted = True
+        self._consent.give()
         self._ask()
         return (
             "cannot start yet: the gate is asked to follow the leaders; start again (s) when the "

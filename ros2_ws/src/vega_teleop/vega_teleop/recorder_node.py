@@ -10,13 +10,11 @@ from pathlib import Path
 from typing import Any, cast, get_args
 
 from diagnostic_msgs.msg import DiagnosticArray
-from rclpy.publisher import Publisher
-from rclpy.subscription import Subscription
-from rclpy.timer import Timer
 from vega_msgs.msg import TakeEvent
 from vega_runtime import diagnostics, qos
 from vega_runtime.lifecycle import LifecycleNode, TransitionError
 from vega_runtime.node import main as run_node
+from vega_runtime.owned import OwnedEntities
 from vega_runtime.parameters import ParameterError, declare, parameter
 
 import hw_config
@@ -62,9 +60,8 @@ class RecorderNode(LifecycleNode):
         self._recorder: Recorder | None = None
         self._session: SessionServices | None = None
         self._recording: TakeRecording | None = None
-        self._owned_subscriptions: list[Subscription] = []
-        self._owned_publishers: list[Publisher] = []
-        self._owned_timers: list[Timer] = []
+        # What `configure` and `activate` open, and their opposites close.
+        self._owned_topics, self._owned_timers = OwnedEntities(self), OwnedEntities(self)
 
     def configure(self) -> None:
         """Opens the dataset, and listens to everything that will be recorded."""
@@ -88,8 +85,9 @@ class RecorderNode(LifecycleNode):
         )
         for topic in wanted:
             self._listen(topic, self._recorder)
-        diagnosed = self.create_publisher(DiagnosticArray, "/diagnostics", qos.REPORT)
-        self._owned_publishers = [diagnosed]
+        self._diagnostics = self._owned_topics.publisher(
+            DiagnosticArray, "/diagnostics", qos.REPORT
+        )
 
     def activate(self) -> None:
         """Offers the services; from now on takes can begin."""
@@ -111,13 +109,11 @@ class RecorderNode(LifecycleNode):
         )
         self._session = SessionServices(self, parts)
         self._session.open()
-        self._owned_timers = [self.create_timer(_REPORT_S, self._report)]
+        self._owned_timers.timer(_REPORT_S, self._report)
 
     def deactivate(self) -> None:
         """Ends the session; a take that runs is left to be recovered."""
-        for timer in self._owned_timers:
-            self.destroy_timer(timer)
-        self._owned_timers = []
+        self._owned_timers.destroy()
         if self._session is not None:
             session, self._session = self._session, None
             self.get_logger().info(session.close())
@@ -125,11 +121,7 @@ class RecorderNode(LifecycleNode):
     def cleanup(self) -> None:
         """Lets go of topics and dataset."""
         self.deactivate()
-        for subscription in self._owned_subscriptions:
-            self.destroy_subscription(subscription)
-        for publisher in self._owned_publishers:
-            self.destroy_publisher(publisher)
-        self._owned_subscriptions, self._owned_publishers = [], []
+        self._owned_topics.destroy()
         if self._recorder is not None:
             self._recorder.close()
         if self._store is not None:
@@ -152,9 +144,7 @@ class RecorderNode(LifecycleNode):
     def _listen(self, topic: Subscribed, recorder: Recorder) -> None:
         # Raw: what comes is written as it is; Python never takes it apart.
         callback: Any = partial(recorder.message, topic.recorded.stream.topic)
-        self._owned_subscriptions.append(
-            self.create_subscription(topic.message, topic.topic, callback, topic.profile, raw=True)
-        )
+        self._owned_topics.subscribe(topic.message, topic.topic, callback, topic.profile, raw=True)
 
     def _begin(self, placement: Placement | None) -> TakeRecording:
         store, recorder = self._ready()
@@ -194,7 +184,7 @@ class RecorderNode(LifecycleNode):
             values = recording.values()
         stamp = self._ros_clock.now().to_msg()
         report = diagnostics.report(stamp, "recorder", level, text, values)
-        self._owned_publishers[0].publish(report)
+        self._diagnostics.publish(report)
 
 
 def main() -> None:

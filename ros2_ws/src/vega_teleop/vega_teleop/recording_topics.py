@@ -80,7 +80,7 @@ def policy_subscriptions(hardware: HardwareConfig, robot: str) -> list[Subscribe
 
 def _cameras(hardware: HardwareConfig, layout: DatasetLayout) -> Iterator[Subscribed]:
     for name, camera in hardware.cameras.items():
-        title = f"picture of the {name.replace('_', ' ')} camera"
+        title = f"image of the {name.replace('_', ' ')} camera"
         images = Stream(
             layout.image_topic(name),
             title,

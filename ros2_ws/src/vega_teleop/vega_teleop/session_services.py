@@ -9,17 +9,16 @@ from functools import partial
 
 from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
-from rclpy.service import Service
-from rclpy.timer import Timer
 from std_srvs.srv import Trigger
 from vega_msgs.msg import TakeEvent, TeleopState
 from vega_msgs.srv import MarkTake, NoteTake
 from vega_runtime import qos
+from vega_runtime.owned import OwnedEntities
 
 from hw_config import HardwareConfig, TaskConfig
 from teleop.dataset.episode import EpisodeInfo
 from teleop.dataset.store import Store
-from teleop.session.session import Session
+from teleop.session.session import RecordingSession
 from teleop.session.state import Answer, Phase, Placement, Recording, without_figures
 from vega_teleop import leading
 from vega_teleop.staging import TwinScene, by_hand
@@ -43,7 +42,7 @@ class SessionParts:
         variant: Of the task.
         robot: sim, emulated or real.
         wanted: Number of good episodes.
-        begin: Begins a take with a placement; see `teleop.session.Session`.
+        begin: Begins a take with a placement; see `SessionListener`.
         event: Writes an event (kind, text) into the running take; the message, as CDR.
         lacking: What has to be mended before a take may begin; asked five times a second.
         update: Judges the running take; called ten times a second.
@@ -66,7 +65,7 @@ class SessionParts:
 
 
 class SessionServices:
-    """Offers a session's verbs as services, and publishes how it stands.
+    """Offers a session's verbs as services, and publishes how it stands: the session's listener.
 
     Attributes:
         session: The session.
@@ -78,25 +77,19 @@ class SessionServices:
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="session")
         self._state = node.create_publisher(TeleopState, "teleop/state", qos.LATCHED)
         self._events = node.create_publisher(TakeEvent, "teleop/event", qos.REPORT)
-        self._services: list[Service] = []
-        self._timers: list[Timer] = []
-        self._said = ""
+        self._owned = OwnedEntities(node)
+        self._logged = ""
         self._leading = leading.watch(node, parts.hardware, parts.robot, parts.newest)
         self._twin: TwinScene | None = None
-        self.session = Session(
-            parts.store,
-            parts.task.name,
-            parts.wanted,
-            parts.begin,
-            place=by_hand(parts.task, parts.variant) if parts.robot == "real" else _nowhere,
-            news=parts.news,
-            submit=self._worker.submit,
-            tell=self._tell,
-            changed=self._publish,
+        self._plan = (
+            by_hand(parts.task, parts.variant) if parts.robot == "real" else _placed_by_twin
+        )
+        self.session = RecordingSession(
+            parts.store, parts.task.name, parts.wanted, self, news=parts.news
         )
 
     def open(self) -> None:
-        """Offers the services and begins to look around."""
+        """Offers the services and begins to poll."""
         session, node = self.session, self._node
         if self._parts.news:
             node.get_logger().warning(self._parts.news)
@@ -113,25 +106,17 @@ class SessionServices:
             "pause": session.pause,
             "resume": session.resume,
         }
-        self._services = [
-            node.create_service(Trigger, f"teleop/{name}", partial(self._on_trigger, verb))
-            for name, verb in verbs.items()
-        ]
-        self._services += [
-            node.create_service(MarkTake, "teleop/mark", self._on_mark),
-            node.create_service(NoteTake, "teleop/note", self._on_note),
-        ]
+        owned = self._owned
+        for name, verb in verbs.items():
+            owned.service(Trigger, f"teleop/{name}", partial(self._on_trigger, verb))
+        owned.service(MarkTake, "teleop/mark", self._on_mark)
+        owned.service(NoteTake, "teleop/note", self._on_note)
         # Not the node's clock: an operator has to be told also when the twin's stands still.
         wall = Clock(clock_type=ClockType.STEADY_TIME)
-        self._timers = [
-            node.create_timer(period_s, work, clock=wall)
-            for period_s, work in (
-                (_POLL_S, self._poll),
-                (_LACK_S, self._look_for_what_lacks),
-                (_STATE_S, self._publish_length),
-            )
-        ]
-        self._publish()
+        owned.timer(_POLL_S, self._poll, wall)
+        owned.timer(_LACK_S, self._check_what_lacks, wall)
+        owned.timer(_STATE_S, self._publish_length, wall)
+        self.changed()
 
     def close(self) -> str:
         """Ends the session; what is being saved is saved, a running take is left to be recovered.
@@ -139,11 +124,7 @@ class SessionServices:
         Returns:
             What was left, for people.
         """
-        for timer in self._timers:
-            self._node.destroy_timer(timer)
-        for service in self._services:
-            self._node.destroy_service(service)
-        self._timers, self._services = [], []
+        self._owned.destroy()
         self._leading.close()
         if self._twin is not None:
             self._twin.close()
@@ -158,16 +139,44 @@ class SessionServices:
         self._parts.update()
         self.session.update()
 
-    def _look_for_what_lacks(self) -> None:
+    def _check_what_lacks(self) -> None:
         if self.session.phase in (Phase.WAITING, Phase.READY, Phase.FINISHED):
             scene = self._twin.lacking() if self._twin else []
             self.session.lack([*self._parts.lacking(), *self._leading.lacking(), *scene])
 
     def _publish_length(self) -> None:
         if self.session.phase is Phase.RECORDING:
-            self._publish()
+            self.changed()
 
-    def _publish(self) -> None:
+    # What the session asks of its listener.
+
+    def begin(self, placement: Placement | None) -> Recording:
+        """Begins a take; see `SessionListener`."""
+        return self._parts.begin(placement)
+
+    def plan(self, infos: Sequence[EpisodeInfo]) -> Placement | None:
+        """Where the objects belong next; see `SessionListener`."""
+        return self._plan(infos)
+
+    def submit(self, work: Callable[[], None]) -> object:
+        """Runs what takes time in a thread of the session; see `SessionListener`."""
+        return self._worker.submit(work)
+
+    def notify(self, kind: str, text: str) -> None:
+        """Records and publishes an event, and logs what an operator has to know."""
+        self._events.publish(self._parts.event(kind, text))
+        if kind in _LOUD:
+            advice = " Discard it (d), or begin again at once (r)" if kind == "problem" else ""
+            word = "BAD TAKE: " if kind == "problem" else ""
+            self._node.get_logger().error(f"{word}{text}.{advice}")
+        elif kind in ("began", "discarded", "saved"):
+            self._node.get_logger().info(text)
+        if kind in _ENDED and self._twin is not None:
+            self._twin.use()
+            self.session.lack(self._twin.lacking())
+
+    def changed(self) -> None:
+        """Publishes the session's state, and logs what an operator waits for, once each."""
         state = self.session.state
         message = TeleopState(
             phase=int(state.phase),
@@ -184,28 +193,17 @@ class SessionServices:
         )
         message.header.stamp = self._node.get_clock().now().to_msg()
         self._state.publish(message)
-        self._say(state.text, state.phase, state.placement)
+        self._log(state.text, state.phase, state.placement)
 
-    def _say(self, text: str, phase: Phase, placement: str) -> None:
-        """Tells the terminal of the launch what an operator waits for, once each."""
+    def _log(self, text: str, phase: Phase, placement: str) -> None:
         if phase is Phase.READY and placement:
             text += f". Place: {placement}"
-        said = without_figures(text) if phase is Phase.WAITING else text
-        if phase in (Phase.WAITING, Phase.READY, Phase.FINISHED) and said != self._said:
-            self._said = said
+        logged = without_figures(text) if phase is Phase.WAITING else text
+        if phase in (Phase.WAITING, Phase.READY, Phase.FINISHED) and logged != self._logged:
+            self._logged = logged
             self._node.get_logger().info(text)
 
-    def _tell(self, kind: str, text: str) -> None:
-        self._events.publish(self._parts.event(kind, text))
-        if kind in _LOUD:
-            advice = " Discard it (d), or begin again at once (r)" if kind == "problem" else ""
-            word = "BAD TAKE: " if kind == "problem" else ""
-            self._node.get_logger().error(f"{word}{text}.{advice}")
-        elif kind in ("began", "discarded", "saved"):
-            self._node.get_logger().info(text)
-        if kind in _ENDED and self._twin is not None:
-            self._twin.use()
-            self.session.lack(self._twin.lacking())
+    # What operators ask of the session.
 
     def _on_trigger(
         self,
@@ -228,5 +226,5 @@ class SessionServices:
         return response
 
 
-def _nowhere(infos: Sequence[EpisodeInfo]) -> None:
-    """The twin resets the scene; what it has placed is told by it."""
+def _placed_by_twin(infos: Sequence[EpisodeInfo]) -> None:
+    """The twin resets the scene, and says what it has placed."""

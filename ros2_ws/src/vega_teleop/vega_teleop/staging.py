@@ -1,4 +1,4 @@
-"""Where the objects lie: planned on a real table, placed by seed in the twin."""
+"""Where the objects belong: planned on a real table, placed by seed in the twin."""
 
 from __future__ import annotations
 
@@ -12,39 +12,29 @@ from vega_runtime import qos
 
 from hw_config import TaskConfig
 from teleop.dataset.episode import EpisodeInfo
-from teleop.placements import Cell, Grid
+from teleop.placements import Grid, GridCell, twin_scenes
 from teleop.session.state import Placement
 
 Plan = Callable[[Sequence[EpisodeInfo]], Placement | None]
 
 
 def by_hand(task: TaskConfig, variant: str) -> Plan:
-    """What an operator is asked to lay next: the cell that is covered least.
+    """What an operator is asked to place next: the cell that is covered least.
 
     A task without a grid has no plan.
     """
     if task.placement is None:
         return lambda infos: None
-    grid = Grid(task, variant)
-
-    def next_one(infos: Sequence[EpisodeInfo]) -> Placement:
-        counts = grid.counts(infos)
-        cell = grid.next_cell(counts)
-        return grid.record(cell, grid.spot(cell, counts[cell]))
-
-    return next_one
+    return Grid(task, variant).next_placement
 
 
 def in_twin(task: TaskConfig, variant: str, seed: int) -> Placement:
     """What the twin has placed for a seed."""
-    # Here, not above: only the twin needs MuJoCo.
-    from vega_sim.placements import placement_record
-
-    return placement_record(task, variant, seed)
+    return twin_scenes().placement_record(task, variant, seed)
 
 
-class _Scene(NamedTuple):
-    """What lies there since when: `episode` rises each time that something is placed."""
+class _PlacedScene(NamedTuple):
+    """What is there since when: `episode` rises each time that something is placed."""
 
     task: str
     variant: str
@@ -74,8 +64,8 @@ class TwinScene:
         """
         self._node, self._task, self._variant = node, task, variant
         self._placed, self._submit = placed, submit
-        self._now: _Scene | None = None
-        self._known: _Scene | None = None
+        self._now: _PlacedScene | None = None
+        self._known: _PlacedScene | None = None
         self._subscription = node.create_subscription(
             TaskState, "sim/task_state", self._on_state, qos.LATCHED
         )
@@ -85,7 +75,7 @@ class TwinScene:
         self._known = None
 
     def _on_state(self, state: TaskState) -> None:
-        scene = _Scene(state.task, state.variant, int(state.seed), int(state.episode))
+        scene = _PlacedScene(state.task, state.variant, int(state.seed), int(state.episode))
         if scene != self._now:
             self._now = scene
             if not self._other():
@@ -97,10 +87,10 @@ class TwinScene:
             return ""
         return (
             f"the twin shows {now.task} ({now.variant}), the session records {self._task.name} "
-            f"({self._variant}): lay its scene with sim/reset"
+            f"({self._variant}): reset its scene with sim/reset"
         )
 
-    def _find(self, scene: _Scene) -> None:
+    def _find(self, scene: _PlacedScene) -> None:
         placement = in_twin(self._task, scene.variant, scene.seed)
         if scene == self._now:
             self._placed(placement)
@@ -112,7 +102,7 @@ class TwinScene:
             return ["the twin says nothing of its scene"]
         if self._known == self._now:
             return []
-        return [self._other() or "the scene is being laid"]
+        return [self._other() or "the scene is being reset"]
 
     def close(self) -> None:
         """Stops listening."""
@@ -125,7 +115,7 @@ class Seeds:
     def __init__(self, task: TaskConfig, variant: str, first: int) -> None:
         self._grid = Grid(task, variant) if task.placement is not None else None
         self._task, self._variant, self._first = task.name, variant, first
-        self._tried: dict[Cell | None, int] = {}
+        self._tried: dict[GridCell | None, int] = {}
 
     def next(self, infos: Iterable[EpisodeInfo]) -> int:
         """A seed, `first` or more, that is neither in `infos` nor was returned before."""
@@ -136,11 +126,8 @@ class Seeds:
             if self._grid is None or self._grid.cell_of_episode(info) == cell:
                 used = (info.placement or {}).get("seed")
                 after = max(after, used if isinstance(used, int) else -1)
-        seed = after + 1 if cell is None else self._seed_for(cell, after)
+        seed = after + 1
+        if cell is not None:
+            seed = twin_scenes().seed_for(self._task, self._variant, cell, after)
         self._tried[cell] = seed
         return seed
-
-    def _seed_for(self, cell: Cell, after: int) -> int:
-        from vega_sim.placements import seed_for
-
-        return seed_for(self._task, self._variant, cell, after)

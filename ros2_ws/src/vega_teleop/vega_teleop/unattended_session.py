@@ -27,6 +27,7 @@ from vega_runtime import qos
 from vega_runtime.node import finish
 from vega_runtime.node import main as run_node
 from vega_runtime.parameters import declare, parameter
+from vega_runtime.stamps import to_seconds
 
 import hw_config
 from teleop.dataset.store import read_infos
@@ -34,7 +35,14 @@ from teleop.errors import TeleopError
 from teleop.session.operator import SCRIPTED
 from teleop.session.progress import format_duration
 from teleop.session.state import Phase
-from teleop.session.unattended import Do, GivenUp, Order, SceneReport, Situation, Unattended
+from teleop.session.unattended import (
+    Action,
+    GivenUp,
+    Request,
+    SceneReport,
+    Situation,
+    UnattendedSession,
+)
 from vega_teleop.staging import Seeds
 
 _POLL_S = 0.1
@@ -57,7 +65,7 @@ class Parameters:
 
 
 class _Asked(NamedTuple):
-    order: Order
+    request: Request
     answer: Future
     until_s: float
 
@@ -77,8 +85,8 @@ class UnattendedSessionNode(Node):
         self._scripted = given.hands == SCRIPTED
         # Only the twin that makes the time can put arms home, and no gate may lead them then.
         walks = given.robot != "sim" or hardware.topology == "bus_per_arm"
-        self._plan = Unattended(
-            self._scripted, task.time_limit_s, self._next_seed, self._tell, home_first=walks
+        self._plan = UnattendedSession(
+            self._scripted, task.time_limit_s, self._next_seed, self._log, home_first=walks
         )
         self._began_s = time.monotonic()
         self._saved_before: int | None = None
@@ -105,7 +113,8 @@ class UnattendedSessionNode(Node):
         self._reset = client(ResetScene, "sim/reset")
         self._act = client(SetBool, "operator/act")
         self._triggers = {
-            what: client(Trigger, what.value) for what in (Do.START, Do.SAVE, Do.DISCARD, Do.END)
+            what: client(Trigger, what.value)
+            for what in (Action.START, Action.SAVE, Action.DISCARD, Action.END)
         }
         self.create_timer(_POLL_S, self._poll, clock=Clock(clock_type=ClockType.STEADY_TIME))
 
@@ -115,12 +124,12 @@ class UnattendedSessionNode(Node):
             self._saved_before = state.saved
 
     def _on_scene(self, state: TaskState) -> None:
-        stamp_s = state.header.stamp.sec + 1e-9 * state.header.stamp.nanosec
+        stamp_s = to_seconds(state.header.stamp)
         self._scene = SceneReport(int(state.seed), bool(state.success), stamp_s)
 
     def _poll(self) -> None:
         if self._ends_s is not None:
-            if not self._triggers[Do.END].service_is_ready() or time.monotonic() > self._ends_s:
+            if not self._triggers[Action.END].service_is_ready() or time.monotonic() > self._ends_s:
                 finish()
             return
         try:
@@ -152,22 +161,22 @@ class UnattendedSessionNode(Node):
         away = np.abs(np.array(deserialize_message(data, JointState).position) - self._home[arm])
         return bool((away[:-1] < _HOME_RAD).all() and away[-1] < _HOME_M)
 
-    def _ask(self, order: Order | None) -> None:
-        if order is None:
+    def _ask(self, request: Request | None) -> None:
+        if request is None:
             return
-        client, request = self._request(order)
+        client, message = self._message(request)
         if client.service_is_ready():
             until_s = time.monotonic() + _ANSWER_S
-            self._asked = _Asked(order, client.call_async(request), until_s)
+            self._asked = _Asked(request, client.call_async(message), until_s)
 
-    def _request(self, order: Order) -> tuple[Client, Any]:
-        if order.what is Do.RESET:
+    def _message(self, request: Request) -> tuple[Client, Any]:
+        if request.what is Action.RESET:
             given = self._given
-            request = ResetScene.Request(task=given.task, variant=given.variant, seed=order.seed)
-            return self._reset, request
-        if order.what in (Do.ACT, Do.REST):
-            return self._act, SetBool.Request(data=order.what is Do.ACT)
-        return self._triggers[order.what], Trigger.Request()
+            scene = ResetScene.Request(task=given.task, variant=given.variant, seed=request.seed)
+            return self._reset, scene
+        if request.what in (Action.ACT, Action.REST):
+            return self._act, SetBool.Request(data=request.what is Action.ACT)
+        return self._triggers[request.what], Trigger.Request()
 
     def _hear(self, asked: _Asked) -> None:
         if not asked.answer.done():
@@ -175,23 +184,23 @@ class UnattendedSessionNode(Node):
                 self._asked = None
                 self._unanswered += 1
                 if self._unanswered > _MOST_UNANSWERED:
-                    raise GivenUp(f"{asked.order.what.value} does not answer")
-                self._plan.unanswered(asked.order)
+                    raise GivenUp(f"{asked.request.what.value} does not answer")
+                self._plan.unanswered(asked.request)
             return
         self._asked, self._unanswered = None, 0
         answer = asked.answer.result()
         if not answer.success:
-            self._plan.refused(asked.order, answer.message)
+            self._plan.refused(asked.request, answer.message)
             return
-        self._plan.done(asked.order)
-        if asked.order.what is Do.END:
+        self._plan.done(asked.request)
+        if asked.request.what is Action.END:
             self._say_result()
             self._ends_s = time.monotonic() + _SHUTDOWN_PATIENCE_S
 
     def _next_seed(self) -> int:
         return self._seeds.next(read_infos(Path(self._given.dataset).expanduser()))
 
-    def _tell(self, text: str) -> None:
+    def _log(self, text: str) -> None:
         self.get_logger().warning(text)
 
     def _say_result(self) -> None:

@@ -167,7 +167,7 @@ class View:
         task = hw_config.load_task(session.task)
         if task.placement is not None:
             infos = read_infos(Path(session.dataset))
-            self._sink.coverage(session.stamp_ns, coverage.picture(infos, task))
+            self._sink.coverage(session.stamp_ns, coverage.drawing(infos, task))
 
 
 class _Track:

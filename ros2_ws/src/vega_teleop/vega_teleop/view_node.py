@@ -6,7 +6,6 @@ import os
 from dataclasses import dataclass
 from functools import partial
 
-from builtin_interfaces.msg import Time
 from rclpy.node import Node
 from rclpy.qos import HistoryPolicy, QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import Image, JointState
@@ -14,6 +13,7 @@ from vega_msgs.msg import TakeEvent, TeleopState
 from vega_runtime.node import main as run_node
 from vega_runtime.parameters import declare, parameter
 from vega_runtime.qos import LATCHED, REPORT
+from vega_runtime.stamps import to_ns
 
 import hw_config
 from hw_config import HardwareConfig
@@ -32,8 +32,8 @@ class Parameters:
     """Parameters of the node."""
 
     to: str = parameter("serve", "serve (for a browser), window, or a file that ends in .rrd")
-    rate_hz: float = parameter(10.0, "pictures a second of each camera", low=0.5, high=30.0)
-    jpeg_quality: int = parameter(75, "of the pictures", low=10, high=100)
+    rate_hz: float = parameter(10.0, "images a second of each camera", low=0.5, high=30.0)
+    jpeg_quality: int = parameter(75, "of the images", low=10, high=100)
     port: int = parameter(9876, "of Rerun's data, on 127.0.0.1", low=1024, high=65535)
     web_port: int = parameter(9878, "of the page, on 127.0.0.1", low=1024, high=65535)
 
@@ -87,21 +87,17 @@ class ViewNode(Node):
             message.placement,
             tuple(message.problems),
         )
-        stamp = _ns(message.header.stamp)
+        stamp = to_ns(message.header.stamp)
         self._view.offer_session(stamp, message.task, message.dataset, state)
 
     def _on_event(self, message: TakeEvent) -> None:
-        self._view.offer_event(_ns(message.stamp), message.kind, message.text)
+        self._view.offer_event(to_ns(message.stamp), message.kind, message.text)
 
 
 def _from_left_to_right(hardware: HardwareConfig) -> list[str]:
     """Names of the cameras as whoever stands behind the robot sees them: by arm, others between."""
     place = {"left": 0, None: 1, "right": 2}
     return sorted(hardware.cameras, key=lambda name: place[hardware.cameras[name].arm])
-
-
-def _ns(stamp: Time) -> int:
-    return int(stamp.sec) * 1_000_000_000 + int(stamp.nanosec)
 
 
 def main() -> None:

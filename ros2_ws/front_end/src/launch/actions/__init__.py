@@ -1,28 +1,16 @@
 """Actions of a launch."""
 
 from ..uncovered import module_getattr
-from .declare_launch_argument import DeclareLaunchArgument
-from .environment import (
+from .events import EmitEvent, RegisterEventHandler, Shutdown
+from .execute_process import ExecuteProcess
+from .flow import GroupAction, IncludeLaunchDescription, LogInfo, OpaqueFunction, TimerAction
+from .settings import (
     AppendEnvironmentVariable,
+    DeclareLaunchArgument,
     SetEnvironmentVariable,
+    SetLaunchConfiguration,
     UnsetEnvironmentVariable,
 )
-from .events import EmitEvent, RegisterEventHandler, Shutdown, UnregisterEventHandler
-from .execute_process import ExecuteProcess
-from .include_launch_description import IncludeLaunchDescription
-from .launch_configurations import SetLaunchConfiguration, UnsetLaunchConfiguration
-from .log_info import LogInfo
-from .opaque_function import OpaqueFunction
-from .scopes import (
-    GroupAction,
-    PopEnvironment,
-    PopLaunchConfigurations,
-    PushEnvironment,
-    PushLaunchConfigurations,
-    ResetEnvironment,
-    ResetLaunchConfigurations,
-)
-from .timer_action import TimerAction
 
 __all__ = [
     "AppendEnvironmentVariable",
@@ -33,20 +21,12 @@ __all__ = [
     "IncludeLaunchDescription",
     "LogInfo",
     "OpaqueFunction",
-    "PopEnvironment",
-    "PopLaunchConfigurations",
-    "PushEnvironment",
-    "PushLaunchConfigurations",
     "RegisterEventHandler",
-    "ResetEnvironment",
-    "ResetLaunchConfigurations",
     "SetEnvironmentVariable",
     "SetLaunchConfiguration",
     "Shutdown",
     "TimerAction",
-    "UnregisterEventHandler",
     "UnsetEnvironmentVariable",
-    "UnsetLaunchConfiguration",
 ]
 
 __getattr__ = module_getattr(__name__)

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from ..action import Action
-from ..event import Event
-from ..event_handler import BaseEventHandler
+from ..action import Action, LaunchDescriptionEntity
+from ..event_handlers import EventHandler
+from ..events import Event
 from ..events import Shutdown as ShutdownEvent
 from ..events.process import ProcessExited
-from ..launch_description_entity import LaunchDescriptionEntity
 from ..logging import get_logger
 
 if TYPE_CHECKING:
@@ -57,13 +56,13 @@ class Shutdown(EmitEvent):
 class RegisterEventHandler(Action):
     """Registers an event handler."""
 
-    def __init__(self, event_handler: BaseEventHandler, **kwargs: Any) -> None:
+    def __init__(self, event_handler: EventHandler, **kwargs: Any) -> None:
         """Create the action for the handler."""
         super().__init__(**kwargs)
         self._event_handler = event_handler
 
     @property
-    def event_handler(self) -> BaseEventHandler:
+    def event_handler(self) -> EventHandler:
         """The handler."""
         return self._event_handler
 
@@ -75,20 +74,7 @@ class RegisterEventHandler(Action):
         self,
     ) -> list[tuple[str, Iterable[LaunchDescriptionEntity]]]:
         """Return the entities of the handler if they are known."""
-        entities = getattr(self._event_handler, "entities", None)
+        entities = self._event_handler.entities
         if isinstance(entities, LaunchDescriptionEntity):
             entities = [entities]
         return [("when the event occurs", entities)] if entities else []
-
-
-class UnregisterEventHandler(Action):
-    """Removes an event handler."""
-
-    def __init__(self, event_handler: BaseEventHandler, **kwargs: Any) -> None:
-        """Create the action for the handler."""
-        super().__init__(**kwargs)
-        self._event_handler = event_handler
-
-    def execute(self, context: LaunchContext) -> None:
-        """Remove it."""
-        context.unregister_event_handler(self._event_handler)

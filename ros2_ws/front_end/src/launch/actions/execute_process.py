@@ -9,28 +9,18 @@ import signal
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from ..action import Action
+from ..action import Action, LaunchDescriptionEntity
 from ..child import Child
 from ..conditions import evaluate_condition_expression
-from ..event import Event
-from ..event_handler import BaseEventHandler, EventHandler
-from ..event_handlers import OnProcessExit, OnShutdown, Reaction
-from ..events.process import (
-    ProcessExited,
-    ProcessStarted,
-    ProcessStderr,
-    ProcessStdout,
-    ShutdownProcess,
-    SignalProcess,
-)
-from ..launch_description_entity import LaunchDescriptionEntity
+from ..event_handlers import EventHandler, OnProcessExit, OnShutdown, Reaction
+from ..events import Event
+from ..events.process import ProcessExited, ProcessStarted, ShutdownProcess, SignalProcess
 from ..logging import get_logger
 from ..output import OutputConfiguration, ProcessOutput
-from ..some_substitutions_type import SomeSubstitutionsType
+from ..substitution import SomeSubstitutionsType
 from ..substitutions import LaunchConfiguration
-from ..utilities import normalize_to_list_of_substitutions, perform_substitutions
-from ..utilities.type_utils import perform_typed_substitution
-from .opaque_function import OpaqueFunction
+from ..utilities import normalize_to_list_of_substitutions, text_of, typed_value
+from .flow import OpaqueFunction
 from .process_command import Environment, ProcessCommand
 
 if TYPE_CHECKING:
@@ -146,14 +136,11 @@ class ExecuteProcess(Action):
         if context.is_shutdown:
             return None
         self._details = self._command.resolve(context, self.cmd)
-        self._timeouts_s = [
-            float(perform_substitutions(context, normalize_to_list_of_substitutions(timeout)))
-            for timeout in self._timeouts
-        ]
-        self._respawns = perform_typed_substitution(context, self._respawn, bool)
+        self._timeouts_s = [float(text_of(context, timeout)) for timeout in self._timeouts]
+        self._respawns = typed_value(context, self._respawn, bool)
         output: Any = self._output
         if not isinstance(output, Mapping):
-            output = perform_substitutions(context, normalize_to_list_of_substitutions(output))
+            output = text_of(context, output)
         self._process_output = ProcessOutput(self._details["name"], output)
         terminal = self._emulate_tty
         if "emulate_tty" in context.launch_configurations:
@@ -165,8 +152,8 @@ class ExecuteProcess(Action):
         self._done = asyncio.ensure_future(self._run(context, terminal, handlers))
         return None
 
-    def _event_handlers(self) -> list[BaseEventHandler]:
-        handlers: list[BaseEventHandler] = [
+    def _event_handlers(self) -> list[EventHandler]:
+        handlers: list[EventHandler] = [
             EventHandler(
                 matcher=lambda event: isinstance(event, (ShutdownProcess, SignalProcess)),
                 entities=OpaqueFunction(function=self._on_request),
@@ -197,7 +184,7 @@ class ExecuteProcess(Action):
         return get_logger(self.name)
 
     async def _run(
-        self, context: LaunchContext, terminal: bool, handlers: list[BaseEventHandler]
+        self, context: LaunchContext, terminal: bool, handlers: list[EventHandler]
     ) -> None:
         """Run the process, as often as it is to be run."""
         try:
@@ -226,7 +213,7 @@ class ExecuteProcess(Action):
             if self._child is None:
                 early.append((source, data))
             else:
-                self._on_output(context, source, data)
+                self._process_output.write(source, data)
 
         self._child = None
         try:
@@ -248,7 +235,7 @@ class ExecuteProcess(Action):
         self._logger.info("process started with pid [%d]", child.pid)
         context.emit_event_sync(ProcessStarted(action=self, **details))
         for source, data in early:
-            self._on_output(context, source, data)
+            self._process_output.write(source, data)
         stopping = asyncio.ensure_future(self._stop_when_requested(child))
         try:
             returncode = await child.wait()
@@ -269,14 +256,6 @@ class ExecuteProcess(Action):
         await child.stop_leftovers()
         self._process_output.flush()
         guardian.release(child.pid)
-
-    def _on_output(self, context: LaunchContext, source: str, data: bytes) -> None:
-        self._process_output.write(source, data)
-        assert self._details is not None
-        event_class = ProcessStdout if source == "stdout" else ProcessStderr
-        event = event_class(text=data, action=self, **self._details)
-        if context.would_handle_event(event):
-            context.emit_event_sync(event)
 
     async def _stop_when_requested(self, child: Child) -> None:
         await self._stop_requested.wait()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import os
 import re
@@ -10,9 +11,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ..some_substitutions_type import SomeSubstitutionsType
-from ..substitution import Substitution
-from ..utilities import normalize_to_list_of_substitutions, perform_substitutions
+from ..substitution import SomeSubstitutionsType, Substitution
+from ..utilities import perform_substitutions, text_of
 
 if TYPE_CHECKING:
     from ..launch_context import LaunchContext
@@ -37,9 +37,7 @@ class ProcessCommand:
     ) -> dict[str, Any]:
         """Return `name`, `cmd`, `cwd` and `env` of the process; names are numbered through."""
 
-        def text(subs: SomeSubstitutionsType) -> str:
-            return perform_substitutions(context, normalize_to_list_of_substitutions(subs))
-
+        text = functools.partial(text_of, context)
         command = [perform_substitutions(context, word) for word in words]
         program = os.path.basename(command[0])
         prefix = self._global_prefix(context, program) if self.prefix is None else text(self.prefix)

@@ -5,20 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from ..event import Event
 from ..uncovered import module_getattr
 
 if TYPE_CHECKING:
     from ..action import Action
     from ..launch_description import LaunchDescription
 
-__all__ = [
-    "ExecutionComplete",
-    "IncludeLaunchDescription",
-    "Shutdown",
-    "matches_action",
-    "process",
-]
+__all__ = ["Event", "IncludeLaunchDescription", "Shutdown", "matches_action", "process"]
+
+
+class Event:
+    """Something that happened while the launch runs."""
+
+    name = "launch.Event"
 
 
 class Shutdown(Event):
@@ -30,16 +29,6 @@ class Shutdown(Event):
         """Create the event with its reason in words."""
         self.reason = reason
         self.due_to_sigint = due_to_sigint
-
-
-class ExecutionComplete(Event):
-    """An action has done its work."""
-
-    name = "launch.events.ExecutionComplete"
-
-    def __init__(self, *, action: Action) -> None:
-        """Create the event for the action that is complete."""
-        self.action = action
 
 
 class IncludeLaunchDescription(Event):

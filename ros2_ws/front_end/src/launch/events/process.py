@@ -6,25 +6,17 @@ import signal
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from ..event import Event
-from ..uncovered import plain_module_getattr
+from ..uncovered import module_getattr
+from . import Event
 
 if TYPE_CHECKING:
     from ..actions.execute_process import ExecuteProcess
 
 __all__ = [
     "ProcessExited",
-    "ProcessIO",
     "ProcessStarted",
-    "ProcessStderr",
-    "ProcessStdout",
-    "ProcessTargetedEvent",
-    "RunningProcessEvent",
     "ShutdownProcess",
     "SignalProcess",
-    "matches_executable",
-    "matches_name",
-    "matches_pid",
 ]
 
 ProcessMatcher = Callable[["ExecuteProcess"], bool]
@@ -72,53 +64,6 @@ class ProcessExited(RunningProcessEvent):
         self.returncode = returncode
 
 
-class ProcessIO(RunningProcessEvent):
-    """A process has written something; `text` holds the bytes as they came."""
-
-    name = "launch.events.process.ProcessIO"
-
-    def __init__(self, *, text: bytes, fd: int, **details: Any) -> None:
-        """Create the event with the bytes and the file descriptor of the process."""
-        super().__init__(**details)
-        self.text = text
-        self.fd = fd
-
-    @property
-    def from_stdin(self) -> bool:
-        """False: this front end does not write to processes."""
-        return self.fd == 0
-
-    @property
-    def from_stdout(self) -> bool:
-        """Whether it was written to the standard output."""
-        return self.fd == 1
-
-    @property
-    def from_stderr(self) -> bool:
-        """Whether it was written to the standard error output."""
-        return self.fd == 2
-
-
-class ProcessStdout(ProcessIO):
-    """A process has written to its standard output."""
-
-    name = "launch.events.process.ProcessStdout"
-
-    def __init__(self, *, text: bytes, **details: Any) -> None:
-        """Create the event with the bytes."""
-        super().__init__(text=text, fd=1, **details)
-
-
-class ProcessStderr(ProcessIO):
-    """A process has written to its standard error output."""
-
-    name = "launch.events.process.ProcessStderr"
-
-    def __init__(self, *, text: bytes, **details: Any) -> None:
-        """Create the event with the bytes."""
-        super().__init__(text=text, fd=2, **details)
-
-
 class ProcessTargetedEvent(Event):
     """A request to the processes that the matcher accepts."""
 
@@ -155,29 +100,4 @@ class SignalProcess(ProcessTargetedEvent):
         self.signal_name = self.signal.name
 
 
-def _matches_detail(name: str, accepts: Callable[[Any], bool]) -> ProcessMatcher:
-    """Return a matcher for a detail of the process; one that does not run yet has none."""
-
-    def matcher(action: ExecuteProcess) -> bool:
-        details = action.process_details or {}
-        return name in details and accepts(details[name])
-
-    return matcher
-
-
-def matches_name(name: str) -> ProcessMatcher:
-    """Return a matcher for the process with this name and number, for example `gate-3`."""
-    return _matches_detail("name", lambda given: bool(given == name))
-
-
-def matches_pid(pid: int) -> ProcessMatcher:
-    """Return a matcher for the process with this process id."""
-    return _matches_detail("pid", lambda given: bool(given == pid))
-
-
-def matches_executable(executable: str) -> ProcessMatcher:
-    """Return a matcher for processes whose program ends with this, with or without its path."""
-    return _matches_detail("cmd", lambda given: bool(given[0].endswith(executable)))
-
-
-__getattr__ = plain_module_getattr(__name__)
+__getattr__ = module_getattr(__name__)

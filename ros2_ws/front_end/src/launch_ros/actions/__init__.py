@@ -3,13 +3,7 @@
 from launch.uncovered import module_getattr
 
 from .node import LifecycleNode, Node
-from .scope import (
-    PushROSNamespace,
-    PushRosNamespace,
-    SetParameter,
-    SetParametersFromFile,
-    SetRemap,
-)
+from .scope import PushROSNamespace, PushRosNamespace, SetParameter, SetRemap
 
 __all__ = [
     "LifecycleNode",
@@ -17,7 +11,6 @@ __all__ = [
     "PushROSNamespace",
     "PushRosNamespace",
     "SetParameter",
-    "SetParametersFromFile",
     "SetRemap",
 ]
 

@@ -6,18 +6,17 @@ import collections
 import os
 import tempfile
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
+from launch.action import LaunchDescriptionEntity
 from launch.actions import ExecuteProcess
-from launch.launch_description_entity import LaunchDescriptionEntity
 from launch.logging import get_logger, launch_config
-from launch.some_substitutions_type import SomeSubstitutionsType
-from launch.utilities import normalize_to_list_of_substitutions, perform_substitutions
+from launch.substitution import SomeSubstitutionsType
+from launch.utilities import normalize_to_list_of_substitutions, text_of
 
 from ..names import check_node_name, join_namespaces, rule_words
-from ..parameter_descriptions import Parameter, ParameterFile
+from ..parameter_descriptions import ParameterFile
 from ..parameters import evaluate_parameter_dict
 from ..substitutions import ExecutableInPackage
 from .scope import NAMESPACE, PARAMETERS, REMAPPINGS
@@ -56,7 +55,7 @@ class Node(ExecuteProcess):
             name: the name of the node; by default the one its code gives it.
             namespace: its namespace, within the one that is pushed unless it starts with "/".
             exec_name: what the process is called in the logs.
-            parameters: paths of parameter files, `ParameterFile`s, dictionaries and `Parameter`s;
+            parameters: paths of parameter files, `ParameterFile`s and dictionaries;
                 a later one takes precedence.
             remappings: pairs of a name and what it becomes.
             ros_arguments: words for the ROS part of the command line.
@@ -121,33 +120,19 @@ class Node(ExecuteProcess):
 
     @staticmethod
     def _text(context: LaunchContext, subs: SomeSubstitutionsType | None) -> str | None:
-        if subs is None:
-            return None
-        return perform_substitutions(context, normalize_to_list_of_substitutions(subs))
+        return None if subs is None else text_of(context, subs)
 
     def _scope_parameter_words(self, context: LaunchContext) -> list[str]:
-        words: list[str] = []
-        for item in context.launch_configurations.get(PARAMETERS, ()):
-            if isinstance(item, tuple):
-                words += ["-p", f"{item[0]}:={item[1]}"]
-            else:
-                words += self._file_words(Path(item).absolute())
-        return words
+        scope = context.launch_configurations.get(PARAMETERS, ())
+        return [word for name, value in scope for word in ("-p", f"{name}:={value}")]
 
     def _parameter_words(self, context: LaunchContext, parameters: Any) -> list[str]:
         if isinstance(parameters, Mapping):
             values = evaluate_parameter_dict(context, parameters)
             return ["--params-file", self._write_parameters(values)]
-        if isinstance(parameters, Parameter):
-            name, value = parameters.evaluate(context)
-            dumped = yaml.safe_dump(value, default_flow_style=True, width=float("inf"))
-            return ["-p", f"{name}:={dumped.removesuffix('...' + chr(10)).strip()}"]
         if not isinstance(parameters, ParameterFile):
             parameters = ParameterFile(parameters)
-        return self._file_words(parameters.evaluate(context))
-
-    @staticmethod
-    def _file_words(path: Path) -> list[str]:
+        path = parameters.evaluate(context)
         if not path.is_file():
             get_logger("launch").warning("Parameter file path is not a file: %s", path)
             return []
@@ -161,13 +146,7 @@ class Node(ExecuteProcess):
         return os.path.abspath(file.name)
 
     def _all_remappings(self, context: LaunchContext) -> list[tuple[str, str]]:
-        own = [
-            (
-                perform_substitutions(context, normalize_to_list_of_substitutions(source)),
-                perform_substitutions(context, normalize_to_list_of_substitutions(target)),
-            )
-            for source, target in self._remappings
-        ]
+        own = [tuple(text_of(context, name) for name in rule) for rule in self._remappings]
         return [*context.launch_configurations.get(REMAPPINGS, ()), *own]
 
     def _warn_of_duplicates(self) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from launch.action import Action
-from launch.some_substitutions_type import SomeSubstitutionsType
+from launch.substitution import SomeSubstitutionsType
 from launch.utilities import normalize_to_list_of_substitutions, perform_substitutions
 
 from ..names import join_namespaces
@@ -61,19 +61,6 @@ class SetParameter(Action):
         """Set it."""
         parameters = evaluate_parameter_dict(context, {tuple(self._name): self._value})
         _add(context, PARAMETERS, list(parameters.items()))
-
-
-class SetParametersFromFile(Action):
-    """Gives a parameter file to the following nodes of the scope."""
-
-    def __init__(self, filename: SomeSubstitutionsType, **kwargs: Any) -> None:
-        """Create the action from the path of the file."""
-        super().__init__(**kwargs)
-        self._filename = normalize_to_list_of_substitutions(filename)
-
-    def execute(self, context: LaunchContext) -> None:
-        """Set it."""
-        _add(context, PARAMETERS, [perform_substitutions(context, self._filename)])
 
 
 class SetRemap(Action):

@@ -82,7 +82,7 @@ def _launch(options: argparse.Namespace) -> int:
         assert description is not None  # the path is plain text
         _print_arguments(description.get_launch_arguments())
         return 0
-    service = LaunchService(argv=given, noninteractive=options.noninteractive, debug=options.debug)
+    service = LaunchService(argv=given, debug=options.debug)
     include = IncludeLaunchDescription(source, launch_arguments=arguments.items())
     service.include_launch_description(LaunchDescription([include]))
     try:

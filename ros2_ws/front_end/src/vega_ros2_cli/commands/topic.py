@@ -6,10 +6,7 @@ import argparse
 
 from ..errors import OperatorError
 from ..graph import absolute, add_graph_arguments, cli_node, is_hidden, settle
-from ..topics import echo as echo_topic
-from ..topics import find_type
-from ..topics import publish as publish_topic
-from ..topics.rate import print_rate
+from ..topics import echo_messages, find_type, print_rate, publish
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -29,8 +26,35 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     info.add_argument("topic")
     info.set_defaults(call=_info)
     echo = verbs.add_parser("echo", help="print the messages of a topic")
-    echo_topic.add_arguments(echo)
+    _add_echo_arguments(echo)
     hz = verbs.add_parser("hz", help="measure the rate of a topic")
+    _add_hz_arguments(hz)
+    pub = verbs.add_parser("pub", help="publish a message")
+    _add_pub_arguments(pub)
+    for verb in (listing, kind, info, echo, hz, pub):
+        add_graph_arguments(verb)
+
+
+def _add_echo_arguments(echo: argparse.ArgumentParser) -> None:
+    echo.add_argument("topic")
+    echo.add_argument("type", nargs="?", help="found out if it is not given")
+    echo.add_argument("--once", action="store_true", help="end after the first message")
+    echo.add_argument("--field", help="print only this field, for example header.stamp")
+    echo.add_argument("-f", "--full-length", action="store_true", help="do not cut anything")
+    echo.add_argument(
+        "-l",
+        "--truncate-length",
+        type=int,
+        default=128,
+        metavar="N",
+        help="cut text and arrays after so many elements (default: %(default)s)",
+    )
+    echo.add_argument("--no-arr", action="store_true", help="do not print arrays")
+    echo.add_argument("--flow-style", action="store_true", help="print collections on one line")
+    echo.set_defaults(call=echo_messages)
+
+
+def _add_hz_arguments(hz: argparse.ArgumentParser) -> None:
     hz.add_argument("topic")
     hz.add_argument(
         "-w",
@@ -46,10 +70,29 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="accepted; the rate is always measured in wall time",
     )
     hz.set_defaults(call=print_rate)
-    pub = verbs.add_parser("pub", help="publish a message")
-    publish_topic.add_arguments(pub)
-    for verb in (listing, kind, info, echo, hz, pub):
-        add_graph_arguments(verb)
+
+
+def _add_pub_arguments(pub: argparse.ArgumentParser) -> None:
+    pub.add_argument("topic")
+    pub.add_argument("type", help="for example std_msgs/msg/String")
+    pub.add_argument("values", nargs="?", default="{}", help="fields of the message as YAML")
+    pub.add_argument("-1", "--once", action="store_true", help="publish one message")
+    pub.add_argument(
+        "-r",
+        "--rate",
+        type=float,
+        default=1.0,
+        metavar="HZ",
+        help="messages a second (default: %(default)s)",
+    )
+    pub.add_argument(
+        "-w",
+        "--wait-matching-subscriptions",
+        type=int,
+        metavar="N",
+        help="wait for so many subscriptions first (default: 1 with --once, else 0)",
+    )
+    pub.set_defaults(call=publish)
 
 
 def _positive(text: str) -> int:

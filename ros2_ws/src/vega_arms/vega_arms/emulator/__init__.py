@@ -1,8 +1,8 @@
 """Emulated Piper arms: they speak the arms' CAN protocol at its real rates, with its real manners.
 
 `python -m vega_arms.emulator --channel can_left --role both` stands in for a leader and a follower
-that share a bus. `Emulator` is the same for use inside a process; `ArmPhysics` is the seam by which
-something other than `SimpleArm` moves the follower.
+that share a bus. `Emulator` is the same for use inside a process; whatever implements `ArmPhysics`
+moves the follower, `SimpleArm` or a simulation.
 """
 
 from vega_arms.emulator.emulator import Emulator

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from vega_arms import frames, packing
+from vega_arms import frames, protocol
 from vega_arms.emulator.settings import Settings
 from vega_arms.frames import JOINTS
-from vega_arms.packing import Frame
+from vega_arms.protocol import Frame
 
 
 class Configuration:
@@ -44,10 +44,10 @@ class Configuration:
         if not 1 <= motor <= JOINTS:
             return []
         if what == 1:
-            return [packing.encode(frames.LIMITS_REPLY, self.settings.limits[motor - 1])]
+            return [protocol.encode(frames.LIMITS_REPLY, self.settings.limits[motor - 1])]
         if what == 2:
             reply = frames.MotorAcceleration(motor, self.settings.acceleration[motor - 1])
-            return [packing.encode(frames.ACCELERATION_REPLY, reply)]
+            return [protocol.encode(frames.ACCELERATION_REPLY, reply)]
         return []
 
     def _set_limits(self, frame: tuple) -> list[Frame]:
@@ -69,11 +69,11 @@ class Configuration:
     def _query(self, frame: tuple) -> list[Frame]:
         what, settings = frame[0], self.settings
         if what == 1:
-            return [packing.encode(frames.END_LIMITS_REPLY, settings.end_limits)]
+            return [protocol.encode(frames.END_LIMITS_REPLY, settings.end_limits)]
         if what == 2:
-            return [packing.encode(frames.COLLISION_REPLY, settings.collision_levels)]
+            return [protocol.encode(frames.COLLISION_REPLY, settings.collision_levels)]
         if what == 4:
-            return [packing.encode(frames.GRIPPER_SETUP_REPLY, settings.gripper)]
+            return [protocol.encode(frames.GRIPPER_SETUP_REPLY, settings.gripper)]
         return _ack(frames.QUERY)
 
     def _set_end_limits(self, frame: tuple) -> list[Frame]:
@@ -93,4 +93,4 @@ class Configuration:
 
 
 def _ack(identifier: int, zero_set: int = 0) -> list[Frame]:
-    return [packing.encode(frames.ACK, frames.Ack(identifier & 0xFF, zero_set))]
+    return [protocol.encode(frames.ACK, frames.Ack(identifier & 0xFF, zero_set))]

@@ -12,7 +12,7 @@ import can
 from vega_arms import buses, frames
 from vega_arms.emulator.faults import Damage, Fault
 from vega_arms.emulator.follower import TICK_S, Follower
-from vega_arms.packing import Frame
+from vega_arms.protocol import Frame
 
 _BUS_OFF_ID = 0x40  # socketcan's error class
 _LONGEST_CATCH_UP_S = 0.05

@@ -6,7 +6,7 @@ import enum
 import random
 
 from vega_arms import frames
-from vega_arms.packing import Frame
+from vega_arms.protocol import Frame
 
 
 class Fault(enum.Enum):

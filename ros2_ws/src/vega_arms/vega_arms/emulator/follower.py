@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from vega_arms import codes, frames, packing
+from vega_arms import frames, protocol
 from vega_arms.emulator.configuration import Configuration
 from vega_arms.emulator.leader import control_frames
 from vega_arms.emulator.physics import JOINTS, ArmPhysics, Drive, SimpleArm
 from vega_arms.emulator.settings import Settings
-from vega_arms.packing import Frame
+from vega_arms.protocol import Frame
 
 TICK_S = 0.005
 _LOW_SPEED_TICKS = 5
@@ -18,7 +18,7 @@ _TICKS_TO_COMM_ERROR, _COMM_ERROR_TICKS = 100, 20
 # The torque (N m) at which collision protection of level 1 trips, and what each level adds.
 _TRIP_NM, _TRIP_STEP_NM = 8.0, 3.0
 _AMPERE_PER_NM = (1.0 / 1.18125,) * 3 + (1.0 / 0.95844,) * 3
-_STANDBY, _CAN, _TEACH = 0, codes.CAN_MODE, codes.TEACH_MODE
+_STANDBY, _CAN, _TEACH = 0, protocol.CAN_MODE, protocol.TEACH_MODE
 
 
 class Follower:
@@ -79,7 +79,7 @@ class Follower:
             identifier -= offset
         elif offset and identifier in frames.CONTROL:
             return []
-        frame = packing.decode(identifier, data)
+        frame = protocol.decode(identifier, data)
         if frame is None or (self.is_leader and identifier != frames.ROLE):
             return []
         handler = self._handlers.get(identifier)
@@ -134,9 +134,9 @@ class Follower:
         arm_status = 0
         comm = self._comm_error_at is not None and self.ticks >= self._comm_error_at
         if self.stopped:
-            arm_status = codes.EMERGENCY_STOP
+            arm_status = protocol.EMERGENCY_STOP
         elif any(bits & (1 << 4) for bits in self.motor_faults):
-            arm_status = codes.COLLISION
+            arm_status = protocol.COLLISION
         elif comm:
             arm_status = 5
         elif self.over_limit:
@@ -156,21 +156,23 @@ class Follower:
 
     def _feedback(self) -> list[Frame]:
         measured, offset = self.physics.measured, self.settings.feedback_offset
-        sent = [packing.encode(frames.STATUS, self.status)]
-        sent += packing.joint_pairs(frames.END_POSE, _end_pose(measured.q))
-        sent += packing.joint_pairs(frames.JOINT_FEEDBACK, map(packing.to_millidegrees, measured.q))
+        sent = [protocol.encode(frames.STATUS, self.status)]
+        sent += protocol.joint_pairs(frames.END_POSE, _end_pose(measured.q))
+        sent += protocol.joint_pairs(
+            frames.JOINT_FEEDBACK, map(protocol.to_millidegrees, measured.q)
+        )
         stroke = round(measured.gripper * 1e6) if self.settings.gripper.stroke_mm else 0
         gripper = frames.GripperFeedback(
             stroke, round(measured.gripper_effort * 1000), self._gripper_bits()
         )
-        sent.append(packing.encode(frames.GRIPPER_FEEDBACK, gripper))
+        sent.append(protocol.encode(frames.GRIPPER_FEEDBACK, gripper))
         if offset:
             sent = [(identifier + offset, data) for identifier, data in sent]
         for joint in range(JOINTS):
             # The current of a powered motor is never still: the last bits are noise.
             noise = (self.ticks * 7919 + joint * 104729) % 5 - 2 if self.enabled[joint] else 0
             sent.append(
-                packing.encode(
+                protocol.encode(
                     frames.HIGH_SPEED[joint],
                     frames.HighSpeed(
                         round(measured.dq[joint] * 1000),
@@ -181,14 +183,14 @@ class Follower:
             )
         if self.ticks % _LOW_SPEED_TICKS == 0:
             for joint in range(JOINTS):
-                bits = self.motor_faults[joint] | (codes.ENABLED if self.enabled[joint] else 0)
+                bits = self.motor_faults[joint] | (protocol.ENABLED if self.enabled[joint] else 0)
                 low = frames.LowSpeed(240, 38, 35, bits, 300 if self.enabled[joint] else 40)
-                sent.append(packing.encode(frames.LOW_SPEED[joint], low))
+                sent.append(protocol.encode(frames.LOW_SPEED[joint], low))
         return sent
 
     def _gripper_bits(self) -> int:
-        bits = self.gripper_faults | codes.HOMED
-        return bits | (codes.ENABLED if self.gripper_enabled else 0)
+        bits = self.gripper_faults | protocol.HOMED
+        return bits | (protocol.ENABLED if self.gripper_enabled else 0)
 
     # What it does with each kind of frame.
 
@@ -235,7 +237,7 @@ class Follower:
         for joint, millidegrees in zip((first, first + 1), frame):
             limit = self.settings.limits[joint]
             if limit.min_angle * 100 <= millidegrees <= limit.max_angle * 100:
-                self._targets[joint] = packing.from_millidegrees(millidegrees)
+                self._targets[joint] = protocol.from_millidegrees(millidegrees)
                 self.over_limit &= ~(1 << joint)
             else:
                 self.over_limit |= 1 << joint

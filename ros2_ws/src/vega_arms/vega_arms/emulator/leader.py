@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 
-from vega_arms import frames, packing
+from vega_arms import frames, protocol
 from vega_arms.emulator.settings import Settings
-from vega_arms.packing import Frame
+from vega_arms.protocol import Frame
 
 _TICK_S = 0.005
 _FULL_SPEED = 100
@@ -55,7 +55,7 @@ class Leader:
 
     def receive(self, identifier: int, data: bytes | bytearray) -> list[Frame]:
         """A leader answers nothing; it obeys a change of role alone."""
-        frame = packing.decode(identifier, data)
+        frame = protocol.decode(identifier, data)
         if identifier == frames.ROLE and frame is not None:
             if frame[0] in (frames.LEADER, frames.FOLLOWER):
                 self.settings.role = frame[0]
@@ -74,8 +74,8 @@ class Leader:
         sent = control_frames(pose[:6], pose[6], self.settings.linkage_offset)
         if self._ticks == 1:
             sent[1:1] = [
-                packing.encode(frames.ENABLE, frames.Enable(7, 2)),
-                packing.encode(frames.LEADER_HEARTBEAT, frames.Byte(1)),
+                protocol.encode(frames.ENABLE, frames.Enable(7, 2)),
+                protocol.encode(frames.LEADER_HEARTBEAT, frames.Byte(1)),
             ]
         return sent
 
@@ -85,8 +85,8 @@ def control_frames(q: Sequence[float], gripper: float, offset: int = 0) -> list[
     mode = frames.Mode(1, 1, _FULL_SPEED, frames.HIGH_FOLLOW)
     target = frames.GripperTarget(round(gripper * 1e6), _GRIPPER_EFFORT, 1)
     sent = [
-        packing.encode(frames.MODE, mode),
-        *packing.joint_pairs(frames.JOINT_TARGET, map(packing.to_millidegrees, q)),
-        packing.encode(frames.GRIPPER_TARGET, target),
+        protocol.encode(frames.MODE, mode),
+        *protocol.joint_pairs(frames.JOINT_TARGET, map(protocol.to_millidegrees, q)),
+        protocol.encode(frames.GRIPPER_TARGET, target),
     ]
     return [(identifier + offset, data) for identifier, data in sent] if offset else sent

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from vega_arms import frames, packing
+from vega_arms import frames, protocol
 
 # A resting posture inside all limits: joints 1-6 rad, gripper m.
 POSE = (0.0, 0.9, -0.9, 0.0, 0.5, 0.0, 0.04)
@@ -46,12 +46,12 @@ class Settings:
     gripper: frames.GripperSetup = _GRIPPER
     firmware: str = "S-V1.8-8"
 
-    def firmware_frames(self) -> list[packing.Frame]:
+    def firmware_frames(self) -> list[protocol.Frame]:
         """The eleven frames that describe hardware, software and build."""
         text = bytearray(b"\0" * 88)
         for start, part in ((0, "H-V1.2-1"), (60, self.firmware), (68, "2026-03-02")):
             text[start : start + len(part)] = part.encode("ascii")
         return [
-            packing.encode(frames.FIRMWARE, frames.Text(bytes(text[i : i + 8])))
+            protocol.encode(frames.FIRMWARE, frames.Text(bytes(text[i : i + 8])))
             for i in range(0, 88, 8)
         ]

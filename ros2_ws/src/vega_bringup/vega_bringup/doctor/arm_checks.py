@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
-from vega_arms import codes, firmware, frames
+from vega_arms import frames, protocol
 from vega_arms.limits import reconcile
 
 from vega_bringup.doctor.arm_facts import BIT_RATE, Arm, Heard, Interface
@@ -144,21 +144,21 @@ def state(channel: str, arm: Arm) -> Row:
     check = f"{channel}: arm state"
     if arm.status is None:
         return fail(check, "no status (0x2A1)", "is it a Piper that is switched on?")
-    status = codes.name(codes.ARM_STATUS, arm.status.arm_status)
-    mode = codes.name(codes.CTRL_MODES, arm.status.ctrl_mode)
-    if arm.status.arm_status in codes.STOPPING:
+    status = protocol.code_name(protocol.ARM_STATUS, arm.status.arm_status)
+    mode = protocol.code_name(protocol.CTRL_MODES, arm.status.ctrl_mode)
+    if arm.status.arm_status in protocol.STOPPING:
         return fail(check, status, "hold the arm: a reset takes its power; then reset it")
     faults = [
-        f"joint {i + 1}: {', '.join(codes.motor_faults(bits or 0))}"
+        f"joint {i + 1}: {', '.join(protocol.motor_faults(bits or 0))}"
         for i, bits in enumerate(arm.motor_bits)
-        if codes.motor_faults(bits or 0)
+        if protocol.motor_faults(bits or 0)
     ]
     if faults:
         return fail(check, "; ".join(faults), "let it cool, check power and what blocks it; reset")
     if arm.status.comm_error_bits:
-        joints = codes.joints(arm.status.comm_error_bits)
+        joints = protocol.joints_set(arm.status.comm_error_bits)
         return fail(check, f"{joints} do not answer", "check the arm's internal cable; restart it")
-    if arm.status.ctrl_mode in (codes.TEACH_MODE, codes.LEADER_MODE):
+    if arm.status.ctrl_mode in (protocol.TEACH_MODE, protocol.LEADER_MODE):
         return fail(check, mode, "leave teach mode with the arm's button, or give follower role")
     if arm.status.arm_status:
         return warn(check, status, "it may clear itself once the arm is enabled")
@@ -170,7 +170,7 @@ def version(channel: str, arm: Arm) -> Row:
     check = f"{channel}: firmware"
     if not arm.firmware:
         return warn(check, "the arm did not tell it", "switch the arm off and on; run this again")
-    known = firmware.parse(arm.firmware)
+    known = protocol.parse_firmware(arm.firmware)
     if known is None:
         return warn(check, f"unknown version {arm.firmware}", "compare with the vendor's list")
     if known.number < _OLDEST_FIRMWARE:

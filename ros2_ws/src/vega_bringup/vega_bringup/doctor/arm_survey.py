@@ -18,10 +18,10 @@ import can
 from vega_arms import buses, health
 from vega_arms.emulator import POSE, Emulator, Follower, Leader, Settings, SimpleArm
 from vega_arms.emulator.leader import still
+from vega_arms.feedback_decoder import FeedbackDecoder
 from vega_arms.frames import JOINTS, GripperSetup
-from vega_arms.inbox import Inbox
-from vega_arms.port import ArmPort
-from vega_arms.seam import Opener
+from vega_arms.sdk_adapter import Opener
+from vega_arms.sdk_port import SdkPort
 
 from hw_config import HardwareConfig
 from hw_config.naming import can_adapters
@@ -72,8 +72,8 @@ def listen(channel: str, opener: Opener) -> tuple[Heard, Arm]:
     Raises:
         OSError: The bus cannot be opened; the text says what to do.
     """
-    port = ArmPort(channel, opener)
-    inbox = Inbox(port.sdk, lambda state: None, lambda state: None)
+    port = SdkPort(channel, opener)
+    decoder = FeedbackDecoder(port.sdk, lambda state: None, lambda state: None)
     counts: Counter[int] = Counter()
     errors, begun_s = 0, time.monotonic()
     port.open()
@@ -81,16 +81,16 @@ def listen(channel: str, opener: Opener) -> tuple[Heard, Arm]:
         ask_s = begun_s + _TRY_S
         while (elapsed_s := time.monotonic() - begun_s) < _MOST_S:
             # An arm that has not answered yet is asked again; a silent bus is not waited for.
-            done = elapsed_s > _LISTEN_S and (_told(inbox) or inbox.follower is None)
+            done = elapsed_s > _LISTEN_S and (_told(decoder) or decoder.follower is None)
             if done:
                 break
-            if time.monotonic() > ask_s and inbox.follower is not None and not _told(inbox):
+            if time.monotonic() > ask_s and decoder.follower is not None and not _told(decoder):
                 ask_s = time.monotonic() + _ASK_AGAIN_S
                 port.ask_settings()
             message = port.receive(0.02)
             if message is None:
                 continue
-            inbox.take(message, time.monotonic())
+            decoder.take(message, time.monotonic())
             if message.is_error_frame:
                 errors += 1
             else:
@@ -100,23 +100,23 @@ def listen(channel: str, opener: Opener) -> tuple[Heard, Arm]:
     finally:
         port.close()
     now_s = time.monotonic()
-    off = health.since(inbox, "bus_off", now_s) < _MOST_S
-    return Heard(now_s - begun_s, counts, errors, off), _arm(inbox)
+    off = health.since(decoder, "bus_off", now_s) < _MOST_S
+    return Heard(now_s - begun_s, counts, errors, off), _arm(decoder)
 
 
-def _told(inbox: Inbox) -> bool:
-    known = inbox.firmware is not None and inbox.gripper_stroke_mm is not None
-    return known and len(inbox.limits) == JOINTS
+def _told(decoder: FeedbackDecoder) -> bool:
+    known = decoder.firmware is not None and decoder.gripper_stroke_mm is not None
+    return known and len(decoder.limits) == JOINTS
 
 
-def _arm(inbox: Inbox) -> Arm:
-    state = inbox.follower
+def _arm(decoder: FeedbackDecoder) -> Arm:
+    state = decoder.follower
     return Arm(
-        inbox.status,
-        tuple(inbox.motor_bits),
-        inbox.firmware.text if inbox.firmware else None,
-        dict(inbox.limits),
-        inbox.gripper_stroke_mm,
+        decoder.status,
+        tuple(decoder.motor_bits),
+        decoder.firmware.text if decoder.firmware else None,
+        dict(decoder.limits),
+        decoder.gripper_stroke_mm,
         state.q if state else None,
         time.time() - state.stamp_s if state else None,
     )

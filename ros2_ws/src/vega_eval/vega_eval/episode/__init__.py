@@ -1,1 +1,1 @@
-"""One episode of a policy: its course, its figures, its video, and the node that runs it."""
+"""One episode of a policy: its state machine, its figures, its video, and the node that runs it."""

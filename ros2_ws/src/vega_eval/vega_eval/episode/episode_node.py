@@ -13,12 +13,13 @@ from vega_msgs.srv import ResetScene
 from vega_runtime.node import finish
 from vega_runtime.node import main as run_node
 from vega_runtime.parameters import declare
+from vega_runtime.stamps import now_s
 
 import hw_config
-from vega_eval.episode.course import Course, Scene
-from vega_eval.episode.observer import Observer, seconds
+from vega_eval.episode.episode_state_machine import EpisodeScene, EpisodeStateMachine
+from vega_eval.episode.observer import Observer
 from vega_eval.episode.parameters import Parameters
-from vega_eval.episode.summary import Ending, result_line, summarise, write_json
+from vega_eval.episode.summary import EpisodeEnding, result_line, summarise, write_json
 
 _WATCH_PERIOD_S = 0.1
 _SHUTDOWN_PATIENCE_S = 4.0
@@ -27,7 +28,7 @@ _ANSWER_S = 10.0
 
 
 class EpisodeNode(Node):
-    """Lays the scene, follows the policy, writes what came of it and takes the stack down."""
+    """Resets the scene, follows the policy, writes what came of it and takes the stack down."""
 
     def __init__(self) -> None:
         super().__init__("episode")
@@ -38,10 +39,16 @@ class EpisodeNode(Node):
         self._folder = Path(self._given.output)
         self._folder.mkdir(parents=True, exist_ok=True)
         given, begun_s = self._given, time.monotonic()
-        scene = Scene(given.task, given.variant, given.seed) if given.judged else Scene(given.task)
-        self._course = Course(scene, task.time_limit_s, given.patience, begun_s, given.judged)
+        scene = (
+            EpisodeScene(given.task, given.variant, given.seed)
+            if given.judged
+            else EpisodeScene(given.task)
+        )
+        self._episode = EpisodeStateMachine(
+            scene, task.time_limit_s, given.patience, begun_s, given.judged
+        )
         self._observer = Observer(self, hw_config.load(), given.video_fps)
-        self._observer.follow(self._course, self._folder / "episode.mp4")
+        self._observer.follow(self._episode, self._folder / "episode.mp4")
         self._said_s = -1
         self._wall_s = self._gives_up_wall_s = 0.0
         self._resetting: Future | None = None
@@ -53,19 +60,19 @@ class EpisodeNode(Node):
         self.create_timer(_WATCH_PERIOD_S, self._watch, clock=wall)
 
     def _watch(self) -> None:
-        self._lay_scene()
+        self._reset_scene()
         self._observer.measure_way()
-        now_s = seconds(self.get_clock().now().to_msg())
-        self._course.advance(now_s, time.monotonic())
-        if self._course.outcome is not None:
+        ros_s = now_s(self.get_clock())
+        self._episode.advance(ros_s, time.monotonic())
+        if self._episode.outcome is not None:
             self._end()
-        elif self._course.running and int(self._course.elapsed_s) > self._said_s:
+        elif self._episode.running and int(self._episode.elapsed_s) > self._said_s:
             self._tell_progress()
 
     def _tell_progress(self) -> None:
         if self._said_s < 0:
             self._say("the policy acts")
-        self._said_s = int(self._course.elapsed_s)
+        self._said_s = int(self._episode.elapsed_s)
         if self._said_s:
             text = f"{self._said_s:3d} s  {self._observer.progress}  {self._speed()}"
             self._say(text.rstrip())
@@ -73,22 +80,22 @@ class EpisodeNode(Node):
     def _speed(self) -> str:
         if self._given.judged:
             observer = self._observer
-            factor = observer.twin_speed or self._course.elapsed_s / observer.wall_s
+            factor = observer.twin_speed or self._episode.elapsed_s / observer.wall_s
             return f"(real-time factor {factor:.2f})"
         return ""
 
-    def _lay_scene(self) -> None:
-        if not self._course.wants_reset() or not self._reset.service_is_ready():
+    def _reset_scene(self) -> None:
+        if not self._episode.wants_reset() or not self._reset.service_is_ready():
             return
         if self._resetting is None:
-            scene = self._course.scene
+            scene = self._episode.scene
             request = ResetScene.Request(task=scene.task, variant=scene.variant, seed=scene.seed)
             self._resetting = self._reset.call_async(request)
             self._reset_again_s = time.monotonic() + _ANSWER_S
         elif self._resetting.done():
             answer = self._resetting.result()
             if not answer.success:
-                self._course.abort(f"the scene cannot be laid: {answer.message}")
+                self._episode.abort(f"the scene cannot be laid: {answer.message}")
             self._resetting = None
         elif time.monotonic() > self._reset_again_s:
             self._resetting = None
@@ -122,21 +129,21 @@ class EpisodeNode(Node):
         except OSError as error:
             self.get_logger().error(f"{file} cannot be written: {error.strerror}")
 
-    def _ending(self) -> Ending:
-        course = self._course
-        assert course.outcome is not None
-        return Ending(
-            course.scene,
-            course.outcome,
-            course.reason,
-            course.elapsed_s,
+    def _ending(self) -> EpisodeEnding:
+        episode = self._episode
+        assert episode.outcome is not None
+        return EpisodeEnding(
+            episode.scene,
+            episode.outcome,
+            episode.reason,
+            episode.elapsed_s,
             self._wall_s,
             self._observer.twin_speed,
         )
 
     def close(self) -> None:
         """Called at the end of the process: an unfinished episode is written as interrupted."""
-        self._course.interrupt()
+        self._episode.interrupt()
         if not self._written:
             self._write()
         steps = len(self._observer.record.step_times_s)

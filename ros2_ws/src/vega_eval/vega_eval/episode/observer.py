@@ -1,39 +1,39 @@
-"""What a node sees of an episode while it runs: figures, pictures, the course and the video."""
+"""What a node sees of an episode while it runs: figures, images, its state and its video."""
 
 from __future__ import annotations
 
-import struct
 import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
 import numpy as np
-from builtin_interfaces.msg import Time
 from rclpy.node import Node
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from rclpy.serialization import deserialize_message
 from sensor_msgs.msg import Image, JointState
 from vega_msgs.msg import ArmTarget, GateState, InferenceReport, TaskState
-from vega_runtime import images, qos
+from vega_runtime import qos
+from vega_runtime.stamps import now_s, to_seconds
 
 from hw_config import HardwareConfig
-from vega_eval.episode.course import Course, Scene
-from vega_eval.episode.summary import CameraCount, Record
-from vega_eval.episode.video import EpisodeVideo, Picture
+from vega_core import cdr_image
+from vega_eval.episode.episode_state_machine import EpisodeScene, EpisodeStateMachine
+from vega_eval.episode.summary import CameraCount, EpisodeRecord
+from vega_eval.episode.video import CameraImage, EpisodeVideo
 
-# Joint states are counted here: none may be lost while a picture is being taken apart.
+# Joint states are counted here: none may be lost while an image is being taken apart.
 _EVERY_ONE = QoSProfile(depth=200, reliability=ReliabilityPolicy.BEST_EFFORT)
 
 Tap = Callable[[str, str, bytes], None]
-"""Gets every picture and joint state as it comes: camera or arm, its name, the message's CDR."""
+"""Gets every image and joint state as it comes: camera or arm, its name, the message's CDR."""
 
 
 class Observer:
-    """Listens to the launched stack and tells one course after the other what happens.
+    """Listens to the launched stack and lets one episode after the other observe it.
 
     Attributes:
-        record: Of the present course.
+        record: Of the present episode.
         progress: What the twin says of the task, for people.
         twin_speed: Of a twin that does not make ROS time; None otherwise.
         gate: The gate's newest state.
@@ -50,13 +50,13 @@ class Observer:
     ) -> None:
         self._node, self._hardware, self._fps, self._tap = node, hardware, video_fps, tap
         self._simulated = bool(node.get_parameter("use_sim_time").value)
-        self._course: Course | None = None
+        self._episode: EpisodeStateMachine | None = None
         self._video: EpisodeVideo | None = None
-        self._pictures: dict[str, bytes] = {}
+        self._images: dict[str, bytes] = {}
         self._joints: dict[str, bytes] = {}
         self._measured: np.ndarray | None = None
         self._began_wall_s = 0.0
-        self.record = Record(hardware.rates.control_hz)
+        self.record = EpisodeRecord(hardware.rates.control_hz)
         self.progress = ""
         self.twin_speed: float | None = None
         self.gate: GateState | None = None
@@ -67,8 +67,8 @@ class Observer:
     def _connect(self) -> None:
         listen = self._node.create_subscription
         for name, camera in self._hardware.cameras.items():
-            on_picture = partial(self._on_picture, name)
-            listen(Image, f"{camera.namespace}/image_raw", on_picture, qos.SENSOR, raw=True)
+            on_image = partial(self._on_image, name)
+            listen(Image, f"{camera.namespace}/image_raw", on_image, qos.SENSOR, raw=True)
         for arm in self._hardware.arms:
             on_joints = partial(self._on_joints, arm)
             listen(JointState, f"{arm}/follower/joint_states", on_joints, _EVERY_ONE, raw=True)
@@ -78,20 +78,20 @@ class Observer:
         listen(InferenceReport, "policy/inference", self._on_inference, qos.REPORT)
         self._node.create_timer(1.0 / self._fps, self._film)
 
-    def follow(self, course: Course, video: Path) -> None:
-        """Tells this course what happens from now on, and films it."""
-        self.record = Record(self._hardware.rates.control_hz)
+    def follow(self, episode: EpisodeStateMachine, video: Path) -> None:
+        """This episode observes what happens from now on, and is filmed."""
+        self.record = EpisodeRecord(self._hardware.rates.control_hz)
         self._measured, self.first_action_at, self._began_wall_s = None, 0.0, 0.0
         self._video = EpisodeVideo(video, self._fps)
-        self._course = course
+        self._episode = episode
         if self.task is not None:
-            self._tell_scene(course, self.task)
+            self._observe_scene(episode, self.task)
         if self.gate is not None:
-            self._tell_gate(course, self.gate)
+            self._observe_gate(episode, self.gate)
 
     def end(self) -> str:
         """Stops filming; returns what is wrong with the video, if anything."""
-        video, self._video, self._course = self._video, None, None
+        video, self._video, self._episode = self._video, None, None
         if video is None:
             return ""
         video.close()
@@ -102,15 +102,15 @@ class Observer:
         """Wall time since the first policy step; 0 before it."""
         return time.monotonic() - self._began_wall_s if self._began_wall_s else 0.0
 
-    def picture(self, camera: str) -> Picture | None:
-        """The newest picture of a camera, uint8 [H, W, 3]; None before the first."""
-        data = self._pictures.get(camera)
-        return None if data is None else images.from_message(deserialize_message(data, Image))
+    def image(self, camera: str) -> CameraImage | None:
+        """The newest image of a camera, uint8 [H, W, 3]; None before the first."""
+        data = self._images.get(camera)
+        return None if data is None else cdr_image.rgb_pixels(data)
 
-    def picture_stamp_s(self, camera: str) -> float | None:
-        """Capture time (ROS time) of the newest picture of a camera."""
-        data = self._pictures.get(camera)
-        return None if data is None else _stamp_s(data)
+    def image_stamp_s(self, camera: str) -> float | None:
+        """Capture time (ROS time) of the newest image of a camera."""
+        data = self._images.get(camera)
+        return None if data is None else cdr_image.stamp_s(data)
 
     def joints(self, arm: str) -> np.ndarray | None:
         """The newest positions [7] of an arm: rad, gripper opening in m."""
@@ -120,46 +120,46 @@ class Observer:
     def measure_way(self) -> None:
         """Adds how far the arms have moved since the last call; call it some times a second."""
         arms = [self.joints(arm) for arm in self._hardware.arms]
-        if self._course is None or not self._course.running or any(q is None for q in arms):
+        if self._episode is None or not self._episode.running or any(q is None for q in arms):
             return
         here = np.concatenate([q[:-1] for q in arms if q is not None])
         if self._measured is not None:
             self.record.moved_rad += float(np.abs(here - self._measured).sum())
         self._measured = here
 
-    def _on_picture(self, camera: str, cdr: bytes) -> None:
-        self._pictures[camera] = cdr
+    def _on_image(self, camera: str, cdr: bytes) -> None:
+        self._images[camera] = cdr
         self._tap("camera", camera, cdr)
 
     def _on_joints(self, arm: str, cdr: bytes) -> None:
         self._joints[arm] = cdr
         self._tap("arm", arm, cdr)
-        if self._course is not None and self._course.running:
-            self.record.joint_times_s.setdefault(arm, []).append(_stamp_s(cdr))
+        if self._episode is not None and self._episode.running:
+            self.record.joint_times_s.setdefault(arm, []).append(cdr_image.stamp_s(cdr))
 
     def _on_task(self, message: TaskState) -> None:
         self.task, self.progress = message, message.progress
         # A twin that does not make the time says how fast it is.
         self.twin_speed = None if self._simulated else message.real_time_factor
-        if self._course is None:
+        if self._episode is None:
             return
-        if self._course.running:
+        if self._episode.running:
             reached = zip(message.milestones, message.milestones_reached)
             self.record.milestones = dict(reached)
-        self._tell_scene(self._course, message)
+        self._observe_scene(self._episode, message)
 
     @staticmethod
-    def _tell_scene(course: Course, message: TaskState) -> None:
-        scene = Scene(message.task, message.variant, message.seed)
-        course.saw_scene(scene, message.success, seconds(message.header.stamp))
+    def _observe_scene(episode: EpisodeStateMachine, message: TaskState) -> None:
+        scene = EpisodeScene(message.task, message.variant, message.seed)
+        episode.observe_scene(scene, message.success, to_seconds(message.header.stamp))
 
     def _on_gate(self, message: GateState) -> None:
         before, self.gate = self.gate, message
-        course, record = self._course, self.record
-        if course is None:
+        episode, record = self._episode, self.record
+        if episode is None:
             return
-        self._tell_gate(course, message)
-        if course.outcome is not None:
+        self._observe_gate(episode, message)
+        if episode.outcome is not None:
             return
         record.clamped.append(message.commands_clamped)
         record.refused.append(message.chunks_refused)
@@ -169,20 +169,20 @@ class Observer:
         record.holds.append(message.holds)
         record.estops.append(message.estops)
         led = before is not None and before.mode == GateState.LEADER
-        record.interventions += course.running and message.mode == GateState.LEADER and not led
+        record.interventions += episode.running and message.mode == GateState.LEADER and not led
 
     @staticmethod
-    def _tell_gate(course: Course, message: GateState) -> None:
+    def _observe_gate(episode: EpisodeStateMachine, message: GateState) -> None:
         executing, active = message.mode == GateState.EXECUTING, message.mode != GateState.INACTIVE
-        course.saw_gate(executing, message.reason, seconds(message.header.stamp), active)
+        episode.observe_gate(executing, message.reason, to_seconds(message.header.stamp), active)
 
     def _on_step(self, message: ArmTarget) -> None:
-        course, issued_s = self._course, seconds(message.issued)
-        if course is None:
+        episode, issued_s = self._episode, to_seconds(message.issued)
+        if episode is None:
             return
-        before = course.running
-        course.saw_step(issued_s)
-        if not course.running:
+        before = episode.running
+        episode.observe_step(issued_s)
+        if not episode.running:
             return
         if not before:
             self._began_wall_s = time.monotonic()
@@ -190,12 +190,12 @@ class Observer:
         self.record.step_times_s.append(issued_s)
 
     def _on_inference(self, message: InferenceReport) -> None:
-        if self._course is None or self._course.outcome is not None:
+        if self._episode is None or self._episode.outcome is not None:
             return
         record = self.record
         record.observation_age_ms.append(message.observation_age_ms)
         record.inference_ms.append(message.inference_ms)
-        time_s = seconds(message.header.stamp) + message.latency_ms * 1e-3
+        time_s = to_seconds(message.header.stamp) + message.latency_ms * 1e-3
         counts = zip(message.cameras, message.frames_received, message.frames_dropped)
         for camera, received, dropped in counts:
             record.camera_counts.setdefault(camera, []).append(
@@ -203,18 +203,7 @@ class Observer:
             )
 
     def _film(self) -> None:
-        course, video = self._course, self._video
-        if course is not None and video is not None and course.running and self._pictures:
-            pictures = [self.picture(name) for name in self._hardware.cameras]
-            video.add(seconds(self._node.get_clock().now().to_msg()), pictures)
-
-
-def seconds(stamp: Time) -> float:
-    """A stamp in s."""
-    return float(stamp.sec + stamp.nanosec * 1e-9)
-
-
-def _stamp_s(cdr: bytes) -> float:
-    # CDR: four bytes of encapsulation, then the header's stamp.
-    sec, nanosec = struct.unpack_from("<iI", cdr, 4)
-    return float(sec + nanosec * 1e-9)
+        episode, video = self._episode, self._video
+        if episode is not None and video is not None and episode.running and self._images:
+            frame = [self.image(name) for name in self._hardware.cameras]
+            video.add(now_s(self._node.get_clock()), frame)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from vega_runtime.parameters import parameter
 
-from vega_eval.episode.course import Patience
+from vega_eval.episode.episode_state_machine import Patience
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Parameters:
 
     @property
     def patience(self) -> Patience:
-        """How long the course waits."""
+        """How long the episode waits."""
         return Patience(
             self.start_patience_s,
             first_step_s=self.first_step_patience_s,

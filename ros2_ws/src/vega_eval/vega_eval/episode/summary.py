@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from vega_eval.episode.course import Outcome, Scene
+from vega_eval.episode.episode_state_machine import EpisodeOutcome, EpisodeScene
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class CameraCount:
 
 
 @dataclass
-class Record:
+class EpisodeRecord:
     """What is noted during an episode. Times are ROS time in s; ages and durations are ms.
 
     Lists of counts are the gate's counters as they rose (`out_of_workspace`: chunks that it refused
@@ -50,7 +50,7 @@ class Record:
 
 
 @dataclass(frozen=True)
-class Ending:
+class EpisodeEnding:
     """How and when the episode ended.
 
     Attributes:
@@ -62,15 +62,17 @@ class Ending:
         twin_speed: What the twin says of its speed, where it does not make ROS time.
     """
 
-    scene: Scene
-    outcome: Outcome
+    scene: EpisodeScene
+    outcome: EpisodeOutcome
     reason: str
     sim_s: float
     wall_s: float
     twin_speed: float | None = None
 
 
-def summarise(ending: Ending, record: Record, extra: Mapping[str, object]) -> dict[str, Any]:
+def summarise(
+    ending: EpisodeEnding, record: EpisodeRecord, extra: Mapping[str, object]
+) -> dict[str, Any]:
     """The contents of `summary.json`. A figure that nothing was measured for is null."""
     cameras = record.camera_counts.items()
     joint_rates = filter(None, map(rate_hz, record.joint_times_s.values()))
@@ -100,15 +102,19 @@ def summarise(ending: Ending, record: Record, extra: Mapping[str, object]) -> di
     }
 
 
-def real_time_factor(ending: Ending) -> float | None:
+def real_time_factor(ending: EpisodeEnding) -> float | None:
     """Simulated seconds a second of wall time."""
     if ending.twin_speed is not None:
         return ending.twin_speed
     return ending.sim_s / ending.wall_s if ending.wall_s > 0 else None
 
 
-def _success(ending: Ending) -> bool | None:
-    return None if ending.outcome is Outcome.UNJUDGED else ending.outcome is Outcome.SUCCESS
+def _success(ending: EpisodeEnding) -> bool | None:
+    return (
+        None
+        if ending.outcome is EpisodeOutcome.UNJUDGED
+        else ending.outcome is EpisodeOutcome.SUCCESS
+    )
 
 
 def jitter_ms(times_s: Sequence[float], rate_hz: float) -> list[float]:
@@ -116,7 +122,7 @@ def jitter_ms(times_s: Sequence[float], rate_hz: float) -> list[float]:
     return (np.abs(np.diff(times_s) - 1.0 / rate_hz) * 1e3).tolist()
 
 
-def result_line(ending: Ending, policy_steps: int, folder: str) -> str:
+def result_line(ending: EpisodeEnding, policy_steps: int, folder: str) -> str:
     """The one line that an episode ends with."""
     scene = ending.scene
     when = f"after {ending.sim_s:.1f} s" if ending.sim_s > 0 else "before it started"

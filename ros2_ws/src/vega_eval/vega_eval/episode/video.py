@@ -15,8 +15,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-Picture = NDArray[np.uint8]
-Frame = tuple[float, list[Picture | None]]
+CameraImage = NDArray[np.uint8]
+Frame = tuple[float, list[CameraImage | None]]
 _TIME_BASE = Fraction(1, 1000)
 _WAITING_FRAMES = 8
 _NICENESS = 10
@@ -29,7 +29,7 @@ class EpisodeVideo:
     Args:
         path: the MP4 to write.
         fps: nominal frames a second; a frame's own time counts.
-        tile: width and height of one camera's picture in the video, pixels.
+        tile: width and height of one camera's image in the video, pixels.
         wait: `add` waits for an encoder that does not keep up, where nothing runs in real time.
     """
 
@@ -48,10 +48,10 @@ class EpisodeVideo:
         self._thread = threading.Thread(target=self._run, name="video", daemon=True)
         self._thread.start()
 
-    def add(self, time_s: float, pictures: Sequence[Picture | None]) -> None:
-        """Adds one frame: a picture a camera, uint8 [H, W, 3], None where none has come yet."""
+    def add(self, time_s: float, images: Sequence[CameraImage | None]) -> None:
+        """Adds one frame: an image a camera, uint8 [H, W, 3], None where none has come yet."""
         try:
-            self._frames.put((time_s, list(pictures)), block=self._wait)
+            self._frames.put((time_s, list(images)), block=self._wait)
         except queue.Full:
             self.skipped += 1
 
@@ -82,19 +82,19 @@ class EpisodeVideo:
             stream.thread_count = 1
             stream.time_base = stream.codec_context.time_base = _TIME_BASE
             start_s, last = first[0], -1
-            for time_s, pictures in itertools.chain([first], frames):
-                frame = av.VideoFrame.from_ndarray(self._compose(pictures), format="rgb24")
+            for time_s, images in itertools.chain([first], frames):
+                frame = av.VideoFrame.from_ndarray(self._compose(images), format="rgb24")
                 last = max(last + 1, round((time_s - start_s) / _TIME_BASE))
                 frame.pts, frame.time_base = last, _TIME_BASE
                 file.mux(stream.encode(frame))
             file.mux(stream.encode(None))
 
-    def _compose(self, pictures: Sequence[Picture | None]) -> Picture:
+    def _compose(self, images: Sequence[CameraImage | None]) -> CameraImage:
         width, height = self._tile
         tiles = [
             np.zeros((height, width, 3), np.uint8)
-            if picture is None
-            else cv2.resize(picture, self._tile, interpolation=cv2.INTER_AREA)
-            for picture in pictures
+            if image is None
+            else cv2.resize(image, self._tile, interpolation=cv2.INTER_AREA)
+            for image in images
         ]
         return np.concatenate(tiles, axis=1)

@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
-from html import escape
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
+from typing import Any
 
-from vega_eval.published import PAPER
-from vega_eval.report import details, figures, provenance, results
-from vega_eval.report.analysis import Block
-from vega_eval.report.evaluation import Evaluation, Part, Played
-from vega_eval.report.layout import Table, linked
-from vega_eval.report.stills import place
-from vega_eval.report.story import facts, problems, resolution, tiles, title
-from vega_eval.report.style import CSS
-from vega_eval.report.verdicts import Verdict, verdicts
-from vega_eval.report.walks import Walk
+from vega_core.page import environment
+from vega_eval.paper_results import PAPER
+from vega_eval.report import charts, failure_tables, results, summary
+from vega_eval.report.analysis import SequentialTrace, VariantAnalysis
+from vega_eval.report.evaluation import Evaluation, TaskTrials, TrialEntry
+from vega_eval.report.table import Table
 
 
 @dataclass(frozen=True)
@@ -28,14 +24,14 @@ class Report:
     Attributes:
         evaluation: What it is about.
         blocks: What it says.
-        walks: Sequential tests.
-        strips: Pictures of failed trials, by `stills.place`.
+        traces: Sequential tests.
+        strips: Frames of failed trials as JPEG, by `charts.trial_key`.
         folder: Where it is written: links start there.
     """
 
     evaluation: Evaluation
-    blocks: tuple[Block, ...]
-    walks: tuple[Walk, ...]
+    blocks: tuple[VariantAnalysis, ...]
+    traces: tuple[SequentialTrace, ...]
     strips: Mapping[tuple[str, int, int], bytes]
     folder: Path
 
@@ -43,181 +39,103 @@ class Report:
 def page(report: Report) -> str:
     """The whole HTML document."""
     evaluation = report.evaluation
-    shown = escape(title(evaluation))
-    body = "\n".join(
-        [
-            f"<h1>{shown}</h1>",
-            f"<p class='faint'>{' &middot; '.join(map(escape, facts(evaluation)))}</p>",
-            *_verdicts(report),
-            _tiles(evaluation),
-            *(part for block in report.blocks for part in _results(block)),
-            *_problems(evaluation),
-            *_what(evaluation),
-            *(part for block in report.blocks for part in _comparisons(block)),
-            *_walks(report),
-            *(p for block in report.blocks for part in block.parts for p in _task(block, part)),
-            *_kinds(evaluation),
-            *_timing(evaluation),
-            *_failed(report),
-            *_lists(evaluation),
-            _footer(),
-        ]
-    )
     return (
-        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{shown}</title>\n<style>{CSS}</style>\n</head>\n<body>\n{body}\n</body>\n</html>\n"
-    )
-
-
-def _verdicts(report: Report) -> Iterator[str]:
-    said = [verdict for block in report.blocks for verdict in verdicts(block, report.walks)]
-    if said:
-        style = "verdict found" if any(verdict.found for verdict in said) else "verdict"
-        yield f"<div class='{style}'>{''.join(map(_verdict, said))}</div>"
-
-
-def _verdict(said: Verdict) -> str:
-    words = f"{escape(said.words)} <span class='less'>({escape(said.figures)})</span>"
-    return f"<p>{words}</p>" if said.found else f"<p class='less'>{words}</p>"
-
-
-def _tiles(evaluation: Evaluation) -> str:
-    shown = "".join(
-        f"<div class='tile'><b>{number}</b><span>{escape(what)}</span></div>"
-        for number, what in tiles(evaluation)
-    )
-    return f"<div class='tiles'>{shown}</div>"
-
-
-def _results(block: Block) -> Iterator[str]:
-    yield f"<h2>Success ({escape(block.variant)})</h2>"
-    table, bars = results.success_table(block), "".join(figures.intervals(block))
-    if len(block.parts) > 1:
-        yield f"<div class='success-table'>{table.html()}</div><div class='figures'>{bars}</div>"
-    else:
-        note = f"<p class='faint'>{escape(table.note)}</p>"
-        shown = f"<div class='success-table narrow'>{replace(table, note='').html()}</div>"
-        yield f"<div class='side'>{shown}{bars}</div>{note}"
-
-
-def _problems(evaluation: Evaluation) -> Iterator[str]:
-    found = list(problems(evaluation))
-    if found:
-        rows = "".join(f"<li>{escape(problem)}</li>" for problem in found)
-        yield f"<div class='problems'><b>To know before trusting it</b><ul>{rows}</ul></div>"
-
-
-def _what(evaluation: Evaluation) -> Iterator[str]:
-    yield "<h2>What was evaluated</h2>"
-    yield provenance.card_table(evaluation).html()
-    yield provenance.policy_table(evaluation).html()
-    yield provenance.session_table(evaluation).html()
-    sentences = list(resolution(evaluation))
-    if sentences:
-        rows = "".join(f"<li>{escape(sentence)}</li>" for sentence in sentences)
-        yield "<h3>What this number of trials can resolve</h3>"
-        yield f"<ul class='plain'>{rows}</ul>"
-
-
-def _comparisons(block: Block) -> Iterator[str]:
-    if block.single:
-        yield f"<h2>Comparisons ({escape(block.variant)})</h2>"
-        yield results.comparison_table(block.single).html()
-    if block.pooled:
-        yield "<h3>Over tasks, each a stratum of its own</h3>"
-        yield results.comparison_table(block.pooled).html()
-
-
-def _walks(report: Report) -> Iterator[str]:
-    if not report.walks:
-        return
-    yield "<h2>Sequential test</h2>"
-    yield (
-        "<p class='lead'>It may be looked at after every pair: whoever stops where a walk crosses "
-        "the solid line errs at most once in twenty sessions of equally good policies. After the "
-        "last pair the dashed line decides. Each two policies are tested by themselves.</p>"
-    )
-    by_session = groupby(report.walks, key=lambda walk: walk.source.session.id)
-    drawn = (figures.walks(list(found)) for _, found in by_session)
-    yield f"<div class='figures'>{''.join(drawn)}</div>"
-
-
-def _task(block: Block, part: Part) -> Iterator[str]:
-    head = f"<h2>{escape(results.words(part.card.task))} ({escape(block.variant)})</h2>"
-    if not part.trials:
-        yield f"{head}<p>No trial counts yet.</p>"
-        return
-    caption = "One column a placement: policies in it began with things lying alike."
-    drawing = figures.outcome_grid(block, part) + figures.marks()
-    yield f"<div class='keep'>{head}<div class='maps'>"
-    yield figures.figure(drawing, caption, "Trial by trial")
-    yield figures.figure(figures.failures(block, part), title="What became of the trials")
-    yield "</div></div>"
-    maps = list(figures.maps(block, part))
-    if maps:
-        yield "<div class='keep'><h3>Over the table</h3><p class='faint'>Successes of trials by "
-        yield "cell of the task's grid, seen from above, the robot below; darker is better.</p>"
-        yield f"<div class='maps'>{''.join(maps)}</div></div>"
-    yield details.course_table(block, part).html()
-
-
-def _kinds(evaluation: Evaluation) -> Iterator[str]:
-    there = {kind for part in evaluation.parts for kind in details.kinds_in(part)}
-    if there:
-        told = "; ".join(
-            f"<b>{escape(kind)}</b>: {escape(meaning.removeprefix(f'{kind}: '))}"
-            for kind, meaning in details.kind_meanings(there)
+        environment("vega_eval.report")
+        .get_template("report.html")
+        .render(
+            title=summary.title(evaluation),
+            facts=list(summary.facts(evaluation)),
+            conclusions=[
+                said for b in report.blocks for said in summary.conclusions(b, report.traces)
+            ],
+            tiles=list(summary.tiles(evaluation)),
+            blocks=[_block(block) for block in report.blocks],
+            problems=list(summary.problems(evaluation)),
+            evaluated=[
+                results.card_table(evaluation),
+                results.policy_table(evaluation),
+                results.session_table(evaluation),
+            ],
+            resolution=list(summary.resolution(evaluation)),
+            traces=_traces(report.traces),
+            kinds=_kinds(evaluation),
+            timing=_timing(evaluation),
+            lists=[(name, table) for name, table in lists(evaluation) if table.rows],
+            paper=PAPER,
+            **_failed(report),
         )
-        yield f"<p class='faint'>Types of failure. {told}.</p>"
+    )
 
 
-def _timing(evaluation: Evaluation) -> Iterator[str]:
-    if any(trial.record.figures for trial in evaluation.trials):
-        yield "<h2>Timing and safety</h2>"
-        yield details.timing_table(evaluation).html()
+def lists(evaluation: Evaluation) -> tuple[tuple[str, Table], ...]:
+    """What was noted beside the trials that count; some may be empty."""
+    return (
+        ("Invalid attempts, not counted", failure_tables.invalid_table(evaluation)),
+        ("Judged anew", failure_tables.amended_table(evaluation)),
+        ("Notes", failure_tables.notes_table(evaluation)),
+    )
 
 
-def _failed(report: Report) -> Iterator[str]:
+def _block(block: VariantAnalysis) -> dict[str, Any]:
+    return {
+        "variant": block.variant,
+        "success": results.success_table(block),
+        "rates": list(charts.intervals(block)),
+        "single": results.comparison_table(block.single) if block.single else None,
+        "pooled": results.comparison_table(block.pooled) if block.pooled else None,
+        "tasks": [_task(block, part) for part in block.parts],
+    }
+
+
+def _task(block: VariantAnalysis, part: TaskTrials) -> dict[str, Any]:
+    title = results.task_title(part.task_spec.task)
+    if not part.trials:
+        return {"title": title, "outcomes": None}
+    return {
+        "title": title,
+        "outcomes": [charts.outcome_grid(block, part), charts.failures(block, part)],
+        "maps": list(charts.maps(block, part)),
+        "table": failure_tables.outcome_table(block, part),
+    }
+
+
+def _traces(traces: Iterable[SequentialTrace]) -> list[charts.Chart]:
+    by_session = groupby(traces, key=lambda trace: trace.source.session.id)
+    return [charts.traces(list(found)) for _, found in by_session]
+
+
+def _kinds(evaluation: Evaluation) -> list[tuple[str, str]]:
+    there = {kind for part in evaluation.parts for kind in failure_tables.kinds_in(part)}
+    return [
+        (kind, meaning.removeprefix(f"{kind}: "))
+        for kind, meaning in failure_tables.kind_meanings(there)
+    ]
+
+
+def _timing(evaluation: Evaluation) -> Table | None:
+    measured = any(trial.record.figures for trial in evaluation.trials)
+    return failure_tables.timing_table(evaluation) if measured else None
+
+
+def _failed(report: Report) -> dict[str, Any]:
     failed = [trial for trial in report.evaluation.trials if not trial.record.success]
-    if not failed:
-        return
-    yield f"<h2>Failed trials ({len(failed)})</h2>"
-    shown = [trial for trial in failed if place(trial) in report.strips]
-    if shown:
-        yield f"<div class='stills'>{''.join(_still(report, trial) for trial in shown)}</div>"
-    rest = [trial for trial in failed if place(trial) not in report.strips]
-    if rest:
-        table = details.failed_table(report.evaluation, rest, report.folder)
-        yield f"<div class='dense'>{table.html()}</div>"
+    rest = [trial for trial in failed if charts.trial_key(trial) not in report.strips]
+    table = failure_tables.failed_table(report.evaluation, rest, report.folder)
+    return {
+        "failed": len(failed),
+        "stills": [
+            _still(report, trial) for trial in failed if charts.trial_key(trial) in report.strips
+        ],
+        "not_filmed": table if rest else None,
+    }
 
 
-def _still(report: Report, trial: Played) -> str:
-    data = base64.b64encode(report.strips[place(trial)]).decode()
-    return (
-        f"<div class='still'><b>{escape(report.evaluation.name(trial.player))}</b> "
-        f"{escape(details.how_failed(trial))}"
-        f"<img alt='frames of the trial' src='data:image/jpeg;base64,{data}'>"
-        f"<small>{escape(trial.title)}; {escape(trial.source.name)}, {trial.label}</small>"
-        f"<small>{escape(details.remarks(trial))} {linked(details.links(trial, report.folder))}"
-        "</small></div>"
-    )
-
-
-def _lists(evaluation: Evaluation) -> Iterator[str]:
-    lists: tuple[tuple[str, Table], ...] = (
-        ("Invalid attempts, not counted", details.invalid_table(evaluation)),
-        ("Judged anew", details.amended_table(evaluation)),
-        ("Notes", details.notes_table(evaluation)),
-    )
-    for name, table in lists:
-        if table.rows:
-            yield f"<h2>{name} ({len(table.rows)})</h2>{table.html()}"
-
-
-def _footer() -> str:
-    return (
-        "<footer>Every figure comes from the sessions' trials.jsonl; report.csv has them trial by "
-        f"trial. The paper's figures: <a href='{PAPER}'>VEGA, arXiv 2605.10485</a>, Table 3."
-        "</footer>"
-    )
+def _still(report: Report, trial: TrialEntry) -> dict[str, Any]:
+    return {
+        "policy": report.evaluation.name(trial.policy_id),
+        "how": failure_tables.how_failed(trial),
+        "jpeg": base64.b64encode(report.strips[charts.trial_key(trial)]).decode(),
+        "where": f"{trial.title}; {trial.source.name}, {trial.label}",
+        "remarks": failure_tables.remarks(trial),
+        "links": failure_tables.links(trial, report.folder),
+    }

@@ -8,11 +8,11 @@ from pathlib import Path
 
 from vega_eval.errors import SessionError
 from vega_eval.trials import journal
-from vega_eval.trials.card import Session
+from vega_eval.trials.blinding import BlindingKey, read_key
 from vega_eval.trials.folder import read_session
-from vega_eval.trials.identity import Key, read_key
-from vega_eval.trials.record import Amendment, Line, SessionEvent, TrialRecord, Verdict
-from vega_eval.trials.state import CLOSED, Standing, standing
+from vega_eval.trials.record import Amendment, Line, SessionEvent, TrialRecord, TrialVerdict
+from vega_eval.trials.session_spec import SessionSpec
+from vega_eval.trials.session_status import CLOSED, SessionStatus, replay
 
 _DIGITS = 12
 
@@ -22,14 +22,14 @@ class Amended:
     """An attempt that was judged anew.
 
     Attributes:
-        record: It, as it is judged now.
+        record: As it is judged now.
         before: As it was judged at first.
         by: Who changed it last.
         at: When, UTC.
     """
 
     record: TrialRecord
-    before: Verdict
+    before: TrialVerdict
     by: str
     at: str
 
@@ -42,16 +42,16 @@ class Source:
         folder: Where it lies.
         session: What was planned.
         key: Which policy is which; None where it stays hidden.
-        standing: What was played.
+        status: What was played.
         amended: Attempts that were judged anew.
         closing: Why it was closed; empty while it is open.
         problems: What readers must know before they trust it.
     """
 
     folder: Path
-    session: Session
-    key: Key | None
-    standing: Standing
+    session: SessionSpec
+    key: BlindingKey | None
+    status: SessionStatus
     amended: tuple[Amended, ...]
     closing: str
     problems: tuple[str, ...]
@@ -61,10 +61,10 @@ class Source:
         """How people call it: its folder's name."""
         return self.folder.resolve().name
 
-    def player(self, letter: str) -> str:
+    def policy_id(self, letter: str) -> str:
         """What tells a policy apart from others in any session: the digest of its checkpoint.
 
-        A session may let a checkpoint play against itself; its letters then are two players.
+        A session may let a checkpoint play against itself; its letters then are two policies.
         """
         if self.key is None:
             return letter
@@ -77,7 +77,7 @@ def read_source(folder: Path, blinded: bool) -> Source:
     """A session from its folder.
 
     Args:
-        folder: It.
+        folder: Of the session.
         blinded: Leave identities hidden; else the session must be closed.
 
     Raises:
@@ -87,7 +87,7 @@ def read_source(folder: Path, blinded: bool) -> Source:
         raise SessionError(f"{folder}: no such folder; give that of a session of trials")
     session = read_session(folder)
     said = journal.read(folder)
-    state = standing(session, said.lines)
+    state = replay(session, said.lines)
     if not (blinded or state.closed):
         raise SessionError(
             f"{folder} is still open ({len(state.valid)} of {len(session.schedule)} trials are "
@@ -99,7 +99,7 @@ def read_source(folder: Path, blinded: bool) -> Source:
         folder=folder,
         session=session,
         key=key,
-        standing=state,
+        status=state,
         amended=_amended(said.lines, state.attempts),
         closing=_closing(said.lines),
         problems=tuple(_problems(session, key, state, said)),
@@ -127,7 +127,7 @@ def _amended(lines: Iterable[Line], attempts: Sequence[TrialRecord]) -> tuple[Am
 
 
 def _problems(
-    session: Session, key: Key | None, state: Standing, said: journal.Journal
+    session: SessionSpec, key: BlindingKey | None, state: SessionStatus, said: journal.Journal
 ) -> Iterable[str]:
     yield from said.damaged
     records = sum(isinstance(line, TrialRecord) for line in said.lines)

@@ -51,7 +51,7 @@ class Health:
         node.create_subscription(EstopState, "gate/estop_state", self._on_estop, qos.LATCHED)
 
     def tap(self, what: str, name: str, cdr: bytes) -> None:
-        """A picture or a joint state has come."""
+        """An image or a joint state has come."""
         self._seen_s[what, name] = self._clock()
 
     @property

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from vega_eval.failure_types import in_order
-from vega_eval.trials.record import Outcome
+from vega_eval.trials.record import TrialOutcome
 
 HELP = (
     "Enter the objects lie    + success    - failed    % partly done    x does not count\n"
@@ -31,7 +31,7 @@ class Press(NamedTuple):
     """What was asked for; a judgement comes with its details, a note with its text."""
 
     verb: str
-    outcome: Outcome | None = None
+    outcome: TrialOutcome | None = None
     reached: int = 0
     failure: str = ""
     text: str = ""
@@ -54,7 +54,7 @@ class Keys:
     def __init__(self) -> None:
         self.milestones: Sequence[str] = ()
         self._asks = _Asks.NOTHING
-        self._outcome = Outcome.FAIL
+        self._outcome = TrialOutcome.FAIL
         self._reached = 0
         self._text = ""
 
@@ -68,7 +68,7 @@ class Keys:
             steps = "   ".join(f"{i} {name}" for i, name in enumerate(self._steps, start=1))
             return f"how far? {steps}   Esc back"
         if self._asks is _Asks.TEXT:
-            what = "why does it not count" if self._outcome is Outcome.INVALID else "note"
+            what = "why does it not count" if self._outcome is TrialOutcome.INVALID else "note"
             return f"{what} (Enter ends, Esc gives up): {self._text}"
         return ""
 
@@ -92,14 +92,14 @@ class Keys:
         key = character.lower()
         self._reached = 0
         if key in "+=":
-            return Press("judge", Outcome.SUCCESS)
+            return Press("judge", TrialOutcome.SUCCESS)
         if key == "-":
-            self._asks, self._outcome = _Asks.FAILURE, Outcome.FAIL
+            self._asks, self._outcome = _Asks.FAILURE, TrialOutcome.FAIL
         elif key in "%5":
-            self._asks, self._outcome = _Asks.REACHED, Outcome.PARTIAL
+            self._asks, self._outcome = _Asks.REACHED, TrialOutcome.PARTIAL
         elif key in "xn":
             self._asks, self._text = _Asks.TEXT, ""
-            self._outcome = Outcome.INVALID if key == "x" else Outcome.FAIL
+            self._outcome = TrialOutcome.INVALID if key == "x" else TrialOutcome.FAIL
         elif key in _SIMPLE:
             return Press(_SIMPLE[key])
         return None
@@ -123,8 +123,8 @@ class Keys:
             text, self._asks = self._text.strip(), _Asks.NOTHING
             if not text:
                 return None
-            if self._outcome is Outcome.INVALID:
-                return Press("judge", Outcome.INVALID, text=text)
+            if self._outcome is TrialOutcome.INVALID:
+                return Press("judge", TrialOutcome.INVALID, text=text)
             return Press("note", text=text)
         if character in _ERASE:
             self._text = self._text[:-1]

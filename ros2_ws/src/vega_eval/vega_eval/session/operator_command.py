@@ -16,16 +16,16 @@ from vega_msgs.srv import JudgeTrial, NoteTake
 from vega_runtime import qos
 from vega_runtime.terminal import Asking, Screen, run_keys
 
-from vega_eval.session.desk import Phase
 from vega_eval.session.keys import HELP, Keys, Press
-from vega_eval.trials.record import Outcome
+from vega_eval.session.operator_console import Phase
+from vega_eval.trials.record import TrialOutcome
 
 _TRIGGERS = ("ready", "stop", "redo", "pause", "resume")
 _OUTCOMES = {
-    Outcome.SUCCESS: JudgeTrial.Request.SUCCESS,
-    Outcome.PARTIAL: JudgeTrial.Request.PARTIAL,
-    Outcome.FAIL: JudgeTrial.Request.FAIL,
-    Outcome.INVALID: JudgeTrial.Request.INVALID,
+    TrialOutcome.SUCCESS: JudgeTrial.Request.SUCCESS,
+    TrialOutcome.PARTIAL: JudgeTrial.Request.PARTIAL,
+    TrialOutcome.FAIL: JudgeTrial.Request.FAIL,
+    TrialOutcome.INVALID: JudgeTrial.Request.INVALID,
 }
 _NO_SESSION = (
     "no session answers yet: is eval.launch.py running, with the same ROS_DOMAIN_ID "

@@ -20,21 +20,21 @@ from teleop.recording.recorder import Clocks, Recorder, TakeRecording
 from teleop.session.resume import open_or_resume
 from vega_core.provenance import GitState
 from vega_eval.trials.folder import RECORDINGS
-from vega_eval.trials.record import Outcome, TrialRecord
+from vega_eval.trials.record import TrialOutcome, TrialRecord
 from vega_eval.trials.schedule import Placement
 
 _OUTCOMES = {
-    Outcome.SUCCESS: "success",
-    Outcome.PARTIAL: "failure",
-    Outcome.FAIL: "failure",
-    Outcome.INVALID: "unjudged",
+    TrialOutcome.SUCCESS: "success",
+    TrialOutcome.PARTIAL: "failure",
+    TrialOutcome.FAIL: "failure",
+    TrialOutcome.INVALID: "unjudged",
 }
 
 
 class TrialRecorder:
     """Records what the policy saw and did.
 
-    Pictures and joint states of followers come through `tap`, everything else it subscribes to.
+    Images and joint states of followers come through `tap`, everything else it subscribes to.
 
     Raises:
         TeleopError: The dataset cannot be opened.
@@ -80,10 +80,10 @@ class TrialRecorder:
         node.create_subscription(each.message, each.topic, callback, each.profile, raw=True)
 
     def tap(self, what: str, name: str, cdr: bytes) -> None:
-        """Takes a picture or a joint state; never waits."""
+        """Takes an image or a joint state; never waits."""
         self._recorder.message(self._tapped[what, name], cdr)
 
-    def look(self) -> None:
+    def update(self) -> None:
         """Watches the recording; call it ten times a second."""
         self._recorder.update()
 
@@ -114,7 +114,7 @@ class TrialRecorder:
         if self._recording is not None:
             self._recording.stop()
 
-    def seal(self, record: TrialRecord) -> None:
+    def finish(self, record: TrialRecord) -> None:
         """Seals the recording with the trial's verdict.
 
         Raises:

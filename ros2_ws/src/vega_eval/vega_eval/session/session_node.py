@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
@@ -12,32 +13,71 @@ from std_srvs.srv import Trigger
 from vega_runtime import working
 from vega_runtime.launched import Ending
 from vega_runtime.node import light_executor
-from vega_runtime.parameters import ParameterError, declare
+from vega_runtime.parameters import ParameterError, declare, parameter
 
 import hw_config
 from teleop.dataset.episode import hardware_files
 from teleop.errors import TeleopError
 from vega_core.provenance import git_state
 from vega_eval.checkpoints import policies_of, untrained_for
+from vega_eval.episode.episode_state_machine import Patience
 from vega_eval.errors import EvalError
+from vega_eval.placements import placements_for
 from vega_eval.provenance import provenance_now
-from vega_eval.session.conduct import Conductor
-from vega_eval.session.decision import EarlyEnd
-from vega_eval.session.desk import Desk, Phase
-from vega_eval.session.desk_services import DeskServices
-from vega_eval.session.parameters import Parameters
-from vega_eval.session.plan import placements_for
+from vega_eval.session.operator_console import OperatorConsole, Phase
+from vega_eval.session.operator_services import OperatorServices
 from vega_eval.session.recording import TrialRecorder
-from vega_eval.session.ros_stack import Cell, RosStack
-from vega_eval.session.stack import Stopped
-from vega_eval.trials.card import Judge, Robot, TaskCard, config_digest
-from vega_eval.trials.folder import Plan, SessionFolder
-from vega_eval.trials.identity import OPENED
+from vega_eval.session.robot_backend import SessionStopped
+from vega_eval.session.ros_backend import RosBackend, SessionSetup
+from vega_eval.session.trial_runner import EarlyEnd, RunnerOptions, TrialRunner
+from vega_eval.trials.blinding import REVEALED_FILE
+from vega_eval.trials.folder import SessionFolder, SessionPlan
+from vega_eval.trials.session_spec import Judge, Robot, TaskSpec, config_digest
 from vega_policy.errors import PolicyError
 
 _WATCH_S = 0.1
 _SHUTDOWN_S = 4.0
 _FOR_PEOPLE = (EvalError, PolicyError, TeleopError, hw_config.ConfigError, ValueError, OSError)
+
+
+@dataclass(frozen=True)
+class SessionParameters:
+    """Parameters of the node `session`."""
+
+    task: str = parameter("close_laptop", "task of hw_config")
+    variant: str = parameter("easy", "of the task: easy or hard")
+    policies: tuple[str, ...] = parameter(("",), "folders of the checkpoints that are compared")
+    trials: int = parameter(20, "trials of each policy", low=1, high=10_000)
+    seed: int = parameter(0, "of the schedule", low=0)
+    output: str = parameter("", "folder of the session; one that is there is gone on with")
+    robot: str = parameter("sim", "what stands behind the topics: sim, emulated or real")
+    judge: str = parameter("rules", "who judges trials: rules (the twin's) or operator")
+    operator: str = parameter("", "who is there; recorded with every trial")
+    lighting: str = parameter("", "a note on the light; recorded with every trial")
+    stop_early: bool = parameter(
+        False, "end as soon as the sequential test has decided between two policies"
+    )
+    record: bool = parameter(True, "an MCAP recording a trial")
+    video_fps: int = parameter(15, "frames a second of the videos, in ROS time", low=1, high=60)
+    start_patience_s: float = parameter(
+        90.0, "wall time that the stack may take until a trial's first policy step", low=1.0
+    )
+    first_step_patience_s: float = parameter(
+        10.0, "ROS time that the gate may hold before a trial's first policy step", low=0.1
+    )
+    ready_patience_s: float = parameter(
+        300.0,
+        "wall time to wait for what a trial needs (cameras, arms, gate) before the session "
+        "ends; 0: for as long as it takes",
+        low=0.0,
+    )
+
+    @property
+    def patience(self) -> Patience:
+        """How long a trial's episode waits; a gate that holds is the policy's affair."""
+        return Patience(
+            self.start_patience_s, first_step_s=self.first_step_patience_s, hold_s=float("inf")
+        )
 
 
 class SessionNode(Node):
@@ -46,31 +86,34 @@ class SessionNode(Node):
     def __init__(self, ending: Ending) -> None:
         super().__init__("session")
         self._ending = ending
-        self._given = given = declare(self, Parameters)
+        self._given = given = declare(self, SessionParameters)
         if not given.output:
             raise ParameterError("the parameter 'output' is missing: a folder for the session")
         self._hardware, self._task = hw_config.load(), hw_config.load_task(given.task)
         by = "rules" if given.judge == "rules" else (given.operator or "operator")
-        self._card = TaskCard.of(self._task, given.variant)
-        self._desk = Desk(self._card.milestones, by)
-        self._cell = Cell(
+        self._task_spec = TaskSpec.of(self._task, given.variant)
+        self._console = OperatorConsole(self._task_spec.milestones, by)
+        self._setup = SessionSetup(
             hardware=self._hardware,
             task=self._task,
-            card=self._card,
+            task_spec=self._task_spec,
             robot=given.robot,
             judged=given.judge == "rules",
             patience=given.patience,
             operator=given.operator,
             git=git_state(Path(hw_config.__file__).parent),
         )
-        self._stack = RosStack(
-            self, self._cell, given.video_fps, lambda: ending.asked, self._desk.is_stopped
+        self._backend = RosBackend(
+            self, self._setup, given.video_fps, self.stop_requested, self._console.is_stopped
         )
         self._shutdown = self.create_client(Trigger, "manager/shutdown")
         self._folder: SessionFolder | None = None
-        self._offered = DeskServices(self, self._desk, self._stack, self._card, given.output)
+        self._early_end: EarlyEnd | None = None
+        self._offered = OperatorServices(
+            self, self._console, self._backend, self._task_spec, given.output
+        )
         self.create_timer(
-            _WATCH_S, self._stack.watch, clock=Clock(clock_type=ClockType.STEADY_TIME)
+            _WATCH_S, self._backend.watch, clock=Clock(clock_type=ClockType.STEADY_TIME)
         )
 
     def run(self) -> int:
@@ -84,14 +127,14 @@ class SessionNode(Node):
             why = self._play()
             self._close(why)
             code = 0
-        except Stopped:
-            self._say(f"stopped; the same command goes on where it stands{self._standing()}")
+        except SessionStopped:
+            self.log(f"stopped; the same command goes on where it stands{self._progress()}")
         except _FOR_PEOPLE as error:
             self.get_logger().error(str(error))
-            self._say(f"RESULT {self._task.name}: not finished{self._standing()}")
+            self.log(f"RESULT {self._task.name}: not finished{self._progress()}")
         finally:
-            if self._stack.recorder is not None:
-                self._stack.recorder.close()
+            if self._backend.recorder is not None:
+                self._backend.recorder.close()
             if self._folder is not None:
                 self._folder.close()
         if code == 0:
@@ -101,16 +144,16 @@ class SessionNode(Node):
     def _play(self) -> str:
         given = self._given
         checkpoints = [Path(each) for each in given.policies if each]
-        policies = policies_of(checkpoints, self._hardware, self._tell_reading())
+        policies = policies_of(checkpoints, self._hardware, self._log_reading())
         known = provenance_now()
-        plan = Plan(
-            card=self._card,
+        plan = SessionPlan(
+            task_spec=self._task_spec,
             robot=cast(Robot, given.robot),
             judge=cast(Judge, given.judge),
             seed=given.seed,
             trials_each=given.trials,
             policies=policies,
-            lay=placements_for(self._task, given.variant, given.robot, given.seed),
+            plan_placements=placements_for(self._task, given.variant, given.robot, given.seed),
             operator=given.operator,
             lighting=given.lighting,
             config_sha256=known.config_sha256,
@@ -121,40 +164,39 @@ class SessionNode(Node):
         SessionFolder.check(folder, plan)
         for text in untrained_for(policies, self._task.name):
             self.get_logger().warning(f"{text}: expect it to fail")
-        for policy in policies if not (folder / OPENED).exists() else ():
-            self._desk.show(text=f"loads {policy.name}, to see whether it can be loaded")
-            self._stack.policy.try_out(policy.checkpoint, policy.name)
-        session = self._folder = SessionFolder.take_up(folder, plan)
-        self._tell_beginning(session)
-        return self._conduct(session)
+        for policy in policies if not (folder / REVEALED_FILE).exists() else ():
+            self._console.show(text=f"loads {policy.name}, to see whether it can be loaded")
+            self._backend.policy.try_out(policy.checkpoint, policy.name)
+        session = self._folder = SessionFolder.open_or_resume(folder, plan)
+        self._log_beginning(session)
+        return self._run_trials(session)
 
-    def _conduct(self, session: SessionFolder) -> str:
-        given, stack = self._given, self._stack
-        stack.policy.checkpoints = {
+    def _run_trials(self, session: SessionFolder) -> str:
+        given, backend = self._given, self._backend
+        backend.policy.checkpoints = {
             letter: policy.checkpoint for letter, policy in session.key.policies.items()
         }
-        stack.resets.keep_in(session.folder)
-        stack.schedule_length = len(session.session.schedule)
+        backend.images.keep_in(session.folder)
+        backend.schedule_length = len(session.session.schedule)
         if given.record:
             config = hw_config.config_dir()
             recorder = TrialRecorder(self, self._hardware, given.robot, session.folder, config)
             for text in recorder.repaired:
                 self.get_logger().warning(text)
-            stack.record_with(recorder)
-        conductor = Conductor(
-            session,
-            stack,
-            self._desk,
-            judge=given.judge == "operator",
-            tell=self._say,
-            stopping=lambda: self._ending.asked,
-            decided=EarlyEnd(session, given.stop_early, self._say),
-            known=self._known,
-            patience_s=given.ready_patience_s or None,
-        )
-        return conductor.run()
+            backend.record_with(recorder)
+        self._early_end = EarlyEnd(session, given.stop_early, self.log)
+        options = RunnerOptions(given.judge == "operator", given.ready_patience_s or None)
+        return TrialRunner(session, backend, self._console, self, options).run()
 
-    def _known(self) -> dict[str, Any]:
+    def stop_requested(self) -> bool:
+        """Whether the session's end was asked for."""
+        return self._ending.asked
+
+    def early_end(self) -> str:
+        """Why the session may end before every trial was played; empty if it may not."""
+        return self._early_end() if self._early_end is not None else ""
+
+    def record_fields(self) -> dict[str, Any]:
         """What may change from trial to trial, and is written with each."""
         return {
             "operator": self._given.operator,
@@ -165,46 +207,46 @@ class SessionNode(Node):
     def _close(self, why: str) -> None:
         assert self._folder is not None
         self._folder.finish(why)
-        self._desk.show(phase=Phase.FINISHED, text=why, valid=len(self._folder.standing.valid))
-        self._say(f"{why}; the identities are in {self._folder.folder / 'key.json'}")
+        self._console.show(phase=Phase.FINISHED, text=why, valid=len(self._folder.status.valid))
+        self.log(f"{why}; the identities are in {self._folder.folder / 'key.json'}")
         for letter, policy in self._folder.key.policies.items():
-            played = self._folder.standing.of(letter)
+            played = self._folder.status.of(letter)
             done = sum(record.success for record in played)
-            self._say(
+            self.log(
                 f"RESULT {self._task.name} ({self._given.variant}), {policy.name}: "
                 f"{done} of {len(played)} -> {self._given.output}"
             )
-        self._say(f"report: python -m vega_eval.report {self._given.output}")
+        self.log(f"report: python -m vega_eval.report {self._given.output}")
 
-    def _tell_beginning(self, session: SessionFolder) -> None:
+    def _log_beginning(self, session: SessionFolder) -> None:
         for text in session.damaged:
             self.get_logger().warning(f"{text}; its trial is played again")
-        standing = session.standing
+        status = session.status
         total = len(session.session.schedule)
         verb = "goes on with" if session.resumed else "begins"
-        self._say(
+        self.log(
             f"{verb} a session of {total} trials: {len(session.session.policies)} policies, "
-            f"{session.session.trials_each} trials each; {len(standing.valid)} are valid so far"
+            f"{session.session.trials_each} trials each; {len(status.valid)} are valid so far"
         )
         if not session.resumed:
             for text in EarlyEnd.resolution(session.session):
-                self._say(text)
+                self.log(text)
 
-    def _tell_reading(self) -> Any:
-        told_s = time.monotonic()
+    def _log_reading(self) -> Any:
+        logged_s = time.monotonic()
 
-        def tell(folder: Path, done: int, total: int) -> None:
-            nonlocal told_s
-            if time.monotonic() - told_s > 5.0:
-                told_s = time.monotonic()
-                self._say(f"reading {folder}: {done / 1e9:.1f} of {total / 1e9:.1f} GB")
+        def log(folder: Path, done: int, total: int) -> None:
+            nonlocal logged_s
+            if time.monotonic() - logged_s > 5.0:
+                logged_s = time.monotonic()
+                self.log(f"reading {folder}: {done / 1e9:.1f} of {total / 1e9:.1f} GB")
 
-        return tell
+        return log
 
-    def _standing(self) -> str:
+    def _progress(self) -> str:
         if self._folder is None:
             return ""
-        valid, total = len(self._folder.standing.valid), len(self._folder.session.schedule)
+        valid, total = len(self._folder.status.valid), len(self._folder.session.schedule)
         return f" ({valid}/{total} trials are valid) -> {self._given.output}"
 
     def _take_down(self) -> None:
@@ -216,7 +258,8 @@ class SessionNode(Node):
         while self._shutdown.service_is_ready() and time.monotonic() < end_s:
             time.sleep(_WATCH_S)
 
-    def _say(self, text: str) -> None:
+    def log(self, text: str) -> None:
+        """A line for people."""
         print(text, flush=True)
 
 

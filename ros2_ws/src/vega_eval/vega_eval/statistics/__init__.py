@@ -22,13 +22,13 @@ from vega_eval.statistics.pooling import (
     pooled_rate,
 )
 from vega_eval.statistics.resolution import (
-    in_words,
     mcnemar_power,
+    resolution_sentences,
     smallest_resolvable,
     trials_for_power,
     wins_needed,
 )
-from vega_eval.statistics.sequential import Decision, Operating, SequentialTest, State
+from vega_eval.statistics.sequential import Decision, Operating, SequentialState, SequentialTest
 from vega_eval.statistics.unpaired import barnard, newcombe
 
 __all__ = [
@@ -40,12 +40,11 @@ __all__ = [
     "Operating",
     "PairCounts",
     "Posterior",
+    "SequentialState",
     "SequentialTest",
-    "State",
     "barnard",
     "clopper_pearson",
     "holm",
-    "in_words",
     "letters",
     "mantel_haenszel_exact",
     "mcnemar_exact",
@@ -57,6 +56,7 @@ __all__ = [
     "pooled_mcnemar",
     "pooled_rate",
     "probability_better",
+    "resolution_sentences",
     "smallest_resolvable",
     "trials_for_power",
     "wilson",

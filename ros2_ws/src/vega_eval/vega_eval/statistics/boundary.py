@@ -47,7 +47,7 @@ class Boundary:
 
 
 @dataclass(frozen=True)
-class Walks:
+class RandomWalks:
     """A boundary and the walks within.
 
     Attributes:
@@ -65,7 +65,7 @@ class Walks:
 
 
 @lru_cache(maxsize=32)
-def walks(max_pairs: int, level: float) -> Walks:
+def random_walks(max_pairs: int, level: float) -> RandomWalks:
     """The boundary for a session of at most max_pairs pairs."""
     unstopped = np.zeros((max_pairs + 1, max_pairs + 1))
     unstopped[0, 0] = 1.0
@@ -84,7 +84,7 @@ def walks(max_pairs: int, level: float) -> Walks:
         if stopped is not None:
             alive = np.where(np.abs(_leads(d)) >= stopped, 0.0, alive)
     boundary = Boundary(tuple(early), tuple(last), tuple(spent))
-    return Walks(boundary, unstopped)
+    return RandomWalks(boundary, unstopped)
 
 
 @lru_cache(maxsize=8)
@@ -94,7 +94,7 @@ def decidable(max_pairs: int, level: float) -> tuple[NDArray[np.bool_], ...]:
     For each number of pairs so far, n: bool [n + 1, n + 1] over the discordant pairs won by A and
     by B. True as well where the boundary is reached.
     """
-    boundary = walks(max_pairs, level).boundary
+    boundary = random_walks(max_pairs, level).boundary
     tables = [reached(boundary.last, max_pairs)]
     for n in range(max_pairs - 1, -1, -1):
         after = tables[-1]

@@ -106,7 +106,7 @@ def trials_for_power(rate_a: float, rate_b: float, power: float = 0.8, level: fl
     return ceil(((null + alternative) / (rate_a - rate_b)) ** 2)
 
 
-def in_words(trials: int, policies: int, level: float = 0.05) -> list[str]:
+def resolution_sentences(trials: int, policies: int, level: float = 0.05) -> list[str]:
     """What a session prints before it starts, a sentence a line.
 
     Where there are more than two policies, each comparison gets its share of the level

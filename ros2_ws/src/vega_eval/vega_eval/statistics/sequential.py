@@ -16,14 +16,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vega_eval.statistics.boundary import Boundary, Walks, decidable, reached, walks
+from vega_eval.statistics.boundary import Boundary, RandomWalks, decidable, random_walks, reached
 from vega_eval.statistics.counts import fraction, probability, whole
 
 MOST_PAIRS = 500
 """The tables grow with the third power of the number of pairs."""
 
 
-class State(str, enum.Enum):
+class SequentialState(str, enum.Enum):
     """What the pairs so far say."""
 
     CONTINUE = "continue"
@@ -48,7 +48,7 @@ class Decision:
             the larger lead ("stagewise ordering"), so that p <= level where there is a decision.
     """
 
-    state: State
+    state: SequentialState
     pairs: int
     discordant: int
     lead: int
@@ -136,16 +136,16 @@ class SequentialTest:
             before = self.boundary.spent[max(discordant - 1, 0)]
             spent = before + (self._walks.beyond(discordant, needed) if needed is not None else 0.0)
             p_value = min(before + self._walks.beyond(discordant, abs(lead)), 1.0)
-        elif state in (State.A_BETTER, State.B_BETTER):
+        elif state in (SequentialState.A_BETTER, SequentialState.B_BETTER):
             p_value = spent
         return Decision(state, pairs, discordant, lead, needed, spent, p_value)
 
-    def _state(self, pairs: int, discordant: int, lead: int, needed: int | None) -> State:
+    def _state(self, pairs: int, discordant: int, lead: int, needed: int | None) -> SequentialState:
         if needed is not None and abs(lead) >= needed:
-            return State.A_BETTER if lead > 0 else State.B_BETTER
+            return SequentialState.A_BETTER if lead > 0 else SequentialState.B_BETTER
         by_a, by_b = (discordant + lead) // 2, (discordant - lead) // 2
         open_still = decidable(self.max_pairs, self.level)[pairs][by_a, by_b]
-        return State.CONTINUE if open_still else State.NO_DECISION
+        return SequentialState.CONTINUE if open_still else SequentialState.NO_DECISION
 
     def operating(self, only_a: float, only_b: float) -> Operating:
         """How sessions go where a pair is won by A alone, and by B alone, this often.
@@ -176,8 +176,8 @@ class SequentialTest:
         return self.boundary.last if pairs == self.max_pairs else self.boundary.early
 
     @property
-    def _walks(self) -> Walks:
-        return walks(self.max_pairs, self.level)
+    def _walks(self) -> RandomWalks:
+        return random_walks(self.max_pairs, self.level)
 
 
 def _difference(outcome: tuple[bool, bool]) -> int:

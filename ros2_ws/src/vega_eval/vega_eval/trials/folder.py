@@ -1,6 +1,6 @@
-"""A session's folder: made or taken up, written by one process at a time, never overwritten.
+"""A session's folder: made or resumed, written by one process at a time, never overwritten.
 
-DIR/session.json     what was planned; see `card`
+DIR/session.json     what was planned; see `session_spec`
 DIR/key.sealed       which policy is which; key.json once the session is closed
 DIR/trials.jsonl     one line a trial; see `journal`
 DIR/trials/007-1/    video and pictures of an attempt
@@ -25,26 +25,32 @@ from vega_core.lock import FolderBusy, FolderLock
 from vega_core.stamps import iso_utc
 from vega_eval.errors import SessionBusy, SessionError
 from vega_eval.trials import journal
-from vega_eval.trials.card import FILE_NAME, Judge, Robot, Session, TaskCard
-from vega_eval.trials.identity import OPENED, SEALED, Key, Policy, read_key
+from vega_eval.trials.blinding import (
+    BLINDED_FILE,
+    REVEALED_FILE,
+    BlindingKey,
+    PolicyIdentity,
+    read_key,
+)
 from vega_eval.trials.record import (
     Amendment,
-    Begun,
     Line,
-    Outcome,
     SessionEvent,
+    TrialOutcome,
     TrialRecord,
-    Verdict,
+    TrialStarted,
+    TrialVerdict,
 )
 from vega_eval.trials.schedule import Placement, Trial, letters, schedule
-from vega_eval.trials.state import CLOSED, Standing, standing
+from vega_eval.trials.session_spec import FILE_NAME, Judge, Robot, SessionSpec, TaskSpec
+from vega_eval.trials.session_status import CLOSED, SessionStatus, replay
 
 TRIALS, RECORDINGS, REFERENCES = "trials", "recordings", "references"
 # What a session makes; a launch makes the logs before there is a session.
 _KNOWN = {
     FILE_NAME,
-    SEALED,
-    OPENED,
+    BLINDED_FILE,
+    REVEALED_FILE,
     journal.FILE_NAME,
     TRIALS,
     RECORDINGS,
@@ -56,17 +62,17 @@ _CRASHED = "the session ended during this trial"
 
 
 @dataclass(frozen=True)
-class Plan:
+class SessionPlan:
     """What a session is asked for.
 
     Attributes:
-        card: The task.
+        task_spec: The task.
         robot: What stands behind the topics.
         judge: Who says how a trial went.
         seed: Of the schedule.
         trials_each: Trials of each policy.
         policies: In the order in which they were given.
-        lay: Plans this many placements; called for a new session only.
+        plan_placements: Plans this many placements; called for a new session only.
         operator: Who is there.
         lighting: What they note of the light.
         timing: See `Session`.
@@ -75,13 +81,13 @@ class Plan:
         versions: Of packages that matter.
     """
 
-    card: TaskCard
+    task_spec: TaskSpec
     robot: Robot
     judge: Judge
     seed: int
     trials_each: int
-    policies: tuple[Policy, ...]
-    lay: Callable[[int], Sequence[Placement]]
+    policies: tuple[PolicyIdentity, ...]
+    plan_placements: Callable[[int], Sequence[Placement]]
     operator: str = ""
     lighting: str = ""
     timing: tuple[tuple[str, int], ...] = ()
@@ -91,7 +97,7 @@ class Plan:
 
 
 class SessionFolder:
-    """The one writer of a session. Use `take_up`; `close` it.
+    """The one writer of a session. Use `open_or_resume`; `close` it.
 
     Attributes:
         folder: It.
@@ -102,7 +108,7 @@ class SessionFolder:
     """
 
     def __init__(
-        self, folder: Path, session: Session, key: Key, lock: FolderLock, resumed: bool
+        self, folder: Path, session: SessionSpec, key: BlindingKey, lock: FolderLock, resumed: bool
     ) -> None:
         self.folder = folder
         self.session = session
@@ -112,11 +118,11 @@ class SessionFolder:
         said = journal.read(folder)
         self.damaged = said.damaged
         self._lines: list[Line] = list(said.lines)
-        self.standing: Standing = standing(session, self._lines)
+        self.status: SessionStatus = replay(session, self._lines)
 
     @staticmethod
-    def check(folder: Path, plan: Plan) -> None:
-        """Refuses a folder that `take_up` would refuse because of what lies in it.
+    def check(folder: Path, plan: SessionPlan) -> None:
+        """Refuses a folder that `open_or_resume` would refuse because of what lies in it.
 
         Raises:
             SessionError: It holds another session, or something else.
@@ -128,7 +134,7 @@ class SessionFolder:
             _refuse_others(folder, session, read_key(folder, session.key_sha256), plan)
 
     @classmethod
-    def take_up(cls, folder: Path, plan: Plan) -> SessionFolder:
+    def open_or_resume(cls, folder: Path, plan: SessionPlan) -> SessionFolder:
         """Makes a session, or opens the one that is there if it is the same.
 
         Attempts that a crash cut off are recorded as invalid.
@@ -158,64 +164,66 @@ class SessionFolder:
             raise
 
     def _settle(self) -> None:
-        for begun in self.standing.cut_off:
-            verdict = Verdict(outcome=Outcome.INVALID, progress=0.0, reason=_CRASHED)
-            self.add(self.record(begun, verdict, ended=begun.started))
-        if not self.standing.closed:
+        for started in self.status.cut_off:
+            verdict = TrialVerdict(outcome=TrialOutcome.INVALID, progress=0.0, reason=_CRASHED)
+            self.add(self.record(started, verdict, ended=started.started))
+        if not self.status.closed:
             self.note("resumed" if self.resumed else "opened")
 
     def record(
-        self, begun: Begun, verdict: Verdict, ended: str = "", **known: object
+        self, started: TrialStarted, verdict: TrialVerdict, ended: str = "", **known: object
     ) -> TrialRecord:
         """A record of an attempt; `known` are further fields of it."""
-        trial = self.session.schedule[begun.trial - 1]
+        trial = self.session.schedule[started.trial - 1]
         placement = self.session.placements[trial.placement]
         return TrialRecord.model_validate(
             {
                 "session": self.session.id,
-                "trial": begun.trial,
-                "attempt": begun.attempt,
-                "policy": begun.policy,
+                "trial": started.trial,
+                "attempt": started.attempt,
+                "policy": started.policy,
                 "placement": trial.placement,
                 "seed": placement.seed,
                 "cell": placement.cell,
-                "started": begun.started,
+                "started": started.started,
                 "ended": ended or now_utc(),
                 "verdict": verdict,
-                "checkpoint_tag": self.key.tag(begun.policy),
+                "checkpoint_tag": self.key.tag(started.policy),
                 **known,
             }
         )
 
-    def begin(self, trial: Trial) -> Begun:
+    def begin(self, trial: Trial) -> TrialStarted:
         """Writes that a new attempt begins, and makes its folder."""
         number = self.next_attempt(trial)
-        begun = Begun(trial=trial.number, attempt=number, policy=trial.policy, started=now_utc())
-        self._write(begun)
+        started = TrialStarted(
+            trial=trial.number, attempt=number, policy=trial.policy, started=now_utc()
+        )
+        self._write(started)
         try:
-            self.attempt_folder(begun).mkdir(parents=True)
+            self.attempt_folder(started).mkdir(parents=True)
         except OSError as error:
-            path = self.attempt_folder(begun)
+            path = self.attempt_folder(started)
             raise SessionError(f"{path}: cannot be made ({error.strerror})") from None
-        return begun
+        return started
 
     def next_attempt(self, trial: Trial) -> int:
         """The number of the next attempt at a trial: no folder has it, no line tells of it."""
         prefix = f"{trial.number:03d}-"
-        used = [r.attempt for r in self.standing.attempts if r.trial == trial.number]
+        used = [r.attempt for r in self.status.attempts if r.trial == trial.number]
         folders = (self.folder / TRIALS).glob(f"{prefix}*")
         used += [int(tail) for p in folders if (tail := p.name[len(prefix) :]).isdecimal()]
         return max(used, default=0) + 1
 
-    def attempt_folder(self, begun: Begun) -> Path:
+    def attempt_folder(self, started: TrialStarted) -> Path:
         """Where an attempt's video and pictures go."""
-        return self.folder / TRIALS / f"{begun.trial:03d}-{begun.attempt}"
+        return self.folder / TRIALS / f"{started.trial:03d}-{started.attempt}"
 
     def add(self, record: TrialRecord) -> None:
         """Writes how an attempt went; when this returns it is on the disk."""
         self._write(record)
 
-    def amend(self, record: TrialRecord, verdict: Verdict, by: str) -> None:
+    def amend(self, record: TrialRecord, verdict: TrialVerdict, by: str) -> None:
         """Writes another judgement of an attempt; the old one stays readable."""
         at = now_utc()
         amendment = Amendment(
@@ -228,10 +236,10 @@ class SessionFolder:
         self._write(SessionEvent(event=event, at=now_utc(), text=text))
 
     def finish(self, why: str) -> None:
-        """Closes the session for good: the identities are opened."""
-        if not self.standing.closed:
+        """Closes the session for good: the identities are revealed."""
+        if not self.status.closed:
             self.note(CLOSED, why)
-        write_atomically(self.folder / OPENED, self.key.opened())
+        write_atomically(self.folder / REVEALED_FILE, self.key.revealed_text())
 
     def close(self) -> None:
         """Lets others write."""
@@ -240,7 +248,7 @@ class SessionFolder:
     def _write(self, line: Line) -> None:
         journal.append(self.folder, line)
         self._lines.append(line)
-        self.standing = standing(self.session, self._lines)
+        self.status = replay(self.session, self._lines)
 
 
 def now_utc() -> str:
@@ -248,7 +256,7 @@ def now_utc() -> str:
     return iso_utc(time.time_ns())
 
 
-def read_session(folder: Path) -> Session:
+def read_session(folder: Path) -> SessionSpec:
     """What was planned for a session.
 
     Raises:
@@ -256,7 +264,7 @@ def read_session(folder: Path) -> Session:
     """
     path = folder / FILE_NAME
     try:
-        return Session.model_validate_json(path.read_bytes())
+        return SessionSpec.model_validate_json(path.read_bytes())
     except FileNotFoundError:
         raise SessionError(
             f"{folder} is no session: {FILE_NAME} is missing. Give the folder that was written "
@@ -294,21 +302,21 @@ def _refuse_foreign(folder: Path) -> None:
         )
 
 
-def _create(folder: Path, plan: Plan) -> tuple[Session, Key]:
+def _create(folder: Path, plan: SessionPlan) -> tuple[SessionSpec, BlindingKey]:
     given = letters(len(plan.policies), plan.seed)
     by_letter = dict(sorted(zip(given, plan.policies)))
-    key = Key(salt=secrets.token_hex(8), policies=by_letter)
-    session = Session(
+    key = BlindingKey(salt=secrets.token_hex(8), policies=by_letter)
+    session = SessionSpec(
         id=uuid.uuid4().hex,
         created=now_utc(),
-        card=plan.card,
+        card=plan.task_spec,
         robot=plan.robot,
         judge=plan.judge,
         seed=plan.seed,
         trials_each=plan.trials_each,
         policies=tuple(by_letter),
         key_sha256=key.digest,
-        placements=tuple(plan.lay(plan.trials_each)),
+        placements=tuple(plan.plan_placements(plan.trials_each)),
         schedule=schedule(plan.trials_each, tuple(by_letter), plan.seed),
         operator=plan.operator,
         lighting=plan.lighting,
@@ -317,16 +325,16 @@ def _create(folder: Path, plan: Plan) -> tuple[Session, Key]:
         commit=plan.commit,
         versions=dict(plan.versions),
     )
-    write_atomically(folder / SEALED, key.sealed())
+    write_atomically(folder / BLINDED_FILE, key.blinded_text())
     write_atomically(folder / FILE_NAME, session.model_dump_json(indent=1) + "\n")
     return session, key
 
 
-def _refuse_others(folder: Path, session: Session, key: Key, plan: Plan) -> None:
+def _refuse_others(folder: Path, session: SessionSpec, key: BlindingKey, plan: SessionPlan) -> None:
     for what, old, new in (
-        ("the task", session.card.task, plan.card.task),
-        ("the variant", session.card.variant, plan.card.variant),
-        ("what counts as success", session.card, plan.card),
+        ("the task", session.task_spec.task, plan.task_spec.task),
+        ("the variant", session.task_spec.variant, plan.task_spec.variant),
+        ("what counts as success", session.task_spec, plan.task_spec),
         ("robot", session.robot, plan.robot),
         ("who judges", session.judge, plan.judge),
         ("the seed", session.seed, plan.seed),
@@ -349,6 +357,6 @@ def _refuse_others(folder: Path, session: Session, key: Key, plan: Plan) -> None
 
 
 def _short(value: object) -> str:
-    if isinstance(value, TaskCard):
+    if isinstance(value, TaskSpec):
         return f"{value.success!r} within {value.time_limit_s:g} s"
     return repr(value) if isinstance(value, str) else str(value)

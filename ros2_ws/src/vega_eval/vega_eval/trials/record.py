@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from vega_eval.failure_types import FailureType
 
 
-class Outcome(str, enum.Enum):
+class TrialOutcome(str, enum.Enum):
     """How a trial ended."""
 
     SUCCESS = "success"
@@ -26,7 +26,7 @@ class Outcome(str, enum.Enum):
     @property
     def valid(self) -> bool:
         """Whether it says something about the policy."""
-        return self is not Outcome.INVALID
+        return self is not TrialOutcome.INVALID
 
 
 class Data(BaseModel):
@@ -45,7 +45,7 @@ class Percentiles(Data):
 Letter = Annotated[str, Field(pattern=r"^[A-Z]$")]
 
 
-class Verdict(Data):
+class TrialVerdict(Data):
     """How a trial went, as it was judged.
 
     Attributes:
@@ -58,7 +58,7 @@ class Verdict(Data):
         judged_by: `rules` in the twin, else the operator's name.
     """
 
-    outcome: Outcome
+    outcome: TrialOutcome
     progress: float = Field(ge=0.0, le=1.0)
     milestones: dict[str, bool] = {}
     failure_type: FailureType | None = None
@@ -67,18 +67,18 @@ class Verdict(Data):
     judged_by: str = "rules"
 
     @classmethod
-    def succeeded(cls, milestones: Mapping[str, bool]) -> Verdict:
+    def succeeded(cls, milestones: Mapping[str, bool]) -> TrialVerdict:
         """The rules' verdict on a task that was done."""
-        return cls(outcome=Outcome.SUCCESS, progress=1.0, milestones=dict(milestones))
+        return cls(outcome=TrialOutcome.SUCCESS, progress=1.0, milestones=dict(milestones))
 
     @classmethod
     def failed(
         cls, milestones: Mapping[str, bool], kind: FailureType | None, reason: str
-    ) -> Verdict:
+    ) -> TrialVerdict:
         """The rules' verdict on a task that was not done, or in part."""
         progress = share(milestones)
         return cls(
-            outcome=Outcome.PARTIAL if progress > 0.0 else Outcome.FAIL,
+            outcome=TrialOutcome.PARTIAL if progress > 0.0 else TrialOutcome.FAIL,
             progress=progress,
             milestones=dict(milestones),
             failure_type=kind,
@@ -86,12 +86,12 @@ class Verdict(Data):
         )
 
     @model_validator(mode="after")
-    def _consistent(self) -> Verdict:
-        if (self.outcome is Outcome.SUCCESS) != (self.progress == 1.0):
+    def _consistent(self) -> TrialVerdict:
+        if (self.outcome is TrialOutcome.SUCCESS) != (self.progress == 1.0):
             raise ValueError(
                 f"a {self.outcome.value} with progress {self.progress:g}: only a success is 1"
             )
-        if self.outcome is Outcome.SUCCESS and self.failure_type is not None:
+        if self.outcome is TrialOutcome.SUCCESS and self.failure_type is not None:
             raise ValueError(f"a success of failure type {self.failure_type.value}")
         return self
 
@@ -181,7 +181,7 @@ class TrialRecord(Data):
     cell: tuple[int, int] | None = None
     started: str
     ended: str
-    verdict: Verdict
+    verdict: TrialVerdict
     figures: Figures | None = None
     reset_difference: float | None = None
     operator: str = ""
@@ -198,10 +198,10 @@ class TrialRecord(Data):
     @property
     def success(self) -> bool:
         """Whether the task was done."""
-        return self.verdict.outcome is Outcome.SUCCESS
+        return self.verdict.outcome is TrialOutcome.SUCCESS
 
 
-class Begun(Data):
+class TrialStarted(Data):
     """That an attempt has begun: one without a record was cut off by a crash."""
 
     kind: Literal["begun"] = "begun"
@@ -217,7 +217,7 @@ class Amendment(Data):
     kind: Literal["amended"] = "amended"
     trial: int = Field(ge=1)
     attempt: int = Field(ge=1)
-    verdict: Verdict
+    verdict: TrialVerdict
     by: str
     at: str
 
@@ -231,10 +231,10 @@ class SessionEvent(Data):
     text: str = ""
 
 
-Line = TrialRecord | Begun | Amendment | SessionEvent
+Line = TrialRecord | TrialStarted | Amendment | SessionEvent
 _KINDS: Mapping[str, type[Line]] = {
     "trial": TrialRecord,
-    "begun": Begun,
+    "begun": TrialStarted,
     "amended": Amendment,
     "session": SessionEvent,
 }

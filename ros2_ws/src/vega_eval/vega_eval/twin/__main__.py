@@ -33,16 +33,16 @@ from teleop.errors import TeleopError
 from vega_eval.checkpoints import policies_of, untrained_for
 from vega_eval.errors import EvalError
 from vega_eval.provenance import provenance_now
-from vega_eval.trials.card import FILE_NAME
+from vega_eval.trials.session_spec import FILE_NAME
 from vega_eval.twin.chunks import Timing
-from vega_eval.twin.crew import Crew
 from vega_eval.twin.evaluation import Request, play_all, sessions
-from vega_eval.twin.processes import Processes
+from vega_eval.twin.process_pool import ProcessPool
 from vega_eval.twin.results import Pace, figures_of, result_lines
+from vega_eval.twin.worker_pool import WorkerPool
 from vega_policy.errors import PolicyError
 
 WANTED_SUCCESS_RATE = 0.8
-_TOLD_BYTES = 1 << 30  # reading less takes no time worth telling
+_LOGGED_BYTES = 1 << 30  # reading less takes no time worth a line
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -121,13 +121,13 @@ def _some_of(known: Sequence[str]) -> Callable[[str], tuple[str, ...]]:
 
 def _evaluate(arguments: argparse.Namespace, again: str) -> int:
     request = _request(arguments)
-    crew = _crew(arguments, request)
-    with crew:
+    pool = _worker_pool(arguments, request)
+    with pool:
         if not all((folder / FILE_NAME).exists() for folder in request.folders):
             # A checkpoint that does not load is refused before a session is made for it.
-            crew.start()
+            pool.start()
         try:
-            figures = _play(request, crew)
+            figures = _play(request, pool)
         except (EvalError, OSError):
             print(again, file=sys.stderr)
             raise
@@ -139,7 +139,7 @@ def _evaluate(arguments: argparse.Namespace, again: str) -> int:
 
 
 def _request(arguments: argparse.Namespace) -> Request:
-    policies = policies_of(arguments.checkpoint, hw_config.load(), _tell_reading)
+    policies = policies_of(arguments.checkpoint, hw_config.load(), _log_reading)
     for task in arguments.task:
         for note in untrained_for(policies, task):
             print(f"note: {note}", file=sys.stderr)
@@ -156,22 +156,22 @@ def _request(arguments: argparse.Namespace) -> Request:
     )
 
 
-def _crew(arguments: argparse.Namespace, request: Request) -> Crew[Any]:
+def _worker_pool(arguments: argparse.Namespace, request: Request) -> WorkerPool[Any]:
     if arguments.ray is None:
-        return Processes(arguments.workers, request.policies)
+        return ProcessPool(arguments.workers, request.policies)
     # Here, not above: Ray is an optional dependency.
-    from vega_eval.twin.ray_actors import RayActors
+    from vega_eval.twin.ray_pool import RayPool
 
-    return RayActors(arguments.workers, request.policies, request.known, arguments.ray)
+    return RayPool(arguments.workers, request.policies, request.known, arguments.ray)
 
 
-def _play(request: Request, crew: Crew[Any]) -> dict[str, Any]:
+def _play(request: Request, pool: WorkerPool[Any]) -> dict[str, Any]:
     with sessions(request) as opened:
         pace = Pace(
             wanted=sum(len(s.session.schedule) for s in opened),
-            valid=sum(len(s.standing.valid) for s in opened),
+            valid=sum(len(s.status.valid) for s in opened),
         )
-        play_all(opened, crew, request, pace.tell)
+        play_all(opened, pool, request, pace.log)
         found = [figures_of(session) for session in opened]
     print("\n".join(result_lines(found)))
     folders = [session["folder"] for session in found]
@@ -185,8 +185,8 @@ def _play(request: Request, crew: Crew[Any]) -> dict[str, Any]:
     }
 
 
-def _tell_reading(folder: Path, done: int, total: int) -> None:
-    if total >= _TOLD_BYTES:
+def _log_reading(folder: Path, done: int, total: int) -> None:
+    if total >= _LOGGED_BYTES:
         end = "\n" if done == total else "\r"
         share = f"{done / total:4.0%} of {total / 1e9:.1f} GB"
         print(f"{folder}: reading, {share}", end=end, file=sys.stderr, flush=True)

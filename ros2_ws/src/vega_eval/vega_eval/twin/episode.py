@@ -13,30 +13,30 @@ from vega_sim.twin import Twin
 
 from vega_eval.episode.video import EpisodeVideo
 from vega_eval.scoring import failure_type
-from vega_eval.trials.record import Figures, Percentiles, Verdict
+from vega_eval.trials.record import Figures, Percentiles, TrialVerdict
 from vega_eval.twin.chunks import ChunkPlayer, Timing
-from vega_eval.twin.orders import Order, Played
+from vega_eval.twin.jobs import Job, JobResult
 from vega_policy.policy import Observation, Policy
 
 _VIDEO_EVERY = 2  # control steps from one frame to the next
 _ROUNDING_S = 1e-6
 
 
-def play(twin: Twin, policy: Policy, order: Order) -> Played:
-    """Plays an order in a twin of its task and variant with the policy of its checkpoint."""
-    twin.reset(order.seed)
+def play(twin: Twin, policy: Policy, job: Job) -> JobResult:
+    """Plays a job in a twin of its task and variant, with the policy of its checkpoint."""
+    twin.reset(job.seed)
     policy.reset()
     with tempfile.TemporaryDirectory(prefix="vega_trial_") as folder:
         path = Path(folder) / "trial.mp4"
-        film = _Film(twin, path) if order.video else None
-        episode = _Episode(twin, policy, order.timing, film)
+        film = _Film(twin, path) if job.video else None
+        episode = _Episode(twin, policy, job.timing, film)
         try:
             while episode.goes_on():
                 episode.step()
         finally:
             if film is not None:
                 film.close()
-        return Played(episode.verdict(), episode.figures(), path.read_bytes() if film else b"")
+        return JobResult(episode.verdict(), episode.figures(), path.read_bytes() if film else b"")
 
 
 class _Film:
@@ -46,10 +46,10 @@ class _Film:
         self._twin = twin
         self._video = EpisodeVideo(path, round(twin.hw.rates.control_hz / _VIDEO_EVERY), wait=True)
 
-    def look(self, step: int) -> None:
+    def update(self, step: int) -> None:
         if step % _VIDEO_EVERY == 0:
-            pictures = [self._twin.render(camera) for camera in self._twin.hw.cameras]
-            self._video.add(self._twin.time_s, pictures)
+            images = [self._twin.render(camera) for camera in self._twin.hw.cameras]
+            self._video.add(self._twin.time_s, images)
 
     def close(self) -> None:
         self._video.close()
@@ -73,7 +73,7 @@ class _Episode:
     def __post_init__(self) -> None:
         hw = self.twin.hw
         self.progress = Progress(self.twin)
-        self.player = ChunkPlayer(self.timing, np.array(hw.home))
+        self.chunks = ChunkPlayer(self.timing, np.array(hw.home))
         self.joints = np.array(["gripper" not in name for name in hw.joint_names])
         self.last = self.twin.positions()
 
@@ -87,17 +87,17 @@ class _Episode:
         return not self.progress.success and left_s > _ROUNDING_S
 
     def step(self) -> None:
-        if self.player.wants_observation(self.step_number):
+        if self.chunks.wants_observation(self.step_number):
             self._infer()
         if self.film is not None:
-            self.film.look(self.step_number)
+            self.film.update(self.step_number)
         before_s = self.twin.time_s
-        target = self.player.target(self.step_number)
-        if self.start_s is None and self.player.steps:
+        target = self.chunks.target(self.step_number)
+        if self.start_s is None and self.chunks.steps:
             self.start_s = before_s
         self.twin.advance(target)
         self.step_number += 1
-        self._look()
+        self._observe()
 
     def _infer(self) -> None:
         images = {name: self.twin.render(name) for name in self.policy.contract.camera_names}
@@ -106,28 +106,28 @@ class _Episode:
         observation = Observation(images, state, instruction, self.twin.time_s)
         chunk = self.policy.infer(observation)
         self.inference_ms.append(chunk.timings_ms["total"])
-        self.player.offer(self.step_number, chunk.values)
+        self.chunks.offer(self.step_number, chunk.values)
 
-    def _look(self) -> None:
+    def _observe(self) -> None:
         now: NDArray[np.float64] = self.twin.positions()
         self.moved_rad += float(np.abs(now - self.last)[self.joints].sum())
         self.last = now
         self.progress.update()
 
-    def verdict(self) -> Verdict:
+    def verdict(self) -> TrialVerdict:
         reached = self.progress.milestones
         if self.progress.success:
-            return Verdict.succeeded(reached)
+            return TrialVerdict.succeeded(reached)
         reason = f"not done within {self.twin.task.config.time_limit_s:g} s"
-        return Verdict.failed(reached, failure_type(self.progress.signals), reason)
+        return TrialVerdict.failed(reached, failure_type(self.progress.signals), reason)
 
     def figures(self) -> Figures:
         p50, p95 = np.percentile(self.inference_ms, [50, 95])
         return Figures(
             duration_s=round(self.duration_s, 3),
-            policy_steps=self.player.steps,
+            policy_steps=self.chunks.steps,
             moved_rad=self.moved_rad,
             inference_ms=Percentiles(p50=round(float(p50), 3), p95=round(float(p95), 3)),
             chunks=len(self.inference_ms),
-            refused=self.player.refused,
+            refused=self.chunks.refused,
         )

@@ -1,4 +1,4 @@
-"""Sessions of trials by a crew: a folder for each task and variant, written by this process."""
+"""Sessions of trials by a pool of workers; a folder for each task and variant is written here."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from vega_core.files import OutputFile
 from vega_eval.errors import EvalError
 from vega_eval.placements import consecutive
 from vega_eval.provenance import Provenance
-from vega_eval.trials.card import TaskCard
-from vega_eval.trials.folder import Plan, SessionFolder
-from vega_eval.trials.identity import Policy
-from vega_eval.trials.record import Begun, Files, Outcome, TrialRecord, Verdict
+from vega_eval.trials.blinding import PolicyIdentity
+from vega_eval.trials.folder import SessionFolder, SessionPlan
+from vega_eval.trials.record import Files, TrialOutcome, TrialRecord, TrialStarted, TrialVerdict
 from vega_eval.trials.schedule import Trial
+from vega_eval.trials.session_spec import TaskSpec
 from vega_eval.twin.chunks import Timing
-from vega_eval.twin.crew import Crew
-from vega_eval.twin.orders import Order, Played, Trouble
+from vega_eval.twin.jobs import Job, JobFailure, JobResult
+from vega_eval.twin.worker_pool import WorkerPool
 
 MOST_TRIES = 3  # of a trial that workers die of, in one run
 VIDEO = "trial.mp4"
@@ -43,7 +43,7 @@ class Request:
         video: Whether trials are filmed.
     """
 
-    policies: tuple[Policy, ...]
+    policies: tuple[PolicyIdentity, ...]
     tasks: tuple[str, ...]
     variants: tuple[str, ...]
     trials: int
@@ -64,7 +64,7 @@ class Request:
 
 
 @dataclass(frozen=True)
-class _Job:
+class _Pending:
     """A trial of a session that is to be played."""
 
     session: SessionFolder
@@ -72,7 +72,7 @@ class _Job:
     tries: int = 0
 
 
-Tell = Callable[[SessionFolder, TrialRecord], None]
+OnRecord = Callable[[SessionFolder, TrialRecord], None]
 
 
 @contextlib.contextmanager
@@ -86,22 +86,22 @@ def sessions(request: Request) -> Iterator[tuple[SessionFolder, ...]]:
     with contextlib.ExitStack() as stack:
         opened = []
         for folder, (task, variant) in request.folders.items():
-            session = SessionFolder.take_up(folder, _plan(request, task, variant))
+            session = SessionFolder.open_or_resume(folder, _plan(request, task, variant))
             stack.callback(session.close)
             opened.append(session)
         yield tuple(opened)
 
 
-def _plan(request: Request, task: str, variant: str) -> Plan:
+def _plan(request: Request, task: str, variant: str) -> SessionPlan:
     config = hw_config.load_task(task)
-    return Plan(
-        card=TaskCard.of(config, variant),
+    return SessionPlan(
+        task_spec=TaskSpec.of(config, variant),
         robot="twin",
         judge="rules",
         seed=request.seed,
         trials_each=request.trials,
         policies=request.policies,
-        lay=partial(consecutive, config, variant, first=request.seed),
+        plan_placements=partial(consecutive, config, variant, first=request.seed),
         timing=request.timing.items(),
         config_sha256=request.known.config_sha256,
         commit=request.known.commit,
@@ -110,86 +110,91 @@ def _plan(request: Request, task: str, variant: str) -> Plan:
 
 
 def play_all(
-    opened: Sequence[SessionFolder], crew: Crew[Any], request: Request, tell: Tell
+    opened: Sequence[SessionFolder], pool: WorkerPool[Any], request: Request, on_record: OnRecord
 ) -> None:
     """Plays what is missing, and closes each session that is complete.
 
     Args:
         opened: Sessions of the request.
-        crew: Started if need be.
+        pool: Started if need be.
         request: Says how trials are played.
-        tell: Gets every record when it is on the disk.
+        on_record: Gets every record when it is on the disk.
 
     Raises:
         EvalError: A trial cannot be played; what was played is kept.
     """
-    waiting = deque(_Job(s, trial) for s in opened for trial in s.standing.missing)
-    left = Counter(id(job.session) for job in waiting)
-    running: dict[int, tuple[_Job, Begun]] = {}
+    waiting = deque(_Pending(s, trial) for s in opened for trial in s.status.missing)
+    left = Counter(id(pending.session) for pending in waiting)
+    running: dict[int, tuple[_Pending, TrialStarted]] = {}
     for session in opened:
         _close_if_done(session, left)
     if waiting:
-        crew.start()
+        pool.start()
     given = 0
     while waiting or running:
-        while waiting and crew.free:
-            job, given = waiting.popleft(), given + 1
-            running[given] = job, job.session.begin(job.trial)
-            crew.give(given, _order(job, request))
-        for ticket, answer in crew.wait():
-            job, begun = running.pop(ticket)
-            record = _record(job.session, begun, answer, request.known.config_sha256)
-            job.session.add(record)
-            tell(job.session, record)
-            if isinstance(answer, Trouble):
-                waiting.appendleft(_again(job, answer))
+        while waiting and pool.free:
+            pending, given = waiting.popleft(), given + 1
+            running[given] = pending, pending.session.begin(pending.trial)
+            pool.submit(given, _job(pending, request))
+        for job_id, answer in pool.wait():
+            pending, started = running.pop(job_id)
+            record = _record(pending.session, started, answer, request.known.config_sha256)
+            pending.session.add(record)
+            on_record(pending.session, record)
+            if isinstance(answer, JobFailure):
+                waiting.appendleft(_again(pending, answer))
             else:
-                left[id(job.session)] -= 1
-                _close_if_done(job.session, left)
+                left[id(pending.session)] -= 1
+                _close_if_done(pending.session, left)
 
 
 def _close_if_done(session: SessionFolder, left: Counter[int]) -> None:
-    if not left[id(session)] and not session.standing.closed:
+    if not left[id(session)] and not session.status.closed:
         session.finish("all trials were played")
 
 
-def _order(job: _Job, request: Request) -> Order:
-    session = job.session.session
-    seed = session.placements[job.trial.placement].seed
+def _job(pending: _Pending, request: Request) -> Job:
+    session = pending.session.session
+    seed = session.placements[pending.trial.placement].seed
     if seed is None:
-        raise EvalError(f"{job.session.folder}: placement {job.trial.placement} has no seed")
-    return Order(
-        task=session.card.task,
-        variant=session.card.variant,
+        raise EvalError(
+            f"{pending.session.folder}: placement {pending.trial.placement} has no seed"
+        )
+    return Job(
+        task=session.task_spec.task,
+        variant=session.task_spec.variant,
         seed=seed,
-        checkpoint=_folder_of(job, request),
+        checkpoint=_folder_of(pending, request),
         timing=request.timing,
         video=request.video,
     )
 
 
-def _folder_of(job: _Job, request: Request) -> str:
+def _folder_of(pending: _Pending, request: Request) -> str:
     """Where the checkpoint is now: it may have been moved since the session began."""
-    digest = job.session.key.policies[job.trial.policy].sha256
+    digest = pending.session.key.policies[pending.trial.policy].sha256
     return next(policy.checkpoint for policy in request.policies if policy.sha256 == digest)
 
 
 def _record(
-    session: SessionFolder, begun: Begun, answer: Played | Trouble, config_sha256: str
+    session: SessionFolder,
+    started: TrialStarted,
+    answer: JobResult | JobFailure,
+    config_sha256: str,
 ) -> TrialRecord:
-    if isinstance(answer, Trouble):
-        verdict = Verdict(outcome=Outcome.INVALID, progress=0.0, reason=answer.reason)
-        return session.record(begun, verdict, config_sha256=config_sha256)
-    files = _keep_video(session, begun, answer.video)
+    if isinstance(answer, JobFailure):
+        verdict = TrialVerdict(outcome=TrialOutcome.INVALID, progress=0.0, reason=answer.reason)
+        return session.record(started, verdict, config_sha256=config_sha256)
+    files = _keep_video(session, started, answer.video)
     return session.record(
-        begun, answer.verdict, figures=answer.figures, files=files, config_sha256=config_sha256
+        started, answer.verdict, figures=answer.figures, files=files, config_sha256=config_sha256
     )
 
 
-def _keep_video(session: SessionFolder, begun: Begun, video: bytes) -> Files:
+def _keep_video(session: SessionFolder, started: TrialStarted, video: bytes) -> Files:
     if not video:
         return Files()
-    path = session.attempt_folder(begun) / VIDEO
+    path = session.attempt_folder(started) / VIDEO
     file = OutputFile(path)
     try:
         file.write(video)
@@ -199,12 +204,12 @@ def _keep_video(session: SessionFolder, begun: Begun, video: bytes) -> Files:
     return Files(video=str(path.relative_to(session.folder)))
 
 
-def _again(job: _Job, trouble: Trouble) -> _Job:
-    tried = replace(job, tries=job.tries + 1)
-    if trouble.for_good or tried.tries >= MOST_TRIES:
-        times = "" if trouble.for_good else f", {tried.tries} times"
+def _again(pending: _Pending, failure: JobFailure) -> _Pending:
+    tried = replace(pending, tries=pending.tries + 1)
+    if failure.permanent or tried.tries >= MOST_TRIES:
+        times = "" if failure.permanent else f", {tried.tries} times"
         raise EvalError(
-            f"trial {job.trial.number} of {job.session.folder.name} could not be played{times}: "
-            f"{trouble.reason}"
+            f"trial {pending.trial.number} of {pending.session.folder.name} could not be "
+            f"played{times}: {failure.reason}"
         )
     return tried

@@ -33,11 +33,11 @@ class Pace:
         self._began_s = time.monotonic()
         self._before = self.valid
 
-    def tell(self, session: SessionFolder, record: TrialRecord) -> None:
+    def log(self, session: SessionFolder, record: TrialRecord) -> None:
         """Prints how an attempt went."""
         self.played += 1
         self.valid += record.valid
-        print(f"[{self}] {_in_words(session, record)}", file=sys.stderr, flush=True)
+        print(f"[{self}] {_format(session, record)}", file=sys.stderr, flush=True)
 
     @property
     def wall_s(self) -> float:
@@ -58,9 +58,9 @@ class Pace:
         return f"{text}, {self.per_hour:,.0f} an hour, {format_duration(left_s)} left"
 
 
-def _in_words(session: SessionFolder, record: TrialRecord) -> str:
-    card, verdict = session.session.card, record.verdict
-    which = f"{card.task} ({card.variant}), seed {record.seed}, {record.policy}"
+def _format(session: SessionFolder, record: TrialRecord) -> str:
+    task_spec, verdict = session.session.task_spec, record.verdict
+    which = f"{task_spec.task} ({task_spec.variant}), seed {record.seed}, {record.policy}"
     if record.figures is None:
         return f"{which}: {verdict.outcome.value}, to be played again: {verdict.reason}"
     after = f"{verdict.outcome.value} after {record.figures.duration_s:.1f} s"
@@ -70,17 +70,17 @@ def _in_words(session: SessionFolder, record: TrialRecord) -> str:
 
 def figures_of(session: SessionFolder) -> dict[str, Any]:
     """A session's outcomes by policy, for programs."""
-    card = session.session.card
+    task_spec = session.session.task_spec
     return {
-        "task": card.task,
-        "variant": card.variant,
+        "task": task_spec.task,
+        "variant": task_spec.variant,
         "folder": str(session.folder),
         "policies": [_of_policy(session, letter) for letter in session.session.policies],
     }
 
 
 def _of_policy(session: SessionFolder, letter: str) -> dict[str, Any]:
-    records = session.standing.of(letter)
+    records = session.status.of(letter)
     known = [record.figures for record in records if record.figures is not None]
     latencies = [f.inference_ms.p50 for f in known if f.inference_ms.p50 is not None]
     successes = sum(record.success for record in records)

@@ -9,7 +9,7 @@ import numpy as np
 from vega_description.transforms import Array
 
 from vega_sim import shapes
-from vega_sim.operators import Aim, ArmScript, Phase, reach_pose
+from vega_sim.arm_script import Aim, ArmScript, Phase, reach_pose
 from vega_sim.task import Circle, Handled, Task
 from vega_sim.textures import Texture
 from vega_sim.world import World

@@ -9,8 +9,8 @@ import mujoco
 import numpy as np
 from vega_description.transforms import Array, pose_from
 
+from vega_sim.arm_script import Aim, ArmScript, Phase, reach_pose
 from vega_sim.grasping import kept, pick
-from vega_sim.operators import Aim, ArmScript, Phase, reach_pose
 from vega_sim.task import Circle, Handled, Task
 from vega_sim.tasks._flowers_model import (
     LEAN,

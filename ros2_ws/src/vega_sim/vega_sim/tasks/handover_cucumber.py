@@ -13,8 +13,8 @@ from numpy.typing import ArrayLike
 from vega_description.transforms import Array
 
 from vega_sim import shapes
+from vega_sim.arm_script import Aim, ArmScript, Phase
 from vega_sim.grasping import across, pick, put_down
-from vega_sim.operators import Aim, ArmScript, Phase
 from vega_sim.task import Circle, Handled, Task
 from vega_sim.textures import Texture
 from vega_sim.world import World

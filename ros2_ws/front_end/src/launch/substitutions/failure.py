@@ -1,5 +1,0 @@
-"""Failing substitutions."""
-
-
-class SubstitutionFailure(RuntimeError):
-    """A substitution cannot be performed."""

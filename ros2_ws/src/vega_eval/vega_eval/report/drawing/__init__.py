@@ -1,1 +1,0 @@
-"""Figures as SVG text; each also reads in grey, and says in words what it shows."""
