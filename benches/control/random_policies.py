@@ -141,19 +141,19 @@ def torture(chunks: int, seed: int, tape: Array, *, checked: bool = True) -> Ver
         chunks=dict(sent),
         accepted=dict(accepted),
         refusals=dict(gate.counters.refusals),
-        commands=run.audit.commands,
+        commands=run.limit_check.commands,
         blocked=gate.counters.commands_blocked,
-        exceeded=run.audit.violations,
+        exceeded=run.limit_check.violations,
         breaches=run.breaches,
-        greatest=run.audit.greatest,
+        greatest=run.limit_check.greatest,
     )
 
 
 class _Run:
     def __init__(
-        self, config: GateConfig, gate: Gate, audit: LimitCheck, rng: np.random.Generator
+        self, config: GateConfig, gate: Gate, limit_check: LimitCheck, rng: np.random.Generator
     ) -> None:
-        self._config, self._gate, self.audit, self._rng = config, gate, audit, rng
+        self._config, self._gate, self.limit_check, self._rng = config, gate, limit_check, rng
         self.positions = np.array(config.home)
         self._leaders = self.positions.copy()
         self._now_s = 1.0
@@ -206,15 +206,15 @@ class _Run:
                 self._gate.leaders.feedback.observe(arm, self._leaders[place], self._now_s)
             command = self._gate.update(self._now)
             if command is not None:
-                self.audit.add(command)
+                self.limit_check.add(command)
                 self.positions = command.positions
-            if self.audit.commands % _TICKS_A_BATCH == 0:
+            if self.limit_check.commands % _TICKS_A_BATCH == 0:
                 self.judge()
 
     def judge(self) -> None:
         """Looks at the workspace for what was emitted since the last time."""
         self._gate.events.clear()
-        self.breaches += self.audit.workspace_breaches()
+        self.breaches += self.limit_check.workspace_breaches()
 
 
 def tape_of(task: str, seed: int = 0) -> Array:
