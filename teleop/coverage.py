@@ -17,6 +17,7 @@ import hw_config
 from hw_config import ConfigError, HardwareConfig, TaskConfig
 from teleop.coverage_drawing import Coverage, EpisodeDot, draw
 from teleop.placements import Grid, GridCell, Spot
+from vega_core import command_line
 
 if TYPE_CHECKING:
     from teleop.dataset.episode import EpisodeInfo

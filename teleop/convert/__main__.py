@@ -20,11 +20,12 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
+from teleop.command_line import add_workers, log, run_export
 from teleop.convert.formats import FORMATS, ImportOptions
-from teleop.export.__main__ import guarded, positive, report
 from teleop.export.formats import ExportPlan
 from teleop.export.run import ExportJob, ExportSummary, run
-from teleop.export.workers import processors
+from vega_core import command_line
+from vega_core.command_line import positive
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -39,19 +40,22 @@ def main(argv: Sequence[str] | None = None) -> int:
         )
     if arguments.action == "leader" and "leader" not in source.actions:
         parser.error(f"{name} has no leader: leave --action out")
-    return guarded(partial(_convert, arguments), arguments.out)
+    return run_export(partial(_convert, arguments), arguments.out)
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m teleop.convert", description=__doc__)
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser = command_line.parser("teleop.convert", __doc__)
     add = parser.add_argument
     add("src", type=Path, metavar="SRC", help="folder of HDF5 files")
     add("out", type=Path, metavar="OUT", help="folder to make")
     add("--from", dest="source", required=True, choices=FORMATS.names())
     add("--task", required=True, help="name of the task")
     add("--instruction", help="what the operator was told (default: what the source says)")
-    add("--fps", type=positive, help="steps a second of the output (default: every step is kept)")
+    add(
+        "--fps",
+        type=positive,
+        help="steps a second of the output (default: every step is kept)",
+    )
     add("--source-fps", type=float, help="steps a second of the source, if it does not say")
     add("--action", choices=("leader", "follower"), help="cobot_magic (default leader)")
     add("--gripper-scale", type=float, metavar="M", help="metres a unit of the source's grippers")
@@ -61,7 +65,7 @@ def _parser() -> argparse.ArgumentParser:
         help="cobot_magic: compressed images have right colours in any viewer",
     )
     add("--skip-damaged", action="store_true", help="leave damaged files out, and say which")
-    add("--workers", type=positive, default=processors(), help="processes (default %(default)s)")
+    add_workers(parser)
     return parser
 
 
@@ -90,7 +94,7 @@ def _convert(arguments: argparse.Namespace) -> ExportSummary:
         skip_damaged=arguments.skip_damaged,
         origin={"origin": arguments.source, "folder": str(arguments.src.absolute())},
     )
-    return run(jobs, plan, report)
+    return run(jobs, plan, log)
 
 
 if __name__ == "__main__":
