@@ -95,7 +95,7 @@ def test_the_newest_frames_win():
 
 def test_a_camera_that_hangs_in_the_sdk_does_not_stop_the_others(bench, quick, monkeypatch):
     monkeypatch.setattr("vega_cameras.camera._JOIN_S", 0.2)
-    monkeypatch.setattr("vega_cameras.camera._TURN_S", 0.2)
+    monkeypatch.setattr("vega_cameras.camera._START_LOCK_S", 0.2)
     cell = bench(("head", "left_wrist"), dataclasses.replace(quick, start_most_s=2.0))
     released = threading.Event()
     find = cell.devices.find

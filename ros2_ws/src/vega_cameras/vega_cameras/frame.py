@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True)
 class Frame:
-    """A picture.
+    """An image.
 
     Attributes:
         pixels: uint8 [H, W, 3]; the SDK's memory, so hold on to few of them.

@@ -73,7 +73,7 @@ class Health:
         if camera.identity and camera.identity.usb and not camera.identity.usb.startswith("3"):
             return WARN, f"connected by USB {camera.identity.usb}"
         if camera.uniform:
-            return WARN, "the picture has one colour everywhere; is the lens covered?"
+            return WARN, "the image has one colour everywhere; is the lens covered?"
         if rate_hz < _LEAST_RATE * asked_hz:
             return WARN, f"{rate_hz:.1f} frames a second of {asked_hz}"
         if lost > 0:

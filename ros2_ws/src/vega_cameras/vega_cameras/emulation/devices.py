@@ -41,9 +41,9 @@ class EmulatedDevices(Sockets):
         }
         self.resets: dict[str, int] = dict.fromkeys(self.cameras, 0)
         for name in self.cameras:
-            self.plug_in(name)
+            self.attach(name)
 
-    def plug_in(self, name: str) -> None:
+    def attach(self, name: str) -> None:
         """The camera boots and is listed from now on."""
         self.insert(name, lambda context: self.cameras[name].boot().add_to(context))
 
@@ -67,7 +67,7 @@ class EmulatedDevices(Sockets):
                 self.remove(name)
             camera.set_fault("" if kind == "none" else kind)
             if kind != "camera_gone":
-                self.plug_in(name)
+                self.attach(name)
 
     def reset(self, camera: CameraConfig) -> bool:
         try:
@@ -85,4 +85,4 @@ class EmulatedDevices(Sockets):
 
     def _rebooted(self, name: str) -> None:
         if self.cameras[name].fault != "camera_gone":
-            self.plug_in(name)
+            self.attach(name)
