@@ -13,49 +13,39 @@ chunks. With --check the command fails when a figure misses its target.
 
 from __future__ import annotations
 
-import argparse
-import json
 import sys
 import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import asdict
 from itertools import pairwise as pairs
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import rclpy
 from vega_msgs.msg import GateState
 
 import hw_config
+from benches import harness
 from benches.control.gate_under_test import Cell
 from benches.control.load import Load
 from benches.control.random_policies import tape_of, torture
-from benches.harness import BenchError
+from benches.harness import BenchError, Wanted
 
 _REPETITIONS = 40
 _SETTLE_S = 0.3
 _REST = 1e-9
 
 
-class Wanted(NamedTuple):
-    """A target: a figure, its greatest allowed value and its unit."""
-
-    figure: str
-    below: float
-    unit: str
-
-
 WANTED = (
-    Wanted("rate_error", 1.0, "%"),
-    Wanted("period_p99_idle", 2.0, "ms"),
-    Wanted("period_p99_loaded", 5.0, "ms"),
-    Wanted("command_p95", 6.0, "ms"),
-    Wanted("estop_worst", 20.0, "ms"),
-    Wanted("silence_worst", 100.0, "ms"),
-    Wanted("limits_exceeded", 1, "commands"),
-    Wanted("outside_workspace", 1, "commands"),
+    Wanted("rate_error", "below", 1.0, "%"),
+    Wanted("period_p99_idle", "below", 2.0, "ms"),
+    Wanted("period_p99_loaded", "below", 5.0, "ms"),
+    Wanted("command_p95", "below", 6.0, "ms"),
+    Wanted("estop_worst", "below", 20.0, "ms"),
+    Wanted("silence_worst", "below", 100.0, "ms"),
+    Wanted("limits_exceeded", "below", 1, "commands"),
+    Wanted("outside_workspace", "below", 1, "commands"),
 )
 
 
@@ -198,38 +188,16 @@ def measure_policies(chunks: int) -> dict[str, Any]:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs the command line; returns the exit code."""
-    parser = argparse.ArgumentParser(
-        prog="python -m benches.control",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--json", type=Path, help="write the figures here")
-    parser.add_argument("--check", action="store_true", help="fail when a target is missed")
+    """Runs the command line; returns the exit code of `harness.run`."""
+    parser = harness.parser("control", __doc__, "fail when a target is missed")
     parser.add_argument("--seconds", type=float, default=10.0, help="of counting periods")
     parser.add_argument("--chunks", type=int, default=10_000, help="of random policies")
     arguments = parser.parse_args(argv)
-    try:
-        figures = {**measure_node(arguments.seconds), **measure_policies(arguments.chunks)}
-    except (BenchError, ValueError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        return 130
-    missed = _show(figures)
-    if arguments.json:
-        arguments.json.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
-    return int(arguments.check and missed)
 
+    def measure() -> dict[str, Any]:
+        return {**measure_node(arguments.seconds), **measure_policies(arguments.chunks)}
 
-def _show(figures: dict[str, Any]) -> bool:
-    missed = False
-    for figure, below, unit in WANTED:
-        value = figures[figure]
-        verdict = "ok" if value < below else "MISSED"
-        missed = missed or value >= below
-        print(f"{figure:20} {value:10.2f} {unit:9} (below {below:g})  {verdict}")
-    return missed
+    return harness.run(arguments, measure, lambda figures: harness.judge(figures, WANTED))
 
 
 if __name__ == "__main__":
