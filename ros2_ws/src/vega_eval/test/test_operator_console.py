@@ -43,7 +43,7 @@ def test_judging_a_running_trial_ends_it(console):
 def test_the_next_trial_begins_unjudged(console):
     console.show(phase=SessionPhase.RUNNING)
     console.judge(TrialOutcome.FAIL, [], "", "")
-    console.begin_request()
+    console.reset_requests()
     assert console.take_verdict() is None
     assert not console.is_stopped()
 
@@ -123,5 +123,5 @@ def test_a_trial_that_has_its_verdict_cannot_be_judged_any_more(console):
     console.show(phase=SessionPhase.RUNNING)
     assert console.take_verdict(by_rules) is by_rules
     assert not console.judge(TrialOutcome.SUCCESS, [], "", "").done
-    console.begin_request(phase=SessionPhase.RUNNING)
+    console.reset_requests(phase=SessionPhase.RUNNING)
     assert console.judge(TrialOutcome.SUCCESS, [], "", "").done

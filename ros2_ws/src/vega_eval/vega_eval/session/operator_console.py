@@ -216,7 +216,7 @@ class OperatorConsole:
         with self._lock:
             return self._requests.pause
 
-    def begin_request(self, **changes: object) -> None:
+    def reset_requests(self, **changes: object) -> None:
         """Changes what is shown and forgets what was asked about what was shown before."""
         with self._lock:
             now = self._requests

@@ -150,7 +150,7 @@ class TrialRunner:
         placement = session.placements[trial.placement]
         total = len(session.schedule)
         attempt = self._folder.next_attempt(trial)
-        self._console.begin_request(
+        self._console.reset_requests(
             phase=SessionPhase.PREPARING,
             text=f"trial {trial.number} of {total}: policy {trial.policy}",
             trial=trial.number,
@@ -202,11 +202,11 @@ class TrialRunner:
 
         What is shown is `text`; the operator's `ready` is the consent.
         """
-        self._console.begin_request(phase=SessionPhase.LAYING, text=text)
+        self._console.reset_requests(phase=SessionPhase.LAYING, text=text)
         while not self._console.is_ready():
             self._handle_requests()
             self._wait()
-        self._console.begin_request()
+        self._console.reset_requests()
 
     def _until_nothing_is_missing(self) -> None:
         self._insist(self._check_what_is_missing, _CHECK_AGAIN_S)
