@@ -14,7 +14,7 @@ from teleop.quality.motion import Motion
 from teleop.quality.thresholds import Thresholds
 from vega_core.stamps import NS
 
-LOOKS_A_SECOND = 5
+SAMPLES_A_SECOND = 5
 _WHITE = 250
 _SIGNATURE = (8, 6)  # columns, rows
 _FEWEST_CHANGES = 8
@@ -78,7 +78,7 @@ def camera_quality(
             small = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_REDUCED_COLOR_8)
             whole = small is not None
             if small is not None:
-                next_ns = stamp_ns + NS // LOOKS_A_SECOND
+                next_ns = stamp_ns + NS // SAMPLES_A_SECOND
                 sizes.add(_size(jpeg))
                 appearance.add(stamp_ns, np.asarray(small, dtype=np.uint8))
         bad += not whole

@@ -2,7 +2,7 @@
 
 A node gives every message, as the bytes in which it came, to `Recorder.message`: images go to the
 encoders, everything else is written as it is. Nothing here waits: the disk has a thread of its own
-in `EpisodeWriter`, JPEG has in `Encoders`, and so has the look at the free disk space.
+in `EpisodeWriter`, JPEG has in `Encoders`, and so has asking for the free disk space.
 """
 
 from __future__ import annotations
@@ -249,7 +249,7 @@ class TakeRecording:
         self._paused = True
 
     def resume(self) -> None:
-        """Goes on."""
+        """Records again after `pause`; the time between does not count."""
         self._recorder.watch.resume(self._recorder.clocks.ros_ns())
         self._paused = False
 
@@ -290,7 +290,7 @@ class TakeRecording:
             self._cut(f"the disk is full ({free_bytes / GIGABYTE:.1f} GB left): make space")
 
     def values(self) -> dict[str, float | int]:
-        """Figures for diagnostics."""
+        """Counts and rates of the take by name, for /diagnostics."""
         return {
             "seconds": self.seconds,
             "megabytes_written": self._writer.bytes_written / 1e6,

@@ -341,7 +341,7 @@ class _Skews:
         return _p95_s(self._to_joints)
 
     def update(self, seen: Mapping[str, _Seen], now_ns: int) -> None:
-        """Looks at the images whose neighbours have come by now."""
+        """Measures the images whose neighbours have come by now."""
         stamps = {topic: sorted(seen[topic].stamps) for topic in (*self._cameras, *self._followers)}
         for number, camera in enumerate(self._cameras):
             others = self._cameras[1:] if number == 0 else []

@@ -122,7 +122,7 @@ class RecordingSession:
         """The take, unless it is being saved already."""
         return None if self._busy else self._take
 
-    # What the world tells it.
+    # What happens around it.
 
     def lack(self, reasons: Sequence[str]) -> None:
         """What has to be mended before a take may begin, in words; call it as often as you like."""
@@ -160,7 +160,7 @@ class RecordingSession:
     # What an operator asks for.
 
     def start(self) -> Answer:
-        """Begins a take."""
+        """Begins a take, when nothing lacks and none runs."""
         with self._lock:
             refusal = wording.why_not_start(self._status())
             if refusal:
@@ -352,7 +352,7 @@ class RecordingSession:
                 self.lack(self._lacking)
 
     def _change(self, kind: str, change: Callable[[], str]) -> Answer:
-        """Changes saved episodes."""
+        """Changes saved episodes; `change` says what it did."""
         if self._busy:
             return Answer(False, f"not now: {self._busy}; a moment")
         try:

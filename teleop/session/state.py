@@ -112,7 +112,7 @@ class Recording(Protocol):
         """Records nothing until `resume`."""
 
     def resume(self) -> None:
-        """Goes on."""
+        """Records again; the time between does not count."""
 
     def finish(self, outcome: Outcome, notes: str) -> TakeEnd:
         """Writes everything that is still on its way and closes the file; may take a while."""

@@ -18,6 +18,7 @@ from vega_runtime.owned import OwnedEntities
 from hw_config import HardwareConfig, TaskConfig
 from teleop.dataset.episode import EpisodeInfo
 from teleop.dataset.store import Store
+from teleop.recording.recorder import Recorder
 from teleop.session.session import RecordingSession
 from teleop.session.state import Answer, Phase, Placement, Recording, without_figures
 from vega_teleop import leading
@@ -42,11 +43,8 @@ class SessionParts:
         variant: Of the task.
         robot: sim, emulated or real.
         wanted: Number of good episodes.
+        recorder: Watches the topics, and records takes.
         begin: Begins a take with a placement; see `SessionListener`.
-        event: Writes an event (kind, text) into the running take; the message, as CDR.
-        lacking: What has to be mended before a take may begin; asked five times a second.
-        update: Judges the running take; called ten times a second.
-        newest: The newest message of a joint topic, as CDR; None before the first.
         news: What an operator should know from the beginning.
     """
 
@@ -56,11 +54,8 @@ class SessionParts:
     variant: str
     robot: str
     wanted: int
+    recorder: Recorder
     begin: Callable[[Placement | None], Recording]
-    event: Callable[[str, str], bytes]
-    lacking: Callable[[], Sequence[str]]
-    update: Callable[[], None]
-    newest: Callable[[str], bytes | None]
     news: str = ""
 
 
@@ -79,7 +74,7 @@ class SessionServices:
         self._events = node.create_publisher(TakeEvent, "teleop/event", qos.REPORT)
         self._owned = OwnedEntities(node)
         self._logged = ""
-        self._leading = leading.watch(node, parts.hardware, parts.robot, parts.newest)
+        self._leading = leading.watch(node, parts.hardware, parts.robot, parts.recorder.newest.get)
         self._twin: TwinScene | None = None
         self._plan = (
             by_hand(parts.task, parts.variant) if parts.robot == "real" else _placed_by_twin
@@ -136,13 +131,13 @@ class SessionServices:
         return self.session.start() if asked is None else Answer(False, asked)
 
     def _poll(self) -> None:
-        self._parts.update()
+        self._parts.recorder.update()
         self.session.update()
 
     def _check_what_lacks(self) -> None:
         if self.session.phase in (Phase.WAITING, Phase.READY, Phase.FINISHED):
             scene = self._twin.lacking() if self._twin else []
-            self.session.lack([*self._parts.lacking(), *self._leading.lacking(), *scene])
+            self.session.lack([*self._parts.recorder.lacking(), *self._leading.lacking(), *scene])
 
     def _publish_length(self) -> None:
         if self.session.phase is Phase.RECORDING:
@@ -164,7 +159,7 @@ class SessionServices:
 
     def notify(self, kind: str, text: str) -> None:
         """Records and publishes an event, and logs what an operator has to know."""
-        self._events.publish(self._parts.event(kind, text))
+        self._events.publish(self._parts.recorder.event(kind, text))
         if kind in _LOUD:
             advice = " Discard it (d), or begin again at once (r)" if kind == "problem" else ""
             word = "BAD TAKE: " if kind == "problem" else ""

@@ -218,7 +218,7 @@ class UnattendedSessionNode(Node):
 
 
 def main() -> None:
-    """Entry point."""
+    """Runs the node until the session is full, or it gives up."""
     run_node(UnattendedSessionNode)
 
 

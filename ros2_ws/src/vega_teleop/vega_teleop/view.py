@@ -27,7 +27,7 @@ from teleop.session.state import Phase, SessionState
 
 ROLES = ("follower", "leader")
 _TRACK_HZ = 50.0
-_LONGEST_TRACK = 200  # joint states of an arm between two looks, at most
+_LONGEST_TRACK = 200  # joint states of an arm between two updates, at most
 _LOUD = ("problem", "failed")
 _SIGNS = {
     Phase.WAITING: "WAITING",
@@ -105,7 +105,7 @@ class View:
             self._session = _Session(stamp_ns, task, dataset, state)
 
     def offer_event(self, stamp_ns: int, kind: str, text: str) -> None:
-        """Something that happened."""
+        """An event of the session: its kind, and a sentence; shown with the next update."""
         self._events.append((stamp_ns, f"{kind}: {text}" if text else kind, kind in _LOUD))
 
     def start(self) -> None:
@@ -120,7 +120,7 @@ class View:
         self._sink.close()
 
     def update(self) -> None:
-        """Shows what came since the last look."""
+        """Shows what came since the last update."""
         for camera in list(self._images):
             self._show(self._show_image, camera, self._images.pop(camera))
         with self._lock:
@@ -171,7 +171,7 @@ class View:
 
 
 class _Track:
-    """Joint states of an arm since the last look, not nearer to each other than is shown."""
+    """Joint states of an arm since the last update, not nearer to each other than is shown."""
 
     def __init__(self) -> None:
         self._messages: deque[bytes] = deque(maxlen=_LONGEST_TRACK)

@@ -72,7 +72,7 @@ class ViewNode(Node):
         self.get_logger().info(f"live view: {sink.where}")
 
     def close(self) -> None:
-        """Ends the view."""
+        """Ends the view and the programs that show it."""
         self._view.stop()
 
     def _on_state(self, message: TeleopState) -> None:
@@ -101,7 +101,7 @@ def _from_left_to_right(hardware: HardwareConfig) -> list[str]:
 
 
 def main() -> None:
-    """Entry point."""
+    """Runs the node until it is interrupted."""
     os.nice(_NICENESS)
     run_node(ViewNode)
 
