@@ -16,11 +16,11 @@ class BringUpError(RuntimeError):
     """The stack cannot come up; the text names the node, or what is missing."""
 
 
-class Stopped(Exception):
+class BringUpStopped(Exception):
     """Somebody asked for the end while the stack was coming up."""
 
 
-class Answer(Protocol):
+class TransitionAnswer(Protocol):
     """A transition under way."""
 
     def __call__(self) -> bool | None:
@@ -31,13 +31,13 @@ class Answer(Protocol):
         """
 
 
-class Stack(Protocol):
+class LifecycleNodes(Protocol):
     """Reaches the nodes."""
 
     def is_there(self, node: str) -> bool:
         """Whether the node can be asked for a transition."""
 
-    def begin(self, node: str, transition: str) -> Answer:
+    def begin(self, node: str, transition: str) -> TransitionAnswer:
         """Asks a node to configure, activate or deactivate."""
 
 
@@ -62,7 +62,7 @@ class BringUp:
     def __init__(
         self,
         nodes: Sequence[str],
-        stack: Stack,
+        stack: LifecycleNodes,
         tell: Callable[[str], None],
         stopping: Callable[[], bool],
         timeouts: Timeouts,
@@ -87,7 +87,7 @@ class BringUp:
 
         Raises:
             BringUpError: A node did not appear, refused or died, or something stayed missing.
-            Stopped: The end was asked for meanwhile.
+            BringUpStopped: The end was asked for meanwhile.
         """
         begin_s = self._clock()
         self._configure()
@@ -109,7 +109,9 @@ class BringUp:
         for node, answer in answers.items():
             self._finish(node, "configure", answer, self._timeouts.configure_s)
 
-    def _finish(self, node: str, transition: str, answer: Answer, timeout_s: float) -> None:
+    def _finish(
+        self, node: str, transition: str, answer: TransitionAnswer, timeout_s: float
+    ) -> None:
         try:
             done = self._until(lambda: answer() is not None, timeout_s)
         except ConnectionError:
@@ -139,7 +141,7 @@ class BringUp:
         end_s = self._clock() + timeout_s
         while not condition():
             if self._stopping():
-                raise Stopped
+                raise BringUpStopped
             if self._clock() >= end_s:
                 return False
             self._sleep(_POLL_S)
