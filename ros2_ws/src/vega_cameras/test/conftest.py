@@ -7,9 +7,9 @@ import sys
 import threading
 
 import pytest
+from vega_cameras.camera import Options
 from vega_cameras.emulation.devices import EmulatedDevices
 from vega_cameras.emulation.pattern import Feeder, Pattern
-from vega_cameras.options import Options
 from vega_cameras.rig import Rig
 
 import hw_config

@@ -10,9 +10,8 @@ import numpy as np
 import pytest
 from vega_cameras.colour_stream import Identity
 from vega_cameras.devices import CameraError
-from vega_cameras.frame import Counters, Frame
+from vega_cameras.frames import Counters, Frame, Mailbox
 from vega_cameras.health import Health
-from vega_cameras.mailbox import Mailbox
 from vega_runtime.diagnostics import ERROR, OK, WARN
 
 IDENTITY = Identity("Intel RealSense D435", "1", "5.16", "3.2", "2-1", recorded=False)

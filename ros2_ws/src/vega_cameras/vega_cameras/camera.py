@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 import numpy as np
 import pyrealsense2 as rs
@@ -14,14 +15,39 @@ import pyrealsense2 as rs
 from hw_config import CameraConfig
 from vega_cameras.colour_stream import ColourStream, Exposure, Identity
 from vega_cameras.devices import CameraError, Devices, name_of
-from vega_cameras.frame import Counters, Frame
+from vega_cameras.frames import Counters, Frame
 from vega_cameras.freshness import Freshness
-from vega_cameras.options import Options
 from vega_cameras.stamps import Stamper
 
 _POLL_S = 0.1
 _JOIN_S = 5.0
 _START_LOCK_S = 15.0
+
+
+@dataclass(frozen=True)
+class Options:
+    """How cameras are started, watched and brought back.
+
+    Attributes:
+        start_attempts: Tries to start a camera that is there but sends nothing; it is reset before
+            each further one.
+        first_frame_s: The longest wait for the first frame.
+        start_most_s: The longest wait until a camera streams; the SDK hangs after that.
+        silent_s: Without a frame for this long a camera is brought back.
+        frozen_s: So, too, when frames come for this long without anything new in them.
+        reset_settle_s: Time that a camera needs after a reset until USB has it again.
+        back_off_s: Wait before the second try to bring a camera back; it doubles every time.
+        back_off_most_s: Longest wait between two tries.
+    """
+
+    start_attempts: int = 3
+    first_frame_s: float = 5.0
+    start_most_s: float = 60.0
+    silent_s: float = 0.5
+    frozen_s: float = 0.5
+    reset_settle_s: float = 3.0
+    back_off_s: float = 0.5
+    back_off_most_s: float = 5.0
 
 
 class Camera:

@@ -20,12 +20,11 @@ from vega_runtime.parameters import declare, parameter
 from vega_runtime.stamps import to_time
 
 import hw_config
+from vega_cameras.camera import Options
 from vega_cameras.device_source import DeviceSource, attach
 from vega_cameras.devices import CameraError
-from vega_cameras.frame import Frame
+from vega_cameras.frames import Frame, Mailbox
 from vega_cameras.health import Health
-from vega_cameras.mailbox import Mailbox
-from vega_cameras.options import Options
 from vega_cameras.rig import Rig
 
 _REPORT_PERIOD_S = 1.0

@@ -41,7 +41,7 @@ class Freshness:
             now_s: Monotonic time.
 
         Returns:
-            What is frozen, in words, or None.
+            What is frozen, for people, or None.
         """
         grid = pixels[::_GRID, ::_GRID].tobytes()
         new_number = self._number.update(number, str(number), now_s)

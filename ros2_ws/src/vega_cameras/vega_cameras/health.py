@@ -15,7 +15,7 @@ _OUTDATED_S = 1.0
 
 
 class Health:
-    """Measured rate and ages of one camera, and its state in words."""
+    """Measured rate and ages of one camera, and its state for people."""
 
     def __init__(self, camera: Camera) -> None:
         self._camera = camera

@@ -7,10 +7,9 @@ from collections.abc import Callable, Iterable
 from concurrent import futures
 
 from hw_config import CameraConfig
-from vega_cameras.camera import Camera
+from vega_cameras.camera import Camera, Options
 from vega_cameras.devices import CameraError, Devices, name_of
-from vega_cameras.frame import Frame
-from vega_cameras.options import Options
+from vega_cameras.frames import Frame
 
 
 class Rig:
