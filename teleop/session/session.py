@@ -98,12 +98,6 @@ class RecordingSession:
                 news=self._news,
             )
 
-    @property
-    def progress(self) -> str:
-        """How far it has come, for people."""
-        with self._lock:
-            return str(self._saved.progress)
-
     def _status(self) -> wording.Status:
         take, infos = self._take, self._saved.infos
         return wording.Status(
