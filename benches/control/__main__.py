@@ -27,7 +27,7 @@ from vega_msgs.msg import GateState
 
 import hw_config
 from benches import harness
-from benches.control.gate_under_test import Cell
+from benches.control.gate_under_test import GateUnderTest
 from benches.control.load import Load
 from benches.control.random_policies import tape_of, torture
 from benches.harness import BenchError, Wanted
@@ -49,7 +49,7 @@ WANTED = (
 )
 
 
-def periods(cell: Cell, seconds: float) -> tuple[float, float]:
+def periods(cell: GateUnderTest, seconds: float) -> tuple[float, float]:
     """Measured rate (Hz) and 99th percentile of the error of a period (ms)."""
     begin = len(cell.commands)
     time.sleep(seconds)
@@ -62,7 +62,7 @@ def periods(cell: Cell, seconds: float) -> tuple[float, float]:
     return rate, float(np.percentile(errors_s, 99) * 1e3)
 
 
-def command_latencies(cell: Cell) -> list[float]:
+def command_latencies(cell: GateUnderTest) -> list[float]:
     """From a chunk that is sent while the arms rest to the first command that moves, ms."""
     latencies = []
     for i in range(_REPETITIONS):
@@ -81,7 +81,7 @@ def command_latencies(cell: Cell) -> list[float]:
 class _Moving:
     """Waits for the first command away from where the arms rest."""
 
-    def __init__(self, cell: Cell, begin: int, rest: np.ndarray) -> None:
+    def __init__(self, cell: GateUnderTest, begin: int, rest: np.ndarray) -> None:
         self._cell, self._begin, self._rest = cell, begin, rest
         self.issued_s = 0.0
 
@@ -93,7 +93,7 @@ class _Moving:
         return False
 
 
-def estop_latencies(cell: Cell) -> list[float]:
+def estop_latencies(cell: GateUnderTest) -> list[float]:
     """From the call of the emergency stop, at speed, to the last command that moves, ms."""
     latencies = []
     for i in range(_REPETITIONS // 2):
@@ -108,14 +108,14 @@ def estop_latencies(cell: Cell) -> list[float]:
     return latencies
 
 
-def _last_motion_s(cell: Cell) -> float:
+def _last_motion_s(cell: GateUnderTest) -> float:
     for before, after in reversed([*pairs(cell.commands[-200:])]):
         if np.abs(after.positions - before.positions).max() > _REST:
             return after.issued_s
     raise BenchError("nothing moved before the emergency stop")
 
 
-def silence_latencies(cell: Cell) -> list[float]:
+def silence_latencies(cell: GateUnderTest) -> list[float]:
     """From the last joint state, at speed, to the hold, ms."""
     latencies = []
     for i in range(_REPETITIONS // 2):
@@ -129,7 +129,7 @@ def silence_latencies(cell: Cell) -> list[float]:
     return latencies
 
 
-def _first_hold_s(cell: Cell) -> float:
+def _first_hold_s(cell: GateUnderTest) -> float:
     held_s = cell.modes[-1][0]
     for stamp_s, mode in reversed(cell.modes):
         if mode != GateState.HOLD:
@@ -138,7 +138,7 @@ def _first_hold_s(cell: Cell) -> float:
     return held_s
 
 
-def _get_moving(cell: Cell, number: int) -> None:
+def _get_moving(cell: GateUnderTest, number: int) -> None:
     cell.until("the arms rest", cell.at_rest)
     cell.send_chunk(25, 0.5 if number % 2 else -0.5)
     cell.until("the gate executes", lambda: cell.mode_is(GateState.EXECUTING))
@@ -149,7 +149,7 @@ def measure_node(seconds: float) -> dict[str, Any]:
     """Everything that the gate node is measured by."""
     rclpy.init(args=[])
     try:
-        with Cell() as cell:
+        with GateUnderTest() as cell:
             rate, idle_ms = periods(cell, seconds)
             command = command_latencies(cell)
             estop = estop_latencies(cell)

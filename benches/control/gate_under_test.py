@@ -47,7 +47,7 @@ class Received(NamedTuple):
     positions: Array
 
 
-class Cell:
+class GateUnderTest:
     """Arms that are where they were told to be, in real time; use as a context manager.
 
     Attributes:
@@ -92,7 +92,7 @@ class Cell:
         ]
         self._process: subprocess.Popen[bytes] | None = None
 
-    def __enter__(self) -> Cell:
+    def __enter__(self) -> GateUnderTest:
         self._process = subprocess.Popen(
             [sys.executable, "-c", _GATE, "--ros-args", "-r", "__node:=gate"],
             stdout=subprocess.DEVNULL,

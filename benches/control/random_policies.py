@@ -26,7 +26,7 @@ _LEADERS_EVERY = 40
 
 
 @dataclass(frozen=True)
-class Verdict:
+class TortureResult:
     """What came of it.
 
     Attributes:
@@ -111,7 +111,7 @@ class Policies:
         return self._tape[start : start + _STEPS]
 
 
-def torture(chunks: int, seed: int, tape: Array, *, checked: bool = True) -> Verdict:
+def torture(chunks: int, seed: int, tape: Array, *, checked: bool = True) -> TortureResult:
     """Sends `chunks` chunks to a gate with arms that do exactly what they are told.
 
     Args:
@@ -137,7 +137,7 @@ def torture(chunks: int, seed: int, tape: Array, *, checked: bool = True) -> Ver
         accepted[kind] += run.send(number, rows) is None
         run.ticks(_TICKS_A_CHUNK)
     run.judge()
-    return Verdict(
+    return TortureResult(
         chunks=dict(sent),
         accepted=dict(accepted),
         refusals=dict(gate.counters.refusals),

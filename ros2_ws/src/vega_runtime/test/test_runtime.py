@@ -52,9 +52,9 @@ def test_a_wrong_parameter_is_named(ros, overrides, says):
 
 
 def test_images_survive_the_message():
-    picture = np.random.default_rng(0).integers(0, 256, (4, 6, 3), dtype=np.uint8)
-    message = images.to_message(picture, Time(sec=1), "frame")
-    assert np.array_equal(images.from_message(message), picture)
+    image = np.random.default_rng(0).integers(0, 256, (4, 6, 3), dtype=np.uint8)
+    message = images.to_message(image, Time(sec=1), "frame")
+    assert np.array_equal(images.from_message(message), image)
     message.encoding = "bgr8"
     with pytest.raises(ValueError, match="rgb8"):
         images.from_message(message)

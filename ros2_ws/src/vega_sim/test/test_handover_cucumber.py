@@ -12,20 +12,6 @@ TASK = "handover_cucumber"
 LYING_Z = 0.0225  # of the cucumber's middle over a plate's foot, m
 
 
-@pytest.fixture(scope="module")
-def twin():
-    made = Twin(TASK)
-    yield made
-    made.close()
-
-
-@pytest.fixture(scope="module")
-def hard_twin():
-    made = Twin(TASK, "hard")
-    yield made
-    made.close()
-
-
 def place(twin, spot, yaw=0.4):
     """Puts the cucumber down at a spot and lets it settle."""
     twin.world.place("cucumber", spot, (0, 0, yaw))
