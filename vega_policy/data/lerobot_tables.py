@@ -23,7 +23,7 @@ _TOLERANCE = 0.25
 
 
 class VideoPart(NamedTuple):
-    """Where the pictures of an episode are: a file, and from when to when in it (s)."""
+    """Where the images of an episode are: a file, and from when to when in it (s)."""
 
     path: Path
     start_s: float
