@@ -84,6 +84,15 @@ def test_a_driver_that_cannot_be_loaded_is_a_row(tmp_path, monkeypatch):
     assert "make setup" in row.remedy
 
 
+def test_an_area_that_somebody_registers_is_looked_at(tmp_path):
+    examination.SURVEYS.register("charger", lambda subject: [ok("charger", subject.robot)])
+    try:
+        areas = examination.examine("sim", tmp_path, tmp_path)
+    finally:
+        examination.SURVEYS.unregister("charger")
+    assert areas["charger"] == [ok("charger", "sim")]
+
+
 def test_a_broken_cell_is_told_and_the_rest_is_looked_at(tmp_path, monkeypatch):
     (tmp_path / "tasks").mkdir()
     monkeypatch.setenv("VEGA_HW_CONFIG", str(tmp_path))

@@ -63,7 +63,7 @@ class BringUp:
         self,
         nodes: Sequence[str],
         stack: LifecycleNodes,
-        tell: Callable[[str], None],
+        notify: Callable[[str], None],
         stopping: Callable[[], bool],
         timeouts: Timeouts,
         clock: Callable[[], float] = time.monotonic,
@@ -71,7 +71,7 @@ class BringUp:
     ) -> None:
         self._nodes = list(nodes)
         self._stack = stack
-        self._tell = tell
+        self._notify = notify
         self._stopping = stopping
         self._timeouts = timeouts
         self._clock = clock
@@ -83,7 +83,7 @@ class BringUp:
 
         Args:
             careful: The node that is activated only when nothing is missing.
-            missing: What it still lacks, in words for people.
+            missing: What it still lacks, for people.
 
         Raises:
             BringUpError: A node did not appear, refused or died, or something stayed missing.
@@ -97,7 +97,7 @@ class BringUp:
             answer = self._stack.begin(node, "activate")
             self._finish(node, "activate", answer, self._timeouts.activate_s)
             self._active.append(node)
-        self._tell(f"all up after {self._clock() - begin_s:.1f} s: {', '.join(self._nodes)}")
+        self._notify(f"all up after {self._clock() - begin_s:.1f} s: {', '.join(self._nodes)}")
 
     def _configure(self) -> None:
         answers = {}
@@ -120,7 +120,7 @@ class BringUp:
             raise BringUpError(f"node {node} did not {transition} within {timeout_s:g} s")
         if not answer():
             raise BringUpError(f"node {node} refused to {transition}; its own message says why")
-        self._tell(f"{node}: {'configured' if transition == 'configure' else 'active'}")
+        self._notify(f"{node}: {'configured' if transition == 'configure' else 'active'}")
 
     def _wait_until_nothing_is(self, missing: Callable[[], list[str]], careful: str) -> None:
         told_s = self._clock()
@@ -130,7 +130,7 @@ class BringUp:
             lacking = missing()
             if lacking and self._clock() - told_s > _TELL_S:
                 told_s = self._clock()
-                self._tell(f"{careful} waits: {'; '.join(lacking)}")
+                self._notify(f"{careful} waits: {'; '.join(lacking)}")
             return not lacking
 
         if not self._until(ready, self._timeouts.ready_s):
@@ -159,6 +159,6 @@ class BringUp:
                 while answer() is None and self._clock() < end_s:
                     self._sleep(_POLL_S / 5)
                 if answer():
-                    self._tell(f"{node}: stopped")
+                    self._notify(f"{node}: stopped")
             except ConnectionError:
                 continue
