@@ -16,8 +16,8 @@ import hw_config
 from teleop.convert.formats import ImportOptions
 from teleop.convert.source import (
     Coding,
-    Rates,
-    Steps,
+    SourceRates,
+    SourceSteps,
     camera_keys,
     check_grippers,
     check_images,
@@ -64,7 +64,7 @@ class CobotMagic:
             "leader_ahead": steps.leader_ahead,
             "coding": steps.coding,
         }
-        rates = Rates(rate, options.fps)
+        rates = SourceRates(rate, options.fps)
         return prepared(path, steps, rates, options.action, options.task, str(instruction), facts)
 
 
@@ -76,7 +76,7 @@ def _usual(task: str) -> str | None:
     return hw_config.load_task(task).instruction if task in hw_config.task_names() else None
 
 
-def _steps(file: h5py.File, options: ImportOptions) -> Steps:
+def _steps(file: h5py.File, options: ImportOptions) -> SourceSteps:
     if file.attrs.get("action_source", "leader") != "leader" and options.action == "leader":
         raise ExportError("/action holds the follower's next positions: give --action follower")
     state = with_gripper_scale(part(file, "observations/qpos")[()], options.gripper_scale)
@@ -87,7 +87,7 @@ def _steps(file: h5py.File, options: ImportOptions) -> Steps:
     coding: Coding = "rgb"
     if file.attrs.get("compress", False):
         coding = "jpeg" if options.standard_jpeg else "swapped_jpeg"
-    return Steps(
+    return SourceSteps(
         state=state,
         leader=leader,
         leader_ahead=int(file.attrs.get("action_steps_ahead", _AHEAD)),

@@ -21,8 +21,8 @@ from numpy.typing import NDArray
 
 from teleop.convert.formats import ImportOptions
 from teleop.convert.source import (
-    Rates,
-    Steps,
+    SourceRates,
+    SourceSteps,
     camera_keys,
     check_grippers,
     check_images,
@@ -72,14 +72,14 @@ class RobotWin:
                 raise ExportError(f"{path}: {error}") from None
         facts = {"robot": "sim", "layout": "new" if is_new else "old", "source_fps": rate}
         facts |= {"gripper_scale": options.gripper_scale}
-        rates = Rates(rate, options.fps)
+        rates = SourceRates(rate, options.fps)
         return prepared(path, steps, rates, options.action, options.task, instruction, facts)
 
 
 FORMAT = RobotWin()
 
 
-def _steps(file: h5py.File, is_new: bool, gripper_scale: float) -> Steps:
+def _steps(file: h5py.File, is_new: bool, gripper_scale: float) -> SourceSteps:
     group, parts = ("state", _NEW_PARTS) if is_new else ("joint_action", _OLD_PARTS)
     pieces = [_columns(part(file, f"{group}/{name}")[()]) for name in parts]
     state = with_gripper_scale(np.concatenate(pieces, axis=1), gripper_scale)
@@ -88,7 +88,7 @@ def _steps(file: h5py.File, is_new: bool, gripper_scale: float) -> Steps:
     cameras, place = (
         (_NEW_CAMERAS, "vision/{}/colors") if is_new else (_OLD_CAMERAS, "observation/{}/rgb")
     )
-    return Steps(
+    return SourceSteps(
         state=state,
         leader=None,
         leader_ahead=0,

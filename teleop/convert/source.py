@@ -38,7 +38,7 @@ _GRIPPERS = [6, 13]
 
 
 @dataclass(frozen=True)
-class Rates:
+class SourceRates:
     """Steps a second of the source, and of the output.
 
     Without `output` every step is kept, and the output's rate is the source's as a whole number.
@@ -53,7 +53,7 @@ class Rates:
 
 
 @dataclass(frozen=True)
-class Steps:
+class SourceSteps:
     """N steps of a file. `leader` is None where the next state is the action.
 
     Attributes:
@@ -173,8 +173,8 @@ def check_grippers(state: NDArray[np.float32]) -> None:
 
 def prepared(
     path: Path,
-    steps: Steps,
-    rates: Rates,
+    steps: SourceSteps,
+    rates: SourceRates,
     action: ActionSource,
     task: str,
     instruction: str,
@@ -237,7 +237,7 @@ def prepared(
     return Prepared(layout, demonstration)
 
 
-def check_images(file: h5py.File, steps: Steps) -> None:
+def check_images(file: h5py.File, steps: SourceSteps) -> None:
     """Refuses a file whose cameras have fewer images than there are steps."""
     for key, place in steps.cameras.items():
         count = len(part(file, place))

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from teleop.dataset.reader import Recorded
-from teleop.quality.motion import Motion
+from teleop.quality.motion import EpisodeMotion
 from teleop.quality.thresholds import Thresholds
 from vega_core.stamps import NS
 
@@ -57,7 +57,7 @@ class CameraQuality:
 
 
 def camera_quality(
-    recorded: Recorded, camera: str, motion: Motion, limits: Thresholds
+    recorded: Recorded, camera: str, motion: EpisodeMotion, limits: Thresholds
 ) -> CameraQuality:
     """Measures a camera's images.
 
@@ -141,7 +141,7 @@ class _Appearance:
     def signature(self) -> Image:
         return np.asarray(np.round(self._sum / max(self.count, 1)), dtype=np.uint8)
 
-    def change(self, motion: Motion, limits: Thresholds) -> dict[str, float]:
+    def change(self, motion: EpisodeMotion, limits: Thresholds) -> dict[str, float]:
         """How much the image changes a radian of each arm's motion: least squares."""
         moved = {}
         for arm in motion.follower:
@@ -159,7 +159,7 @@ class _Appearance:
         return {arm: round(max(float(slope), 0.0), 3) for arm, slope in zip(moved, slopes)}
 
 
-def _moved_by(camera: str, motion: Motion) -> Sequence[str]:
+def _moved_by(camera: str, motion: EpisodeMotion) -> Sequence[str]:
     """The arms that change a camera's image: a wrist's own, or all of them."""
     own = [arm for arm in motion.follower if camera.startswith(arm)]
     return own or list(motion.follower)

@@ -23,7 +23,7 @@ from teleop.dataset.store import Take
 from teleop.errors import RecordingFailed, TeleopError
 from teleop.recording.diskspace import DiskWatch
 from teleop.recording.jpeg import Encoders
-from teleop.recording.take_monitor import GIGABYTE, Load, Stream, TakeMonitor
+from teleop.recording.take_monitor import GIGABYTE, RecorderLoad, Stream, TakeMonitor
 from vega_core.stamps import NS
 
 _DRAIN_S = 5.0
@@ -209,7 +209,7 @@ class TakeRecording:
             for topic, schema in recorder.schemas.items()
         }
         self._lock = threading.Lock()
-        self._load = Load()
+        self._load = RecorderLoad()
         self._problems: list[str] = []
         self._runs, self._paused = True, False
         self._length_ns = self._end_ns = 0

@@ -20,7 +20,7 @@ from teleop.dataset.episode import EpisodeInfo
 from teleop.dataset.store import Store
 from teleop.recording.recorder import Recorder
 from teleop.session.session import RecordingSession
-from teleop.session.state import Answer, Phase, Placement, Recording, without_figures
+from teleop.session.state import Answer, OngoingTake, Placement, SessionPhase, without_figures
 from vega_teleop import leading
 from vega_teleop.staging import TwinScene, by_hand
 
@@ -44,7 +44,7 @@ class SessionParts:
         robot: sim, emulated or real.
         wanted: Number of good episodes.
         recorder: Watches the topics, and records takes.
-        begin: Begins a take with a placement; see `SessionListener`.
+        begin: Begins a take with a placement; see `RecordingListener`.
         news: What an operator should know from the beginning.
     """
 
@@ -55,7 +55,7 @@ class SessionParts:
     robot: str
     wanted: int
     recorder: Recorder
-    begin: Callable[[Placement | None], Recording]
+    begin: Callable[[Placement | None], OngoingTake]
     news: str = ""
 
 
@@ -127,7 +127,7 @@ class SessionServices:
         return self.session.close()
 
     def _start(self) -> Answer:
-        asked = self._leading.hand_over() if self.session.phase is Phase.WAITING else None
+        asked = self._leading.hand_over() if self.session.phase is SessionPhase.WAITING else None
         return self.session.start() if asked is None else Answer(False, asked)
 
     def _poll(self) -> None:
@@ -135,26 +135,26 @@ class SessionServices:
         self.session.update()
 
     def _check_what_lacks(self) -> None:
-        if self.session.phase in (Phase.WAITING, Phase.READY, Phase.FINISHED):
+        if self.session.phase in (SessionPhase.WAITING, SessionPhase.READY, SessionPhase.FINISHED):
             scene = self._twin.lacking() if self._twin else []
             self.session.lack([*self._parts.recorder.lacking(), *self._leading.lacking(), *scene])
 
     def _publish_length(self) -> None:
-        if self.session.phase is Phase.RECORDING:
+        if self.session.phase is SessionPhase.RECORDING:
             self.changed()
 
     # What the session asks of its listener.
 
-    def begin(self, placement: Placement | None) -> Recording:
-        """Begins a take; see `SessionListener`."""
+    def begin(self, placement: Placement | None) -> OngoingTake:
+        """Begins a take; see `RecordingListener`."""
         return self._parts.begin(placement)
 
     def plan(self, infos: Sequence[EpisodeInfo]) -> Placement | None:
-        """Where the objects belong next; see `SessionListener`."""
+        """Where the objects belong next; see `RecordingListener`."""
         return self._plan(infos)
 
     def submit(self, work: Callable[[], None]) -> object:
-        """Runs what takes time in a thread of the session; see `SessionListener`."""
+        """Runs what takes time in a thread of the session; see `RecordingListener`."""
         return self._worker.submit(work)
 
     def notify(self, kind: str, text: str) -> None:
@@ -190,11 +190,14 @@ class SessionServices:
         self._state.publish(message)
         self._log(state.text, state.phase, state.placement)
 
-    def _log(self, text: str, phase: Phase, placement: str) -> None:
-        if phase is Phase.READY and placement:
+    def _log(self, text: str, phase: SessionPhase, placement: str) -> None:
+        if phase is SessionPhase.READY and placement:
             text += f". Place: {placement}"
-        logged = without_figures(text) if phase is Phase.WAITING else text
-        if phase in (Phase.WAITING, Phase.READY, Phase.FINISHED) and logged != self._logged:
+        logged = without_figures(text) if phase is SessionPhase.WAITING else text
+        if (
+            phase in (SessionPhase.WAITING, SessionPhase.READY, SessionPhase.FINISHED)
+            and logged != self._logged
+        ):
             self._logged = logged
             self._node.get_logger().info(text)
 

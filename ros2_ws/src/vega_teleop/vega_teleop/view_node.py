@@ -17,7 +17,7 @@ from vega_runtime.stamps import to_ns
 
 import hw_config
 from hw_config import HardwareConfig
-from teleop.session.state import Phase, SessionState
+from teleop.session.state import SessionPhase, SessionState
 from vega_teleop.rerun_sink import RerunSink
 from vega_teleop.view import ROLES, View
 
@@ -77,7 +77,7 @@ class ViewNode(Node):
 
     def _on_state(self, message: TeleopState) -> None:
         state = SessionState(
-            Phase(message.phase),
+            SessionPhase(message.phase),
             message.text,
             message.episode,
             message.saved,
