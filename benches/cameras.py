@@ -111,7 +111,7 @@ def measure(duration_s: float) -> dict[str, Any]:
 
 
 def problems(figures: dict[str, Any]) -> list[str]:
-    """What the figures miss of what is required, in words."""
+    """What the figures miss of what is required."""
     found = []
     for name, camera in hw_config.load().cameras.items():
         row = figures["cameras"].get(name)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import operator
 import os
+import signal
+import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -101,6 +103,17 @@ def run(
         return command_line.MISSED if missed and arguments.check else command_line.OK
 
     return command_line.run(command, BenchError, ValueError, OSError, *expected)
+
+
+def end_process(process: subprocess.Popen[Any], timeout_s: float) -> None:
+    """Ends a process as Ctrl-C would, or by force where that takes longer than this."""
+    if process.poll() is None:
+        process.send_signal(signal.SIGINT)
+    try:
+        process.wait(timeout_s)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 def process_cpu_s(pid: int) -> float:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import array
-import signal
 import subprocess
 import sys
 import threading
@@ -27,7 +26,7 @@ from vega_runtime.node import light_executor
 from vega_runtime.stamps import set_seconds, to_seconds
 
 import hw_config
-from benches.harness import BenchError
+from benches.harness import BenchError, end_process
 
 Array = NDArray[np.float64]
 
@@ -134,12 +133,7 @@ class GateUnderTest:
 
     def __exit__(self, *_: object) -> None:
         if self._process is not None:
-            self._process.send_signal(signal.SIGINT)
-            try:
-                self._process.wait(_END_S)
-            except subprocess.TimeoutExpired:
-                self._process.kill()
-                self._process.wait()
+            end_process(self._process, _END_S)
         self._ending.set()
         for thread in self._threads:
             thread.join()
