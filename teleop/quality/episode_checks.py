@@ -80,12 +80,12 @@ def _camera(
     if camera.undecodable:
         yield FindingDraft(
             "error",
-            "images",
+            "pictures",
             f"{title}: {camera.undecodable} images cannot be decoded",
             SET_ASIDE,
         )
     if camera.sizes_differ:
-        yield FindingDraft("error", "images", f"{title}: its images differ in size", SET_ASIDE)
+        yield FindingDraft("error", "pictures", f"{title}: its images differ in size", SET_ASIDE)
     for share, check, what, remedy in (
         (camera.black, "black", "black", "is something before the lens, or the light off?"),
         (camera.white, "over-exposed", "over-exposed", "lower exposure or light"),
