@@ -3,6 +3,7 @@
 import functools
 import os
 import sys
+from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
@@ -34,6 +35,13 @@ def own_ros_domain():
         os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
         os.environ["FASTRTPS_DEFAULT_PROFILES_FILE"] = str(PROFILE)
         yield
+
+
+def pytest_ignore_collect(collection_path, config):
+    """Unit tests alone: files of the other tiers are not even imported, which takes seconds."""
+    if config.option.markexpr == tiers.UNIT and fnmatch(collection_path.name, "test_*.py"):
+        return tiers.holds_no_unit_test(collection_path) or None
+    return None
 
 
 def pytest_collection_modifyitems(config, items):

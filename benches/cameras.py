@@ -10,14 +10,11 @@ reaches 15 ms.
 
 from __future__ import annotations
 
-import argparse
-import json
 import os
 import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -32,6 +29,7 @@ from vega_runtime.node import light_executor
 from vega_runtime.qos import SENSOR
 
 import hw_config
+from benches import harness
 from benches.harness import BenchError, process_cpu_s
 from hw_config import CameraConfig
 from vega_core.cdr_image import read_image
@@ -113,7 +111,7 @@ def measure(duration_s: float) -> dict[str, Any]:
 
 
 def problems(figures: dict[str, Any]) -> list[str]:
-    """What the figures miss of what is required, in words."""
+    """What the figures miss of what is required."""
     found = []
     for name, camera in hw_config.load().cameras.items():
         row = figures["cameras"].get(name)
@@ -167,36 +165,20 @@ def _until(executor: Executor, condition: Any, driver: subprocess.Popen[bytes]) 
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Command line; returns 0, 1 when `--check` fails, or 2 when nothing could be measured."""
-    parser = argparse.ArgumentParser(
-        prog="python -m benches.cameras",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    """Command line; returns the exit code of `harness.run`."""
+    parser = harness.parser("cameras", __doc__, "fail below the required figures")
     parser.add_argument("--duration", type=float, default=60.0, help="seconds (default 60)")
-    parser.add_argument("--json", type=Path, help="file for the figures")
-    parser.add_argument("--check", action="store_true", help="fail below the required figures")
     args = parser.parse_args(argv)
-    try:
-        figures = measure(args.duration)
-        if args.json:
-            args.json.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
-    except (BenchError, hw_config.ConfigError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("\nstopped: no figures", file=sys.stderr)
-        return 130
-    for name, row in figures.pop("cameras").items():
+    return harness.run(args, lambda: measure(args.duration), _show)
+
+
+def _show(figures: dict[str, Any]) -> list[str]:
+    for name, row in figures["cameras"].items():
         print(f"{name}: " + ", ".join(f"{key} {value:.4g}" for key, value in row.items()))
-        figures.setdefault("cameras", {})[name] = row
     for name, value in figures.items():
         if name != "cameras":
             print(f"{name}: {value:.3g}")
-    missed = problems(figures) if args.check else []
-    for text in missed:
-        print(f"FAILED: {text}")
-    return 1 if missed else 0
+    return problems(figures)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,6 @@ if a dataset misses a figure; `python -m teleop.check` judges each episode, and 
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections import Counter
 from collections.abc import Sequence
@@ -19,13 +18,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 import hw_config
-from teleop.check import show_progress
+from teleop.command_line import add_workers, show_progress
 from teleop.dataset.episode import EpisodeInfo
 from teleop.dataset.journal import read_journal
 from teleop.dataset.layout import episode_folders, read_layout
 from teleop.dataset.reader import open_episode
 from teleop.errors import DatasetError, EpisodeDamaged, TeleopError
-from teleop.export.workers import Workers, processors
+from teleop.export.workers import Workers
 from teleop.quality.context import context_of
 from teleop.quality.streams import (
     Stamps,
@@ -36,7 +35,7 @@ from teleop.quality.streams import (
     stream_qualities,
     to_joints,
 )
-from teleop.writing import write_result
+from vega_core import command_line
 
 MISSING = 0.01
 """Of the messages that a stream should have."""
@@ -58,28 +57,25 @@ class Measured(NamedTuple):
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command line; returns the exit code."""
     arguments = _parser().parse_args(argv)
-    try:
-        found = [measure(folder, arguments.workers) for folder in arguments.datasets]
-        if arguments.json:
-            write_result(arguments.json, json.dumps(found, indent=1) + "\n")
-    except (TeleopError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        return 130
+    return command_line.run(lambda: _run(arguments), TeleopError, OSError)
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    found = [measure(folder, arguments.workers) for folder in arguments.datasets]
+    command_line.write_json(arguments.json, found, indent=1)
     for figures in found:
         print("\n".join(_lines(figures)))
     return int(arguments.check and any(figures["missed"] for figures in found))
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m benches.dataset", description=__doc__)
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    add = parser.add_argument
-    add("datasets", type=Path, nargs="+", metavar="DIR", help="folder of a recorded dataset")
-    add("--workers", type=int, default=processors(), help="processes (default %(default)s)")
-    add("--json", type=Path, metavar="FILE", help="write the figures there")
-    add("--check", action="store_true", help="exit with 1 if a figure is missed")
+    parser = command_line.parser("benches.dataset", __doc__)
+    parser.add_argument(
+        "datasets", type=Path, nargs="+", metavar="DIR", help="folder of a recorded dataset"
+    )
+    add_workers(parser)
+    command_line.add_json(parser)
+    parser.add_argument("--check", action="store_true", help="exit with 1 if a figure is missed")
     return parser
 
 

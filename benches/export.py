@@ -12,7 +12,6 @@ scene with the noise of a sensor, and two leaders and two followers at 200 Hz.
 from __future__ import annotations
 
 import argparse
-import json
 import resource
 import sys
 import tempfile
@@ -21,16 +20,15 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from teleop.command_line import add_workers, log
 from teleop.errors import TeleopError
-from teleop.export.__main__ import positive, report
 from teleop.export.formats import ExportPlan
 from teleop.export.readback import Fidelity, compare
 from teleop.export.recording import Choice, prepare
 from teleop.export.run import ExportJob, run
 from teleop.export.selection import KINDS, select
 from teleop.export.synthetic import record
-from teleop.export.workers import processors
-from teleop.writing import write_result
+from vega_core import command_line
 
 FIGURE = 5.0
 """Times real time, at least."""
@@ -45,39 +43,36 @@ _SECONDS = 10.0
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command line; returns the exit code."""
     arguments = _parser().parse_args(argv)
-    try:
-        with tempfile.TemporaryDirectory(prefix="export-bench-", dir=arguments.scratch) as folder:
-            dataset = arguments.dataset or _made_up(Path(folder) / "dataset")
-            results = [_measure(dataset, Path(folder), arguments, *each) for each in _FORMATS]
-    except TeleopError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        return 130
-    missed = [each for each in results if each["missed"]]
-    if arguments.json:
-        figures = {"at_least": FIGURE, "at_most": MOST._asdict(), "workers": arguments.workers}
-        write_result(arguments.json, json.dumps({**figures, "results": results}, indent=1) + "\n")
+    return command_line.run(lambda: _run(arguments), TeleopError, OSError)
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    with tempfile.TemporaryDirectory(prefix="export-bench-", dir=arguments.scratch) as folder:
+        dataset = arguments.dataset or _synthetic(Path(folder) / "dataset")
+        results = [_measure(dataset, Path(folder), arguments, *each) for each in _FORMATS]
+    figures = {"at_least": FIGURE, "at_most": MOST._asdict(), "workers": arguments.workers}
+    command_line.write_json(arguments.json, {**figures, "results": results}, indent=1)
     for each in results:
         print("\n".join(_lines(each)))
-    return 1 if arguments.check and missed else 0
+    return int(arguments.check and any(each["missed"] for each in results))
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m benches.export", description=__doc__)
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser = command_line.parser("benches.export", __doc__)
     add = parser.add_argument
     add("dataset", type=Path, nargs="?", help="a recorded dataset (default: a synthetic one)")
-    add("--fps", type=positive, default=25, help="steps a second (default %(default)s)")
-    add("--workers", type=positive, default=processors(), help="processes (default %(default)s)")
+    add(
+        "--fps", type=command_line.positive, default=25, help="steps a second (default %(default)s)"
+    )
+    add_workers(parser)
     add("--scratch", type=Path, help="where to write (default: the system's temporary folder)")
-    add("--json", type=Path, metavar="FILE", help="write the figures there")
+    command_line.add_json(parser)
     add("--check", action="store_true", help="exit with 1 if a figure is missed")
     return parser
 
 
-def _made_up(folder: Path) -> Path:
-    report(f"recording {_EPISODES} synthetic episodes of {_SECONDS:.0f} s")
+def _synthetic(folder: Path) -> Path:
+    log(f"recording {_EPISODES} synthetic episodes of {_SECONDS:.0f} s")
     record(folder, _EPISODES, _SECONDS)
     return folder
 
@@ -98,7 +93,7 @@ def _measure(
         compress=compress,
     )
     before = _cpu_s()
-    summary = run(jobs, plan, report)
+    summary = run(jobs, plan, log)
     cpu_s = _cpu_s() - before
     fidelity = compare(plan.out, form)
     missed = [n for n, most in MOST._asdict().items() if getattr(fidelity, n) > most + _ROUNDING]

@@ -12,13 +12,14 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import json
 import re
 import shutil
+import signal
 import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -28,10 +29,12 @@ from vega_eval.trials import journal
 from vega_eval.trials.blinding import REVEALED_FILE
 from vega_eval.trials.folder import FILE_NAME, read_session
 from vega_eval.trials.session_status import replay
-from vega_runtime.bench_launch import Launched
-from vega_sim import command_line
 
 import hw_config
+from benches import harness
+from benches.harness import Wanted
+from benches.launched import Launched
+from vega_core.command_line import whole
 
 _SHIPPED = Path(hw_config.__file__).resolve().parents[1] / "models" / "twin"
 _HEAD = "action_head--latest_checkpoint.safetensors"
@@ -41,8 +44,8 @@ _KILL_AFTER_S = (0.0, 12.0)  # wall time after the trial has been announced
 _REPORTED = re.compile(r"\] trial (\d+), policy ([A-Z]): (success|partial|fail)\b")
 
 
-def run(arguments: argparse.Namespace) -> int:
-    """Runs the bench; returns the exit code."""
+def measure(arguments: argparse.Namespace) -> dict[str, float]:
+    """Plays and kills until every trial has been played; what is left then."""
     scratch = Path(tempfile.mkdtemp(prefix="vega_bench_"))
     policies = arguments.policies or [_SHIPPED, worsened(scratch / "worse")]
     output = arguments.output or scratch / "session"
@@ -60,7 +63,7 @@ def run(arguments: argparse.Namespace) -> int:
     plans: set[str] = set()
     killed = 0
     while not (output / REVEALED_FILE).exists():
-        with Launched("eval.launch.py", given) as launch:
+        with Launched(["vega_bringup", "eval.launch.py", *given]) as launch:
             trial = int(marked[killed]) if killed < len(marked) else None
             shot = trial is not None and _kill(launch, trial, 2 * arguments.trials, rng, killed)
             killed += shot
@@ -75,7 +78,7 @@ def run(arguments: argparse.Namespace) -> int:
         print(f"{killed} of {len(marked)} kills, {told}", flush=True)
     figures = _figures(output, reported, killed, len(plans))
     figures["minutes"] = round((time.monotonic() - began_s) / 60, 1)
-    return _tell(figures, arguments)
+    return figures
 
 
 def worsened(folder: Path) -> Path:
@@ -99,7 +102,7 @@ def _kill(launch: Launched, trial: int, last: int, rng: np.random.Generator, bef
     if launch.has_ended(float(rng.uniform(*_KILL_AFTER_S))):
         return False
     if before % 2:
-        launch.kill_launch()
+        launch.send(signal.SIGKILL)
     else:
         launch.kill("session_node")
     return True
@@ -127,45 +130,34 @@ def _figures(
     }
 
 
-def _tell(figures: dict[str, float], arguments: argparse.Namespace) -> int:
-    wanted = {
-        "kills": arguments.kills,
-        "trials_valid": 2 * arguments.trials,
-        "duplicates": 0,
-        "lost": 0,
-        "schedules": 1,
-    }
+def _wanted(arguments: argparse.Namespace) -> tuple[Wanted, ...]:
+    return (
+        Wanted("kills", "exactly", arguments.kills),
+        Wanted("trials_valid", "exactly", 2 * arguments.trials),
+        Wanted("duplicates", "exactly", 0),
+        Wanted("lost", "exactly", 0),
+        Wanted("schedules", "exactly", 1),
+    )
+
+
+def _show(arguments: argparse.Namespace, figures: dict[str, float]) -> list[str]:
     for name, value in figures.items():
-        goal = f"   (wanted: {wanted[name]})" if name in wanted else ""
-        print(f"{name:18} {value:g}{goal}")
-    if arguments.json:
-        arguments.json.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
-    missed = [name for name, goal in wanted.items() if figures[name] != goal]
-    if missed:
-        print(f"MISSED: {', '.join(missed)}", file=sys.stderr)
-    return int(bool(missed) and arguments.check)
+        print(f"{name}: {value:g}")
+    return harness.judge(figures, _wanted(arguments))
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs the command line; returns the exit code."""
-    parser = argparse.ArgumentParser(
-        prog="python -m benches.session",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--trials", type=command_line.whole(1), default=20, help="of each policy")
-    parser.add_argument("--kills", type=command_line.whole(0), default=10)
-    parser.add_argument("--seed", type=command_line.whole(0), default=0)
+    """Runs the command line; returns the exit code of `harness.run`."""
+    parser = harness.parser("session", __doc__, "exit 1 where a figure is missed")
+    parser.add_argument("--trials", type=whole(1), default=20, help="of each policy")
+    parser.add_argument("--kills", type=whole(0), default=10)
+    parser.add_argument("--seed", type=whole(0), default=0)
     parser.add_argument("--policies", type=Path, nargs=2, help="two checkpoints")
     parser.add_argument("--output", type=Path, help="folder of the session; a temporary one")
-    parser.add_argument(
-        "--json", type=command_line.writable(".json"), help="write the figures here"
-    )
-    parser.add_argument("--check", action="store_true", help="exit 1 where a figure is missed")
     arguments = parser.parse_args(argv)
     if arguments.kills > 2 * arguments.trials:
         parser.error(f"--kills: at most one a trial, {2 * arguments.trials} here")
-    return command_line.run(lambda: run(arguments), "no figures", EvalError)
+    return harness.run(arguments, partial(measure, arguments), partial(_show, arguments), EvalError)
 
 
 if __name__ == "__main__":

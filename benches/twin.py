@@ -8,18 +8,19 @@ task of one arm, 90 for a task of two.
 
 from __future__ import annotations
 
-import argparse
-import json
 import sys
 import time
 from typing import Any
 
 import numpy as np
-from vega_sim import command_line, operators
+from vega_sim import operators
+from vega_sim.render import RenderError
 from vega_sim.tasks import built_tasks
 from vega_sim.twin import Twin
 
 import hw_config
+from benches import harness
+from vega_core.command_line import positive
 
 _REQUIRED_RATE = {1: 0.95, 2: 0.90}  # by number of arms
 _FRAMES = 20
@@ -76,32 +77,24 @@ def _render_cost(twin: Twin, camera: str) -> float:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Command line; returns 0, 1 when `--check` fails, or 2 on an error."""
-    parser = argparse.ArgumentParser(
-        prog="python -m benches.twin",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    """Command line; returns the exit code of `harness.run`."""
+    parser = harness.parser("twin", __doc__, "fail below the required rate")
     parser.add_argument("--task", default="close_laptop", help=", ".join(built_tasks()))
     parser.add_argument("--variant", default="easy", help="easy or hard")
-    parser.add_argument("--seeds", type=command_line.whole(1), default=100, help="seeds 0 .. N-1")
-    parser.add_argument("--json", type=command_line.writable(".json"), help="file for the figures")
-    parser.add_argument("--check", action="store_true", help="fail below the required rate")
+    parser.add_argument("--seeds", type=positive, default=100, help="seeds 0 .. N-1")
     args = parser.parse_args(argv)
 
-    def command() -> int:
-        figures = measure(args.task, args.variant, args.seeds)
-        if args.json:
-            args.json.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
+    def show(figures: dict[str, Any]) -> list[str]:
         for name, value in figures.items():
             print(f"{name}: {value}")
         required = _REQUIRED_RATE[len(hw_config.load_task(args.task).arms)]
-        if args.check and figures["operator_success_rate"] < required:
-            print(f"FAILED: the operator must succeed on {required:.0%} of the seeds")
-            return 1
-        return 0
+        if figures["operator_success_rate"] >= required:
+            return []
+        return [f"the operator must succeed on {required:.0%} of the seeds"]
 
-    return command_line.run(command, "no figures")
+    return harness.run(
+        args, lambda: measure(args.task, args.variant, args.seeds), show, RenderError
+    )
 
 
 if __name__ == "__main__":

@@ -12,8 +12,6 @@ than 0.8 N times as many trials an hour as one.
 from __future__ import annotations
 
 import argparse
-import json
-import os
 import statistics
 import sys
 import tempfile
@@ -22,6 +20,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from vega_eval.checkpoints import policies_of
 from vega_eval.errors import EvalError
@@ -30,17 +29,18 @@ from vega_eval.trials.blinding import PolicyIdentity
 from vega_eval.twin.chunks import Timing
 from vega_eval.twin.evaluation import Request, play_all, sessions
 from vega_eval.twin.process_pool import ProcessPool
-from vega_sim import command_line
+from vega_sim.render import RenderError
 
 import hw_config
-from benches.harness import process_cpu_s
+from benches import harness
+from benches.harness import machine_cpu_s, process_cpu_s
 from teleop.errors import TeleopError
 from teleop.export.workers import processors
+from vega_core.command_line import whole
 from vega_policy.errors import PolicyError
 
 WANTED_EFFICIENCY = 0.8
 _FIGURES = ("per_hour", "per_hour_with_start", "start_s", "cpu_s_per_trial", "others_cores")
-_TICKS = os.sysconf("SC_CLK_TCK")
 
 
 @dataclass(frozen=True)
@@ -79,13 +79,17 @@ def measure(request: Request, workers: int) -> Round:
     begin_s = time.perf_counter()
     with ProcessPool(workers, request.policies) as pool:
         pool.start(workers)
-        ready_s, busy_s, own_s = time.perf_counter(), _busy_s(), _own_s(pool.pids)
+        ready_s, busy_s, own_s = (
+            time.perf_counter(),
+            machine_cpu_s(with_steal=True),
+            _own_s(pool.pids),
+        )
         with sessions(request) as opened:
             play_all(opened, pool, request, lambda session, record: None)
             trials = sum(len(session.status.valid) for session in opened)
         play_s = time.perf_counter() - ready_s
         spent_s = _own_s(pool.pids) - own_s
-        others_s = _busy_s() - busy_s - spent_s
+        others_s = machine_cpu_s(with_steal=True) - busy_s - spent_s
     return Round(
         workers=workers,
         trials=trials,
@@ -96,22 +100,14 @@ def measure(request: Request, workers: int) -> Round:
     )
 
 
-def _busy_s() -> float:
-    """Processor time that this computer has spent on anything."""
-    user, nice, system, _, _, irq, softirq, steal = map(
-        int, Path("/proc/stat").read_text(encoding="ascii").split("\n", 1)[0].split()[1:9]
-    )
-    return (user + nice + system + irq + softirq + steal) / _TICKS
-
-
 def _own_s(pids: Sequence[int]) -> float:
     """Processor time that some processes have spent."""
     return sum(process_cpu_s(pid) for pid in pids)
 
 
-def figures_of(rounds: Sequence[Round], workers: int) -> dict[str, object]:
+def figures_of(rounds: Sequence[Round], workers: int) -> dict[str, Any]:
     """What the rounds with one worker and those with `workers` say together."""
-    figures: dict[str, object] = {"workers": workers, "cores": processors()}
+    figures: dict[str, Any] = {"workers": workers, "cores": processors()}
     for figure in _FIGURES:
         figures[f"{figure}_one"] = _median(rounds, 1, figure)
         figures[f"{figure}_many"] = _median(rounds, workers, figure)
@@ -130,26 +126,19 @@ def _median(rounds: Sequence[Round], workers: int, figure: str) -> float:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Command line; returns 0, 1 when `--check` fails, or 2 on an error."""
-    parser = argparse.ArgumentParser(
-        prog="python -m benches.twin_evaluation",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    """Command line; returns the exit code of `harness.run`."""
+    parser = harness.parser("twin_evaluation", __doc__, f"fail below {WANTED_EFFICIENCY} N")
     add = parser.add_argument
     add("--checkpoint", type=Path, required=True, metavar="DIR")
-    add("--trials", type=command_line.whole(1), default=24, help="in each round")
-    add("--workers", type=command_line.whole(2), default=max(2, processors()))
-    add("--rounds", type=command_line.whole(1), default=3)
-    add("--json", type=command_line.writable(".json"), help="write the figures here")
-    add("--check", action="store_true", help="fail below 0.8 N")
+    add("--trials", type=whole(1), default=24, help="in each round")
+    add("--workers", type=whole(2), default=max(2, processors()))
+    add("--rounds", type=whole(1), default=3)
     arguments = parser.parse_args(argv)
-    return command_line.run(
-        partial(_bench, arguments), "no figures", PolicyError, EvalError, TeleopError
-    )
+    expected = (PolicyError, EvalError, TeleopError, RenderError)
+    return harness.run(arguments, partial(_measure_rounds, arguments), _show, *expected)
 
 
-def _bench(arguments: argparse.Namespace) -> int:
+def _measure_rounds(arguments: argparse.Namespace) -> dict[str, Any]:
     workers = arguments.workers
     policies = policies_of([arguments.checkpoint], hw_config.load())
     rounds = []
@@ -158,17 +147,18 @@ def _bench(arguments: argparse.Namespace) -> int:
             for count in (1, workers):
                 output = Path(folder) / f"{number}-{count}"
                 rounds.append(measure(_request(policies, arguments.trials, output), count))
-                _tell(number, arguments.rounds, rounds[-1])
-    figures = figures_of(rounds, workers)
+                _log_round(number, arguments.rounds, rounds[-1])
+    return figures_of(rounds, workers)
+
+
+def _show(figures: dict[str, Any]) -> list[str]:
     for name, value in figures.items():
         if name != "rounds":
             print(f"{name}: {value:.4g}")
-    if arguments.json:
-        arguments.json.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
-    if arguments.check and efficiency(rounds, workers) < WANTED_EFFICIENCY:
-        print(f"FAILED: {workers} workers must play {WANTED_EFFICIENCY} x {workers} times as many")
-        return 1
-    return 0
+    if figures["efficiency"] >= WANTED_EFFICIENCY:
+        return []
+    workers = figures["workers"]
+    return [f"{workers} workers must play {WANTED_EFFICIENCY} x {workers} times as many"]
 
 
 def _request(policies: tuple[PolicyIdentity, ...], trials: int, output: Path) -> Request:
@@ -184,7 +174,7 @@ def _request(policies: tuple[PolicyIdentity, ...], trials: int, output: Path) ->
     )
 
 
-def _tell(number: int, total: int, played: Round) -> None:
+def _log_round(number: int, total: int, played: Round) -> None:
     print(
         f"[round {number}/{total}] {played.workers} workers: {played.per_hour:.0f} trials an hour, "
         f"{played.cpu_s_per_trial:.2f} s of processor each, others kept "

@@ -1,4 +1,4 @@
-"""Measures demonstrations by the scripted operator at the leader arms, without ROS or pictures.
+"""Measures demonstrations by the scripted operator at the leader arms, without ROS or images.
 
     python -m benches.twin_leaders --task close_laptop --seeds 20 --topology bus_per_arm --check
 
@@ -9,8 +9,6 @@ limits and its workspace, stands in between. The lag is that of the followers be
 
 from __future__ import annotations
 
-import argparse
-import json
 import sys
 from typing import Any
 
@@ -19,16 +17,17 @@ from vega_control.config import GateConfig
 from vega_control.gate import Gate, Mode, Now
 from vega_control.workspace import Workspace
 from vega_description.transforms import Array
-from vega_sim import command_line
 from vega_sim.commands import Command, CommandInbox
 from vega_sim.cosimulation import Cosimulation, EpisodeState
 from vega_sim.leaders import SCRIPTED, SHARED_BUS, Leaders
 from vega_sim.pacing import Pacer
+from vega_sim.render import RenderError
 from vega_sim.tasks import built_tasks
 from vega_sim.twin import Twin
 
 import hw_config
-from benches import twin
+from benches import harness, twin
+from vega_core.command_line import positive
 from vega_core.stamps import NS
 
 TOPOLOGIES = (SHARED_BUS, "bus_per_arm")
@@ -218,33 +217,28 @@ def measure(task: str, variant: str, seeds: int, topology: str) -> dict[str, Any
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Command line; returns 0, 1 when `--check` fails, or 2 on an error."""
-    parser = argparse.ArgumentParser(
-        prog="python -m benches.twin_leaders",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    """Command line; returns the exit code of `harness.run`."""
+    parser = harness.parser("twin_leaders", __doc__, "fail below the rate without leaders")
     parser.add_argument("--task", default="close_laptop", help=", ".join(built_tasks()))
     parser.add_argument("--variant", default="easy", help="easy or hard")
-    parser.add_argument("--seeds", type=command_line.whole(1), default=20, help="seeds 0 .. N-1")
+    parser.add_argument("--seeds", type=positive, default=20, help="seeds 0 .. N-1")
     parser.add_argument("--topology", choices=TOPOLOGIES, default=SHARED_BUS)
-    parser.add_argument("--json", type=command_line.writable(".json"), help="file for the figures")
-    parser.add_argument("--check", action="store_true", help="fail below the rate without leaders")
     args = parser.parse_args(argv)
+    return harness.run(
+        args,
+        lambda: measure(args.task, args.variant, args.seeds, args.topology),
+        _show,
+        RenderError,
+    )
 
-    def command() -> int:
-        figures = measure(args.task, args.variant, args.seeds, args.topology)
-        if args.json:
-            args.json.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
-        for name, value in figures.items():
-            print(f"{name}: {value}")
-        fewer = figures["success_rate"] < figures["success_rate_without_leaders"]
-        if args.check and (fewer or figures["not_home_after"]):
-            print("FAILED: fewer successes than without leaders, or arms that did not get home")
-            return 1
-        return 0
 
-    return command_line.run(command, "no figures")
+def _show(figures: dict[str, Any]) -> list[str]:
+    for name, value in figures.items():
+        print(f"{name}: {value}")
+    fewer = figures["success_rate"] < figures["success_rate_without_leaders"]
+    if fewer or figures["not_home_after"]:
+        return ["fewer successes than without leaders, or arms that did not get home"]
+    return []
 
 
 if __name__ == "__main__":

@@ -12,20 +12,20 @@ from hw_config.schema import (
     JOINTS_PER_ARM,
     ArmConfig,
     CameraConfig,
+    ConfigProblem,
     Contradiction,
     Key,
     Limits,
-    Problem,
     Rates,
     RecordingConfig,
-    Schema,
+    StrictModel,
     Workspace,
 )
 
 GRIPPER_STROKES_M = (0.07, 0.1)
 
 
-class HardwareConfig(Schema):
+class HardwareConfig(StrictModel):
     """The whole cell."""
 
     arms: dict[Literal["left", "right"], ArmConfig]
@@ -52,9 +52,11 @@ class HardwareConfig(Schema):
     def _consistent(self) -> HardwareConfig:
         if tuple(self.arms) != ARM_NAMES:
             text = f"expected {', '.join(ARM_NAMES)} in this order, got {', '.join(self.arms)}"
-            raise Contradiction([Problem(("arms",), text)])
+            raise Contradiction([ConfigProblem(("arms",), text)])
         if not self.cameras:
-            raise Contradiction([Problem(("cameras",), "expected at least one camera, as 'head'")])
+            raise Contradiction(
+                [ConfigProblem(("cameras",), "expected at least one camera, as 'head'")]
+            )
         _check(self)
         return self
 
@@ -88,7 +90,7 @@ def _check(hardware: HardwareConfig) -> None:
         raise Contradiction(problems)
 
 
-def _duplicates(hardware: HardwareConfig) -> Iterator[Problem]:
+def _duplicates(hardware: HardwareConfig) -> Iterator[ConfigProblem]:
     arms, cameras = hardware.arms.items(), hardware.cameras.items()
     joints = [(("arms", a, "joint_names"), name) for a, arm in arms for name in arm.joint_names]
     yield from _repeated("joint name", joints)
@@ -100,55 +102,57 @@ def _duplicates(hardware: HardwareConfig) -> Iterator[Problem]:
         yield from _repeated(f"camera {field}", values)
 
 
-def _repeated(what: str, values: Iterable[tuple[Key, str]]) -> Iterator[Problem]:
+def _repeated(what: str, values: Iterable[tuple[Key, str]]) -> Iterator[ConfigProblem]:
     first: dict[str, Key] = {}
     for key, value in values:
         if value in first:
-            yield Problem(key, f"{what} used more than once: {value}, see {'.'.join(first[value])}")
+            yield ConfigProblem(
+                key, f"{what} used more than once: {value}, see {'.'.join(first[value])}"
+            )
         else:
             first[value] = key
 
 
-def _topology(hardware: HardwareConfig) -> Iterator[Problem]:
+def _topology(hardware: HardwareConfig) -> Iterator[ConfigProblem]:
     shared = hardware.topology == "shared_bus"
     for name, arm in hardware.arms.items():
         if shared and arm.leader_can is not None:
-            yield Problem(
+            yield ConfigProblem(
                 ("arms", name, "leader_can"),
                 "with topology shared_bus the leader is on the follower's bus; drop the key, or "
                 "set topology: bus_per_arm",
             )
         if not shared and arm.leader_can is None:
-            yield Problem(
+            yield ConfigProblem(
                 ("arms", name), "topology bus_per_arm needs leader_can, the leader's own bus"
             )
 
 
-def _lengths(hardware: HardwareConfig) -> Iterator[Problem]:
+def _lengths(hardware: HardwareConfig) -> Iterator[ConfigProblem]:
     for field in ("lower", "upper", "velocity", "acceleration", "jerk"):
         count = len(getattr(hardware.limits, field)) // len(hardware.arms)
         if count != JOINTS_PER_ARM:
-            yield Problem(
+            yield ConfigProblem(
                 ("limits", field), f"limits.{field} needs {JOINTS_PER_ARM} values, got {count}"
             )
 
 
-def _homes(hardware: HardwareConfig) -> Iterator[Problem]:
+def _homes(hardware: HardwareConfig) -> Iterator[ConfigProblem]:
     limits = zip(hardware.limits.lower, hardware.limits.upper)
     for arm_name, arm in hardware.arms.items():
         for name, q in zip(arm.joint_names, arm.home):
             low, high = next(limits)
             if not low <= q <= high:
-                yield Problem(
+                yield ConfigProblem(
                     ("arms", arm_name, "home"),
                     f"home of {name} is {q}, outside its limits {low} .. {high}",
                 )
 
 
-def _grippers(hardware: HardwareConfig) -> Iterator[Problem]:
+def _grippers(hardware: HardwareConfig) -> Iterator[ConfigProblem]:
     stroke, opening = hardware.gripper_stroke_m, hardware.limits.upper[JOINTS_PER_ARM - 1]
     if opening > stroke:
-        yield Problem(
+        yield ConfigProblem(
             ("limits", "upper"),
             f"the gripper may open {opening} m, but its stroke is {stroke} m (arms.yaml, "
             "gripper_stroke_m)",

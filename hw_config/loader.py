@@ -12,7 +12,7 @@ import yaml
 from pydantic import ValidationError
 
 from hw_config.cell import HardwareConfig
-from hw_config.schema import ConfigError, Contradiction, Problem, TaskConfig
+from hw_config.schema import ConfigError, ConfigProblem, Contradiction, TaskConfig
 
 _HERE = Path(__file__).resolve().parent
 # Keys of cameras.yaml that may stand once for all cameras.
@@ -152,7 +152,7 @@ def _validate(schema: Any, data: dict[str, Any], locate: Callable[[tuple[str, ..
         raise ConfigError("\n".join(rows)) from None
 
 
-def _problems(error: ValidationError) -> Iterator[Problem]:
+def _problems(error: ValidationError) -> Iterator[ConfigProblem]:
     for problem in error.errors():
         cause = problem.get("ctx", {}).get("error")
         if isinstance(cause, Contradiction):
@@ -160,4 +160,4 @@ def _problems(error: ValidationError) -> Iterator[Problem]:
             continue
         said = {"extra_forbidden": "unknown key", "missing": "missing key"}
         text = said.get(problem["type"], problem["msg"].removeprefix("Value error, "))
-        yield Problem(tuple(str(part) for part in problem["loc"]), text)
+        yield ConfigProblem(tuple(str(part) for part in problem["loc"]), text)

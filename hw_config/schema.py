@@ -26,7 +26,7 @@ class ConfigError(ValueError):
 Key = tuple[str, ...]
 
 
-class Problem(NamedTuple):
+class ConfigProblem(NamedTuple):
     """A contradiction: the path of the key where it shows, and what is wrong."""
 
     key: Key
@@ -36,18 +36,18 @@ class Problem(NamedTuple):
 class Contradiction(ValueError):
     """Some values are possible, but not together."""
 
-    def __init__(self, problems: list[Problem]) -> None:
+    def __init__(self, problems: list[ConfigProblem]) -> None:
         super().__init__("; ".join(text for _, text in problems))
         self.problems = problems
 
 
-class Schema(BaseModel):
+class StrictModel(BaseModel):
     """An unknown key, and a number that is not finite, are errors."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
-class ArmConfig(Schema):
+class ArmConfig(StrictModel):
     """One follower arm. Joint vectors are joints 1-6 in rad, then the gripper opening in m."""
 
     can: CanName = Field(
@@ -65,7 +65,7 @@ class ArmConfig(Schema):
     home: ArmVector = Field(description="resting posture: rad, gripper in m")
 
 
-class CameraConfig(Schema):
+class CameraConfig(StrictModel):
     """One camera: which device it is, what it streams and where it is mounted."""
 
     name: str = Field(description="key under which it stands in cameras.yaml")
@@ -120,7 +120,7 @@ class CameraConfig(Schema):
         return next((arm for arm in ARM_NAMES if self.parent.startswith(f"{arm}_")), None)
 
 
-class Limits(Schema):
+class Limits(StrictModel):
     """Limits of all 14 joints, in the order of `HardwareConfig.joint_names`."""
 
     lower: tuple[float, ...] = Field(description="rad; gripper m")
@@ -134,11 +134,11 @@ class Limits(Schema):
         for low, high in zip(self.lower, self.upper):
             if low >= high:
                 text = f"lower limit {low} is not below upper limit {high}"
-                raise Contradiction([Problem(("limits", "upper"), text)])
+                raise Contradiction([ConfigProblem(("limits", "upper"), text)])
         return self
 
 
-class Rates(Schema):
+class Rates(StrictModel):
     """Rates (Hz) and ages (s) that all nodes share."""
 
     control_hz: Positive = Field(description="policy steps a second")
@@ -149,7 +149,7 @@ class Rates(Schema):
     max_chunk_age_s: Positive = Field(description="a chunk observed longer ago is refused")
 
 
-class ForbiddenBox(Schema):
+class ForbiddenBox(StrictModel):
     """A box that no part of an arm may enter. Corners in `footprint`, m."""
 
     lower: Vector3
@@ -162,7 +162,7 @@ class ForbiddenBox(Schema):
         return self
 
 
-class Workspace(Schema):
+class Workspace(StrictModel):
     """Where the arms may be. Metres, in `footprint`."""
 
     floor_z: float = Field(description="no part of an arm may be below, m")
@@ -183,7 +183,7 @@ class Workspace(Schema):
         return self
 
 
-class RecordingConfig(Schema):
+class RecordingConfig(StrictModel):
     """How demonstrations are recorded, and what makes a take bad while it is recorded."""
 
     jpeg_quality: int = Field(ge=1, le=100, description="of the images")
@@ -207,7 +207,7 @@ class RecordingConfig(Schema):
     )
 
 
-class PlacementRegion(Schema):
+class PlacementRegion(StrictModel):
     """Where the task's main object is placed: a rectangle in `footprint`, divided into cells."""
 
     x: tuple[float, float] = Field(description="of the object's middle, m, ahead of the robot")
@@ -231,7 +231,7 @@ class PlacementRegion(Schema):
         return self
 
 
-class PlacementConfig(Schema):
+class PlacementConfig(StrictModel):
     """The grid over which demonstrations and trials of a task are spread."""
 
     object: str = Field(min_length=1, description="what is placed by the grid, as people call it")
@@ -239,7 +239,7 @@ class PlacementConfig(Schema):
     regions: dict[str, PlacementRegion] = Field(min_length=1, description="one for each variant")
 
 
-class TaskConfig(Schema):
+class TaskConfig(StrictModel):
     """One task of the cell."""
 
     name: str
@@ -262,5 +262,5 @@ class TaskConfig(Schema):
         regions = tuple(self.placement.regions) if self.placement else self.variants
         if sorted(regions) != sorted(self.variants):
             text = f"expected one for each of {', '.join(self.variants)}, got {', '.join(regions)}"
-            raise Contradiction([Problem(("placement", "regions"), text)])
+            raise Contradiction([ConfigProblem(("placement", "regions"), text)])
         return self

@@ -22,11 +22,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from teleop.command_line import add_selection, show_progress
 from teleop.errors import TeleopError
-from teleop.export.selection import KINDS
-from teleop.export.workers import processors
 from teleop.quality import DatasetQuality, Finding, inspect
 from teleop.writing import write_result
+from vega_core import command_line
 
 _WIDTH = 110
 _INDENT = " " * 20
@@ -34,61 +34,27 @@ _INDENT = " " * 20
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command line; returns the exit code."""
-    arguments = parser().parse_args(argv)
-    try:
-        quality = inspect(
-            arguments.dataset,
-            arguments.task,
-            arguments.include,
-            arguments.workers,
-            progress=show_progress,
-        )
-        if arguments.json is not None:
-            write_result(arguments.json, json.dumps(as_data(quality), indent=1) + "\n")
-    except (TeleopError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        return 130
+    parser = command_line.parser("teleop.check", __doc__)
+    add_selection(parser)
+    parser.add_argument(
+        "--json", type=Path, metavar="FILE", help="write findings and figures there"
+    )
+    arguments = parser.parse_args(argv)
+    return command_line.run(lambda: _check(arguments), TeleopError, OSError)
+
+
+def _check(arguments: argparse.Namespace) -> int:
+    quality = inspect(
+        arguments.dataset,
+        arguments.task,
+        arguments.include,
+        arguments.workers,
+        progress=show_progress,
+    )
+    if arguments.json is not None:
+        write_result(arguments.json, json.dumps(as_data(quality), indent=1) + "\n")
     print("\n".join(lines(quality)))
-    return 1 if quality.errors else 0
-
-
-def parser() -> argparse.ArgumentParser:
-    """The command line."""
-    made = argparse.ArgumentParser(prog="python -m teleop.check", description=__doc__)
-    made.formatter_class = argparse.RawDescriptionHelpFormatter
-    add_selection(made)
-    made.add_argument("--json", type=Path, metavar="FILE", help="write findings and figures there")
-    return made
-
-
-def add_selection(made: argparse.ArgumentParser) -> None:
-    """Adds what is looked at: the dataset, a task, kinds of episodes."""
-    add = made.add_argument
-    add("dataset", type=Path, metavar="DIR", help="folder of a recorded dataset")
-    add("--task", help="only episodes of this task")
-    add(
-        "--include",
-        nargs="+",
-        choices=KINDS,
-        default=(),
-        metavar="KIND",
-        help=f"judge these as an export has them: {', '.join(KINDS)}",
-    )
-    add(
-        "--workers",
-        type=_positive,
-        default=processors(),
-        help="processes (default %(default)s)",
-    )
-
-
-def show_progress(done: int, total: int) -> None:
-    """Counts on a terminal; says nothing elsewhere."""
-    if sys.stderr.isatty():
-        end = "\n" if done == total else ""
-        print(f"\r{done} of {total} episodes", end=end, file=sys.stderr, flush=True)
+    return command_line.MISSED if quality.errors else command_line.OK
 
 
 def lines(quality: DatasetQuality) -> list[str]:
@@ -131,13 +97,6 @@ def as_data(quality: DatasetQuality) -> dict[str, Any]:
 
 def _place(finding: Finding) -> str:
     return "dataset" if finding.episode is None else f"episode {finding.episode}"
-
-
-def _positive(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"expected a number from 1 on, got {value}")
-    return value
 
 
 if __name__ == "__main__":

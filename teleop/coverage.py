@@ -16,7 +16,10 @@ from typing import TYPE_CHECKING
 import hw_config
 from hw_config import ConfigError, HardwareConfig, TaskConfig
 from teleop.coverage_drawing import Coverage, EpisodeDot, draw
+from teleop.dataset.store import read_infos
 from teleop.placements import Grid, GridCell, Spot
+from teleop.writing import not_written
+from vega_core import command_line
 
 if TYPE_CHECKING:
     from teleop.dataset.episode import EpisodeInfo
@@ -101,9 +104,6 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _write(dataset: Path, task: str | None, out: Path) -> int:
-    from teleop.dataset.store import read_infos
-    from teleop.writing import not_written
-
     infos = read_infos(dataset)
     tasks = [task] if task else sorted({info.task for info in infos})
     if not tasks:

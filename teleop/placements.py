@@ -1,4 +1,4 @@
-"""Placements: which cell of a task's grid comes next, and how to tell it to the operator.
+"""Placements: which cell of a task's grid comes next, and how it is described to the operator.
 
 The grid is part of the task (`placement` in hw_config/tasks): a rectangle in `footprint` for the
 middle of the task's main object, in rows and columns. Demonstrations and trials go to the cell that

@@ -9,9 +9,7 @@ import re
 import shutil
 import signal
 import subprocess
-import threading
 import time
-import uuid
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -29,14 +27,15 @@ from vega_msgs.msg import GateState
 from vega_msgs.srv import InjectFault
 from vega_runtime import qos
 
+from benches.launched import Launched
+
 T = TypeVar("T")
 PATIENCE_S = 90.0
 _ASK_AGAIN_S = 20.0
-_MARK = "VEGA_TEST_RUN"
 
 
-class Launched:
-    """A running `ros2 launch`: its lines, its processes, its end.
+class LaunchedSystem(Launched):
+    """A launched system of a test, in a ROS domain of its own: what does not come, fails the test.
 
     Args:
         arguments: after `ros2 launch`.
@@ -46,42 +45,8 @@ class Launched:
 
     def __init__(self, arguments: list[str], domain: int, environment: dict[str, str]) -> None:
         self.domain = domain
-        self.lines: list[str] = []
-        self._mark = uuid.uuid4().hex
-        self._more = threading.Condition()
-        self._ended = False
-        self._process = subprocess.Popen(
-            ["ros2", "launch", *arguments],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            errors="replace",
-            start_new_session=True,
-            env={
-                **os.environ,
-                **environment,
-                "ROS_DOMAIN_ID": str(domain),
-                "ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST",
-                _MARK: self._mark,
-            },
-        )
-        threading.Thread(target=self._read, daemon=True).start()
-
-    def _read(self) -> None:
-        assert self._process.stdout is not None
-        for line in self._process.stdout:
-            with self._more:
-                self.lines.append(line.rstrip("\n"))
-                self._more.notify_all()
-        with self._more:
-            self._ended = True
-            self._more.notify_all()
-
-    @property
-    def text(self) -> str:
-        """Everything that was said so far."""
-        return "\n".join(self.lines)
+        own = {"ROS_DOMAIN_ID": str(domain), "ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST"}
+        super().__init__(arguments, {**environment, **own})
 
     def count(self, pattern: str) -> int:
         """How many lines match."""
@@ -89,40 +54,15 @@ class Launched:
 
     def wait_for_line(self, pattern: str, timeout_s: float = PATIENCE_S) -> str:
         """The first line that matches, once it is there."""
-
-        def found() -> str | None:
-            return next((line for line in self.lines if re.search(pattern, line)), None)
-
-        with self._more:
-            self._more.wait_for(lambda: found() or self._ended, timeout_s)
-            line = found()
+        line = self.line(pattern, timeout_s)
         assert line is not None, f"nothing matches {pattern!r} in:\n{self.text}"
         return line
 
     def wait(self, timeout_s: float = PATIENCE_S) -> int:
-        """The exit code, once everything that was started has ended."""
-        try:
-            code = self._process.wait(timeout_s)
-        except subprocess.TimeoutExpired:
-            raise AssertionError(f"still running after {timeout_s:g} s:\n{self.text}") from None
-        with self._more:
-            self._more.wait_for(lambda: self._ended, 5.0)
+        """The exit code of the launch, once it has ended."""
+        code = self.wait_for_exit(timeout_s)
+        assert code is not None, f"still running after {timeout_s:g} s:\n{self.text}"
         return code
-
-    def send(self, number: signal.Signals) -> None:
-        """Sends a signal to the launch itself, as a terminal or a service manager would."""
-        self._process.send_signal(number)
-
-    def processes(self) -> dict[int, str]:
-        """Every process of this launch that lives, whatever group or session it is in."""
-        mark = f"{_MARK}={self._mark}".encode()
-        alive = {}
-        for folder in Path("/proc").iterdir():
-            with contextlib.suppress(OSError):
-                if folder.name.isdigit() and mark in (folder / "environ").read_bytes():
-                    command = (folder / "cmdline").read_bytes().replace(b"\0", b" ")
-                    alive[int(folder.name)] = command.decode(errors="replace")
-        return alive
 
     def wait_for_file(self, pattern: str, folder: Path, size: int, timeout_s: float) -> Path:
         """The first file below a folder that matches a glob and has so many bytes."""
@@ -135,30 +75,19 @@ class Launched:
             time.sleep(0.05)
         raise AssertionError(f"no {pattern} of {size} bytes in {folder}:\n{self.text}")
 
-    def kill(self, executable: str, node: str = "") -> None:
-        """Kills the process of one executable, or of one of its nodes, without any warning."""
-        (pid,) = [
-            pid
-            for pid, command in self.processes().items()
-            if f"/{executable} " in command and f"__node:={node}" in command
-        ]
-        os.kill(pid, signal.SIGKILL)
+    def kill(self, executable: str, node: str = "") -> int:
+        """Kills the process of one executable, or of one of its nodes, which has to be there."""
+        killed = super().kill(executable, node)
+        assert killed == 1, f"{killed} processes of {executable} {node} in:\n{self.text}"
+        return killed
 
     def stop(self, number: signal.Signals) -> float:
         """Ends it with a signal; the seconds until no process was left."""
         began = time.monotonic()
         self.send(number)
         self.wait()
-        while self.processes() and time.monotonic() - began < PATIENCE_S:
-            time.sleep(0.02)
+        self.has_ended(PATIENCE_S)
         return time.monotonic() - began
-
-    def clean_up(self) -> None:
-        """Leaves nothing behind, whatever happened."""
-        for pid in self.processes():
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-        self._process.wait(PATIENCE_S)
 
 
 class Probe:
@@ -307,20 +236,20 @@ class Terminal:
 @contextlib.contextmanager
 def launched(
     *arguments: str, environment: dict[str, str] | None = None, file: str = "policy.launch.py"
-) -> Iterator[Launched]:
+) -> Iterator[LaunchedSystem]:
     """`ros2 launch vega_bringup policy.launch.py` with these arguments; nothing of it survives."""
     command = ["vega_bringup", file, *arguments]
     # Emulated hardware does not wait for a busy machine: an arm that is silent is disabled.
-    with turn(alone="robot:=emulated" in arguments), leased_domain() as domain:
-        system = Launched(command, domain, environment or {})
-        try:
-            yield system
-        finally:
-            system.clean_up()
+    with (
+        turn(alone="robot:=emulated" in arguments),
+        leased_domain() as domain,
+        LaunchedSystem(command, domain, environment or {}) as system,
+    ):
+        yield system
 
 
 @contextlib.contextmanager
-def probing(system: Launched, namespace: str = "") -> Iterator[Probe]:
+def probing(system: LaunchedSystem, namespace: str = "") -> Iterator[Probe]:
     """A probe in the system's domain."""
     probe = Probe(system.domain, namespace)
     try:

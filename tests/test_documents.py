@@ -53,3 +53,10 @@ def test_links_lead_somewhere(page):
 
 def test_the_first_page_is_short_enough_to_read():
     assert len((ROOT / "README.md").read_text("utf-8").splitlines()) < 150
+
+
+def test_the_picture_of_the_packages_shows_them_all():
+    page = (ROOT / "docs/architecture.md").read_text("utf-8")
+    (layers,) = re.findall(r"```layers\n(.*?)```", page, re.S)
+    picture = (ROOT / "docs/images/packages.svg").read_text("utf-8")
+    assert set(re.findall(r'class="name">(\w+)<', picture)) == set(layers.split())

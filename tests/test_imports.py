@@ -18,9 +18,9 @@ NODE_MODULES = {
     "robot_connection session_parts",
     "vega_cameras": "cameras_node health",
     "vega_control": "estop_command gate_node gate_reports gate_services messages",
-    "vega_eval": "episode.episode_node episode.observer episode.parameters "
-    "session.health session.node_control session.operator_command session.operator_services "
-    "session.recording session.ros_backend session.session_node",
+    "vega_eval": "episode.episode_node episode.observer "
+    "session.node_control session.operator_command session.operator_services "
+    "session.recording session.robot_health session.ros_backend session.session_node",
     "vega_inference": "messages policy_node",
     "vega_sim": "arm_services drive_command emulation_node sim_node sim_outputs twin_services",
     "vega_teleop": "cues keys_command leading message_definitions recorder_node recording_topics "

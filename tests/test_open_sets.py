@@ -20,7 +20,7 @@ import vega_sim  # noqa: F401  registers the environments
 from vega_eval.failure_types import DROP, FAILURE_TYPES
 from vega_eval.failure_types import register as register_failure_type
 from vega_eval.scoring import failure_type
-from vega_eval.session.keys import Keys
+from vega_eval.session.keys import OperatorKeys
 from vega_sim.failure_signals import FailureSignals
 
 import hw_config
@@ -219,7 +219,7 @@ def test_a_failure_type():
     )
     register_failure_type(bump)
     try:
-        keys = Keys()
+        keys = OperatorKeys()
         keys.feed("-")
         assert keys.feed("b").failure == "bump"
         assert failure_type(FailureSignals(0.1, table_contact_s=1.0, table_force_n=151.0)) is bump

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -89,8 +90,13 @@ def test_what_cannot_be_run_is_told(robot, task, checkpoint, says):
         robot.run_policy(task, checkpoint=checkpoint)
 
 
-def test_a_stop_stays_until_a_person_resets_it(robot, system, tmp_path):
-    robot.estop()
+def test_a_stop_ends_the_episode_and_stays_until_a_person_resets_it(robot, system, tmp_path):
+    with probing(system) as probe, ThreadPoolExecutor() as pool:
+        running = pool.submit(robot.run_policy, "close_laptop", 60.0, video=tmp_path / "part.mp4")
+        probe.until_gate_is(GateState.EXECUTING)
+        robot.estop()
+        result = running.result(60.0)
+    assert (result.outcome, result.reason) == ("aborted", "the emergency stop was pressed")
     for ask in (robot.home, lambda: robot.run_policy("close_laptop", video=tmp_path / "no.mp4")):
         with pytest.raises(RobotError, match="emergency stop"):
             ask()

@@ -16,9 +16,7 @@ _READERS = frozenset(
     {"test_documents", "test_imports", "test_open_sets", "test_packages", "test_words"}
 )
 # What a module imports tells whether it starts nodes or whole systems.
-_STARTS = re.compile(
-    r"^(?:import|from) (?:rclpy|system|domains|vega_runtime.launched_system)\b", re.M
-)
+_STARTS = re.compile(r"^(?:import|from) (?:rclpy|system|domains)\b", re.M)
 _NAMES = ("_node", "_processes", "test_start", "test_shutdown")
 # The fixture by which tests of the front end start `ros2 launch`.
 _FIXTURES = frozenset({"launch"})
@@ -29,6 +27,10 @@ _LANES = (("test_eval_launch", "test_episode", "test_emulated"), ("test_teleop_l
 
 def _is_system(file: Path) -> bool:
     return _SYSTEMS in file.parents and file.stem not in _READERS
+
+
+def _is_slow(path: Path) -> bool:
+    return path.relative_to(_ROOT).as_posix() in _SLOW
 
 
 @functools.cache
@@ -42,8 +44,12 @@ def tier(item: pytest.Item) -> str:
     """`launched` by location, name and what is imported or asked for; else slow or unit."""
     if _starts_something(item.path) or _FIXTURES & set(getattr(item, "fixturenames", ())):
         return LAUNCHED
-    file = item.path.relative_to(_ROOT).as_posix()
-    return SLOW if item.get_closest_marker(SLOW) or file in _SLOW else UNIT
+    return SLOW if item.get_closest_marker(SLOW) or _is_slow(item.path) else UNIT
+
+
+def holds_no_unit_test(path: Path) -> bool:
+    """Whether that is certain before the file is imported."""
+    return _starts_something(path) or _is_slow(path)
 
 
 def group(nodeid: str) -> str:
@@ -73,10 +79,24 @@ def _lane(file: Path) -> int | None:
 # with `make test ARGS=--durations=50`.
 _SLOW = frozenset(
     {
+        "benches/tests/test_cameras.py",
+        "benches/tests/test_compare_ranks.py",
+        "ros2_ws/src/vega_arms/test/test_arm_faults.py",
+        "ros2_ws/src/vega_control/test/test_gate_properties.py",
+        "ros2_ws/src/vega_control/test/test_torture.py",
+        "ros2_ws/src/vega_eval/test/test_failure_types.py",
         "ros2_ws/src/vega_eval/test/test_twin_command.py",
+        "ros2_ws/src/vega_sim/test/test_carrots_to_bowls.py",
+        "ros2_ws/src/vega_sim/test/test_emulated_leaders.py",
+        "ros2_ws/src/vega_sim/test/test_failure_signals.py",
+        "ros2_ws/src/vega_sim/test/test_flowers_to_vase.py",
+        "ros2_ws/src/vega_sim/test/test_handover_cucumber.py",
+        "ros2_ws/src/vega_sim/test/test_placements.py",
         "teleop/tests/test_repair.py",
+        "teleop/tests/test_salvage.py",
         "vega_policy/tests/test_alignment.py",
         "vega_policy/tests/test_export.py",
+        "vega_policy/tests/test_lerobot.py",
         "vega_policy/tests/test_streaming.py",
         "vega_policy/tests/test_train_command.py",
         "vega_policy/tests/test_training.py",

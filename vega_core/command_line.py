@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -49,12 +50,40 @@ def parser(module: str, description: str | None) -> argparse.ArgumentParser:
     )
 
 
-def positive(text: str) -> int:
-    """A whole number from 1 on; as the type of an argument."""
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"expected a number from 1 on, got {value}")
-    return value
+def whole(least: int) -> Callable[[str], int]:
+    """The type of an argument: a whole number, `least` (not negative) or more."""
+
+    def convert(text: str) -> int:
+        if not text.isdecimal() or int(text) < least:
+            raise argparse.ArgumentTypeError(f"expected a whole number, {least} or more: {text!r}")
+        return int(text)
+
+    return convert
+
+
+positive = whole(1)
+"""The type of an argument: a whole number from 1 on."""
+
+
+def writable(suffix: str = "") -> Callable[[str], Path]:
+    """The type of an argument: a file in a folder that can be written to.
+
+    Args:
+        suffix: How its name has to end.
+    """
+
+    def convert(text: str) -> Path:
+        path = Path(text)
+        if not path.name.endswith(suffix) or path.is_dir():
+            ends = f" that ends in {suffix}" if suffix else ""
+            raise argparse.ArgumentTypeError(f"expected a file name{ends}: {text!r}")
+        if not path.parent.is_dir():
+            raise argparse.ArgumentTypeError(f"there is no folder {path.parent}; make it first")
+        if not os.access(path.parent, os.W_OK):
+            raise argparse.ArgumentTypeError(f"the folder {path.parent} cannot be written to")
+        return path
+
+    return convert
 
 
 def add_json(to: argparse.ArgumentParser) -> None:

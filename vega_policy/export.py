@@ -18,6 +18,7 @@ from pydantic import ValidationError
 
 import hw_config
 from hw_config import ConfigError
+from vega_core import command_line
 from vega_policy import contract as contracts
 from vega_policy.checkpoint import expected, gathering, hf_config, names, reading, writing
 from vega_policy.checkpoint.files import read_json
@@ -237,8 +238,7 @@ def _tokenizer_file(source: Path, base: Path | None) -> Path:
 
 
 def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m vega_policy.export", description=__doc__)
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser = command_line.parser("vega_policy.export", __doc__)
     parser.add_argument(
         "checkpoint", type=Path, help="folder with a policy.yaml, or a public OpenVLA-OFT folder"
     )
@@ -257,19 +257,19 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command line; returns the exit code."""
     arguments = _arguments(argv)
-    try:
-        public = None
-        if arguments.recipe is not None:
-            public = Public(load_recipe(arguments.recipe), arguments.unnorm_key)
-        written = export(arguments.checkpoint, arguments.out, public, arguments.base, print)
-    except (PolicyError, ConfigError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
+    code = command_line.run(lambda: _run(arguments), PolicyError, ConfigError)
+    if code == command_line.INTERRUPTED:
         print(f"interrupted: {arguments.out} was not made", file=sys.stderr)
-        return 130
+    return code
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    public = None
+    if arguments.recipe is not None:
+        public = Public(load_recipe(arguments.recipe), arguments.unnorm_key)
+    written = export(arguments.checkpoint, arguments.out, public, arguments.base, print)
     print(f"{arguments.out}: {', '.join(written)}")
-    return 0
+    return command_line.OK
 
 
 if __name__ == "__main__":

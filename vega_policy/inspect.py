@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import nn
 
+from vega_core import command_line
 from vega_policy.alignment.projector import AlignmentProjector
 from vega_policy.errors import PolicyError, RecipeError
 from vega_policy.model.policy import VegaPolicy
@@ -214,8 +215,7 @@ def as_json(recipe: Recipe, report: Report) -> dict[str, Any]:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command line; returns the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m vega_policy.inspect", description=__doc__)
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser = command_line.parser("vega_policy.inspect", __doc__)
     parser.add_argument("--recipe", required=True, help=", ".join(recipe_names()))
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
     parser.add_argument(
@@ -232,11 +232,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("overrides", nargs="*", metavar="field=value", help="fields of the recipe")
     arguments = parser.parse_intermixed_args(argv)
-    try:
-        return _run(arguments)
-    except PolicyError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+    return command_line.run(lambda: _run(arguments), PolicyError)
 
 
 def _run(arguments: argparse.Namespace) -> int:

@@ -21,6 +21,7 @@ from types import FrameType
 import yaml
 
 import hw_config
+from vega_core import command_line
 from vega_policy.errors import PolicyError, RecipeError
 from vega_policy.recipe import Recipe, load_recipe, recipe_names
 from vega_policy.recipe_listing import listing
@@ -35,22 +36,20 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = parser.parse_intermixed_args(argv)
     if not arguments.print_recipe and None in (arguments.dataset, arguments.out):
         parser.error("--dataset and --out are needed, or --print-recipe")
-    try:
+
+    def command() -> int:
         recipe = _recipe(arguments)
         if arguments.print_recipe:
             print(listing(recipe), end="")
-            return 0
+            return command_line.OK
         return _train(recipe, arguments)
-    except (PolicyError, hw_config.ConfigError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:  # before the first step; from then on Ctrl-C saves
-        return 130
+
+    # Ctrl-C ends it before the first step; from then on it saves.
+    return command_line.run(command, PolicyError, hw_config.ConfigError)
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m vega_policy.train", description=__doc__)
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser = command_line.parser("vega_policy.train", __doc__)
     parser.add_argument("--recipe", required=True, help=", ".join(recipe_names()))
     parser.add_argument(
         "--dataset", type=Path, help="folder of episodes (*.npz), or a LeRobot v3.0 dataset"
@@ -101,7 +100,7 @@ def _train(recipe: Recipe, arguments: argparse.Namespace) -> int:
 
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, stop)
-        return 0 if trainer.run() else 130
+        return command_line.OK if trainer.run() else command_line.INTERRUPTED
     finally:
         ranks.close()
 

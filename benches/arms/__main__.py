@@ -14,13 +14,11 @@ core or more, a fault is noticed after 300 ms or later, or a random frame raises
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import sys
 import time
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -30,11 +28,13 @@ from sensor_msgs.msg import JointState
 from vega_msgs.msg import ArmCommand, ArmStatus
 from vega_runtime import qos
 from vega_runtime.node import light_executor
+from vega_runtime.stamps import to_time
 
 import hw_config
+from benches import harness
 from benches.arms import fault_detection, fuzz
-from benches.arms.processes import Processes, machine_s
-from benches.harness import BenchError, process_cpu_s
+from benches.arms.processes import Processes
+from benches.harness import BenchError, machine_cpu_s, process_cpu_s
 
 ARMS = ("left", "right")
 _RATE_HZ, _RATE_TOLERANCE = 200.0, 0.02
@@ -95,8 +95,7 @@ class Side:
         self._count += 1
         high = self._count // _STEP_EVERY % 2
         message = self._command
-        message.header.stamp.sec, message.header.stamp.nanosec = divmod(clock_ns, 10**9)
-        message.deadline.sec, message.deadline.nanosec = divmod(clock_ns + 10**8, 10**9)
+        message.header.stamp, message.deadline = to_time(clock_ns), to_time(clock_ns + 10**8)
         message.sequence = self._count
         message.positions = [self._base + high * _STEP, *self._rest]
         if self._count % _STEP_EVERY == 0:
@@ -149,7 +148,7 @@ class Bench:
         pids = {**processes.pids, "bench": os.getpid()}
         before, machine_before_s = (
             {name: process_cpu_s(pid) for name, pid in pids.items()},
-            machine_s(),
+            machine_cpu_s(),
         )
         start_s = time.monotonic()
         self.spin(seconds)
@@ -165,7 +164,7 @@ class Bench:
         }
         figures.update({f"{name}_cpu_percent": value for name, value in used.items()})
         # Programs that have nothing to do with it spoil a latency: so that a reader can tell.
-        whole = 100.0 * (machine_s() - machine_before_s) / spent_s
+        whole = 100.0 * (machine_cpu_s() - machine_before_s) / spent_s
         figures["others_cpu_percent"] = whole - sum(used.values())
         return figures
 
@@ -239,29 +238,21 @@ def _percentiles(values: list[float]) -> dict[str, float]:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Entry point."""
-    parser = argparse.ArgumentParser(prog="python -m benches.arms", description=__doc__)
+    """Runs the command line; returns the exit code of `harness.run`."""
+    parser = harness.parser("arms", __doc__, "fail when a bound is missed")
     parser.add_argument("--seconds", type=float, default=15.0, help="of each of the two phases")
     parser.add_argument("--fuzz-frames", type=int, default=1_000_000)
-    parser.add_argument("--json", type=Path, help="write the figures here")
-    parser.add_argument("--check", action="store_true", help="fail when a bound is missed")
     options = parser.parse_args(arguments)
     rclpy.init()
     try:
-        figures = measure(options.seconds, options.fuzz_frames)
-    except BenchError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+        return harness.run(options, lambda: measure(options.seconds, options.fuzz_frames), _show)
     finally:
         rclpy.try_shutdown()
-    text = json.dumps(figures, indent=1)
-    print(text)
-    if options.json:
-        options.json.write_text(text + "\n", encoding="utf-8")
-    missed = failures(figures)
-    for line in missed:
-        print(f"missed: {line}", file=sys.stderr)
-    return 1 if options.check and missed else 0
+
+
+def _show(figures: dict[str, Any]) -> list[str]:
+    print(json.dumps(figures, indent=1))
+    return failures(figures)
 
 
 if __name__ == "__main__":

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from collections.abc import Callable
-from pathlib import Path
 
 from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState
@@ -14,16 +12,7 @@ from rclpy.node import Node
 
 from benches.harness import BenchError
 
-_TICKS_S = 1.0 / os.sysconf("SC_CLK_TCK")
 _NODE = "from vega_arms.arm_node import main; main()"
-
-
-def machine_s() -> float:
-    """CPU time that everything on this machine has used."""
-    user, nice, system, _, _, irq, softirq, *_ = map(
-        int, Path("/proc/stat").read_text(encoding="ascii").split("\n", 1)[0].split()[1:]
-    )
-    return (user + nice + system + irq + softirq) * _TICKS_S
 
 
 class Processes:

@@ -13,53 +13,43 @@ chunks. With --check the command fails when a figure misses its target.
 
 from __future__ import annotations
 
-import argparse
-import json
 import sys
 import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import asdict
 from itertools import pairwise as pairs
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import rclpy
 from vega_msgs.msg import GateState
 
 import hw_config
-from benches.control.gate_under_test import Cell
+from benches import harness
+from benches.control.gate_under_test import GateUnderTest
 from benches.control.load import Load
 from benches.control.random_policies import tape_of, torture
-from benches.harness import BenchError
+from benches.harness import BenchError, Wanted
 
 _REPETITIONS = 40
 _SETTLE_S = 0.3
 _REST = 1e-9
 
 
-class Wanted(NamedTuple):
-    """A target: a figure, its greatest allowed value and its unit."""
-
-    figure: str
-    below: float
-    unit: str
-
-
 WANTED = (
-    Wanted("rate_error", 1.0, "%"),
-    Wanted("period_p99_idle", 2.0, "ms"),
-    Wanted("period_p99_loaded", 5.0, "ms"),
-    Wanted("command_p95", 6.0, "ms"),
-    Wanted("estop_worst", 20.0, "ms"),
-    Wanted("silence_worst", 100.0, "ms"),
-    Wanted("limits_exceeded", 1, "commands"),
-    Wanted("outside_workspace", 1, "commands"),
+    Wanted("rate_error", "below", 1.0, "%"),
+    Wanted("period_p99_idle", "below", 2.0, "ms"),
+    Wanted("period_p99_loaded", "below", 5.0, "ms"),
+    Wanted("command_p95", "below", 6.0, "ms"),
+    Wanted("estop_worst", "below", 20.0, "ms"),
+    Wanted("silence_worst", "below", 100.0, "ms"),
+    Wanted("limits_exceeded", "below", 1, "commands"),
+    Wanted("outside_workspace", "below", 1, "commands"),
 )
 
 
-def periods(cell: Cell, seconds: float) -> tuple[float, float]:
+def periods(cell: GateUnderTest, seconds: float) -> tuple[float, float]:
     """Measured rate (Hz) and 99th percentile of the error of a period (ms)."""
     begin = len(cell.commands)
     time.sleep(seconds)
@@ -72,7 +62,7 @@ def periods(cell: Cell, seconds: float) -> tuple[float, float]:
     return rate, float(np.percentile(errors_s, 99) * 1e3)
 
 
-def command_latencies(cell: Cell) -> list[float]:
+def command_latencies(cell: GateUnderTest) -> list[float]:
     """From a chunk that is sent while the arms rest to the first command that moves, ms."""
     latencies = []
     for i in range(_REPETITIONS):
@@ -91,7 +81,7 @@ def command_latencies(cell: Cell) -> list[float]:
 class _Moving:
     """Waits for the first command away from where the arms rest."""
 
-    def __init__(self, cell: Cell, begin: int, rest: np.ndarray) -> None:
+    def __init__(self, cell: GateUnderTest, begin: int, rest: np.ndarray) -> None:
         self._cell, self._begin, self._rest = cell, begin, rest
         self.issued_s = 0.0
 
@@ -103,7 +93,7 @@ class _Moving:
         return False
 
 
-def estop_latencies(cell: Cell) -> list[float]:
+def estop_latencies(cell: GateUnderTest) -> list[float]:
     """From the call of the emergency stop, at speed, to the last command that moves, ms."""
     latencies = []
     for i in range(_REPETITIONS // 2):
@@ -118,14 +108,14 @@ def estop_latencies(cell: Cell) -> list[float]:
     return latencies
 
 
-def _last_motion_s(cell: Cell) -> float:
+def _last_motion_s(cell: GateUnderTest) -> float:
     for before, after in reversed([*pairs(cell.commands[-200:])]):
         if np.abs(after.positions - before.positions).max() > _REST:
             return after.issued_s
     raise BenchError("nothing moved before the emergency stop")
 
 
-def silence_latencies(cell: Cell) -> list[float]:
+def silence_latencies(cell: GateUnderTest) -> list[float]:
     """From the last joint state, at speed, to the hold, ms."""
     latencies = []
     for i in range(_REPETITIONS // 2):
@@ -139,7 +129,7 @@ def silence_latencies(cell: Cell) -> list[float]:
     return latencies
 
 
-def _first_hold_s(cell: Cell) -> float:
+def _first_hold_s(cell: GateUnderTest) -> float:
     held_s = cell.modes[-1][0]
     for stamp_s, mode in reversed(cell.modes):
         if mode != GateState.HOLD:
@@ -148,7 +138,7 @@ def _first_hold_s(cell: Cell) -> float:
     return held_s
 
 
-def _get_moving(cell: Cell, number: int) -> None:
+def _get_moving(cell: GateUnderTest, number: int) -> None:
     cell.until("the arms rest", cell.at_rest)
     cell.send_chunk(25, 0.5 if number % 2 else -0.5)
     cell.until("the gate executes", lambda: cell.mode_is(GateState.EXECUTING))
@@ -159,7 +149,7 @@ def measure_node(seconds: float) -> dict[str, Any]:
     """Everything that the gate node is measured by."""
     rclpy.init(args=[])
     try:
-        with Cell() as cell:
+        with GateUnderTest() as cell:
             rate, idle_ms = periods(cell, seconds)
             command = command_latencies(cell)
             estop = estop_latencies(cell)
@@ -198,38 +188,16 @@ def measure_policies(chunks: int) -> dict[str, Any]:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs the command line; returns the exit code."""
-    parser = argparse.ArgumentParser(
-        prog="python -m benches.control",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--json", type=Path, help="write the figures here")
-    parser.add_argument("--check", action="store_true", help="fail when a target is missed")
+    """Runs the command line; returns the exit code of `harness.run`."""
+    parser = harness.parser("control", __doc__, "fail when a target is missed")
     parser.add_argument("--seconds", type=float, default=10.0, help="of counting periods")
     parser.add_argument("--chunks", type=int, default=10_000, help="of random policies")
     arguments = parser.parse_args(argv)
-    try:
-        figures = {**measure_node(arguments.seconds), **measure_policies(arguments.chunks)}
-    except (BenchError, ValueError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        return 130
-    missed = _show(figures)
-    if arguments.json:
-        arguments.json.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
-    return int(arguments.check and missed)
 
+    def measure() -> dict[str, Any]:
+        return {**measure_node(arguments.seconds), **measure_policies(arguments.chunks)}
 
-def _show(figures: dict[str, Any]) -> bool:
-    missed = False
-    for figure, below, unit in WANTED:
-        value = figures[figure]
-        verdict = "ok" if value < below else "MISSED"
-        missed = missed or value >= below
-        print(f"{figure:20} {value:10.2f} {unit:9} (below {below:g})  {verdict}")
-    return missed
+    return harness.run(arguments, measure, lambda figures: harness.judge(figures, WANTED))
 
 
 if __name__ == "__main__":

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import array
-import signal
 import subprocess
 import sys
 import threading
@@ -27,7 +26,7 @@ from vega_runtime.node import light_executor
 from vega_runtime.stamps import set_seconds, to_seconds
 
 import hw_config
-from benches.harness import BenchError
+from benches.harness import BenchError, end_process
 
 Array = NDArray[np.float64]
 
@@ -47,7 +46,7 @@ class Received(NamedTuple):
     positions: Array
 
 
-class Cell:
+class GateUnderTest:
     """Arms that are where they were told to be, in real time; use as a context manager.
 
     Attributes:
@@ -92,7 +91,7 @@ class Cell:
         ]
         self._process: subprocess.Popen[bytes] | None = None
 
-    def __enter__(self) -> Cell:
+    def __enter__(self) -> GateUnderTest:
         self._process = subprocess.Popen(
             [sys.executable, "-c", _GATE, "--ros-args", "-r", "__node:=gate"],
             stdout=subprocess.DEVNULL,
@@ -134,12 +133,7 @@ class Cell:
 
     def __exit__(self, *_: object) -> None:
         if self._process is not None:
-            self._process.send_signal(signal.SIGINT)
-            try:
-                self._process.wait(_END_S)
-            except subprocess.TimeoutExpired:
-                self._process.kill()
-                self._process.wait()
+            end_process(self._process, _END_S)
         self._ending.set()
         for thread in self._threads:
             thread.join()

@@ -26,7 +26,7 @@ _LEADERS_EVERY = 40
 
 
 @dataclass(frozen=True)
-class Verdict:
+class TortureResult:
     """What came of it.
 
     Attributes:
@@ -111,7 +111,7 @@ class Policies:
         return self._tape[start : start + _STEPS]
 
 
-def torture(chunks: int, seed: int, tape: Array, *, checked: bool = True) -> Verdict:
+def torture(chunks: int, seed: int, tape: Array, *, checked: bool = True) -> TortureResult:
     """Sends `chunks` chunks to a gate with arms that do exactly what they are told.
 
     Args:
@@ -137,23 +137,23 @@ def torture(chunks: int, seed: int, tape: Array, *, checked: bool = True) -> Ver
         accepted[kind] += run.send(number, rows) is None
         run.ticks(_TICKS_A_CHUNK)
     run.judge()
-    return Verdict(
+    return TortureResult(
         chunks=dict(sent),
         accepted=dict(accepted),
         refusals=dict(gate.counters.refusals),
-        commands=run.audit.commands,
+        commands=run.limit_check.commands,
         blocked=gate.counters.commands_blocked,
-        exceeded=run.audit.violations,
+        exceeded=run.limit_check.violations,
         breaches=run.breaches,
-        greatest=run.audit.greatest,
+        greatest=run.limit_check.greatest,
     )
 
 
 class _Run:
     def __init__(
-        self, config: GateConfig, gate: Gate, audit: LimitCheck, rng: np.random.Generator
+        self, config: GateConfig, gate: Gate, limit_check: LimitCheck, rng: np.random.Generator
     ) -> None:
-        self._config, self._gate, self.audit, self._rng = config, gate, audit, rng
+        self._config, self._gate, self.limit_check, self._rng = config, gate, limit_check, rng
         self.positions = np.array(config.home)
         self._leaders = self.positions.copy()
         self._now_s = 1.0
@@ -206,15 +206,15 @@ class _Run:
                 self._gate.leaders.feedback.observe(arm, self._leaders[place], self._now_s)
             command = self._gate.update(self._now)
             if command is not None:
-                self.audit.add(command)
+                self.limit_check.add(command)
                 self.positions = command.positions
-            if self.audit.commands % _TICKS_A_BATCH == 0:
+            if self.limit_check.commands % _TICKS_A_BATCH == 0:
                 self.judge()
 
     def judge(self) -> None:
         """Looks at the workspace for what was emitted since the last time."""
         self._gate.events.clear()
-        self.breaches += self.audit.workspace_breaches()
+        self.breaches += self.limit_check.workspace_breaches()
 
 
 def tape_of(task: str, seed: int = 0) -> Array:

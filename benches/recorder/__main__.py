@@ -11,7 +11,6 @@ the command fails when a figure misses its target.
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import statistics
 import sys
@@ -20,43 +19,34 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import rclpy
 from vega_msgs.msg import TeleopState
 
 import hw_config
-from benches.harness import BenchError, process_cpu_s
+from benches import harness
+from benches.harness import BenchError, Wanted, process_cpu_s
 from benches.recorder.processes import RecorderUnderTest, Streams
 from hw_config import HardwareConfig
 from teleop.dataset.episode import DatasetLayout, EpisodeInfo, command_topic, joint_topic
 from teleop.dataset.store import read_infos
-from teleop.writing import write_result
 
 _TAKE_S = 20.0
 _LEAST_MINUTES = 0.2  # for a slope of the memory
-_TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 _POSES = 12
 _POSE_S = 0.3
 
 
-class Wanted(NamedTuple):
-    """A target: a figure, its greatest allowed value and its unit."""
-
-    figure: str
-    most: float
-    unit: str
-
-
 WANTED = (
-    Wanted("cpu_percent", 60.0, "% of a core"),
-    Wanted("memory_growth", 5.0, "MB"),
-    Wanted("disk_rate", 6.0, "MB/s"),
-    Wanted("lost", 0, "messages"),
-    Wanted("longest_stop", 3.0, "s"),
-    Wanted("bad_takes", 0, "takes"),
+    Wanted("cpu_percent", "at most", 60.0, "% of a core"),
+    Wanted("memory_growth", "at most", 5.0, "MB"),
+    Wanted("disk_rate", "at most", 6.0, "MB/s"),
+    Wanted("lost", "at most", 0, "messages"),
+    Wanted("longest_stop", "at most", 3.0, "s"),
+    Wanted("bad_takes", "at most", 0, "takes"),
 )
 
 
@@ -95,7 +85,7 @@ class Usage:
         return slope * (times_s[-1] - times_s[0])
 
 
-def twin_pictures(hardware: HardwareConfig, noise: float) -> dict[str, np.ndarray]:
+def twin_images(hardware: HardwareConfig, noise: float) -> dict[str, np.ndarray]:
     """Images of each camera, uint8 [N, H, W, 3], while the twin's operator works."""
     from vega_sim import operators
     from vega_sim.twin import Twin
@@ -183,7 +173,7 @@ def measure(minutes: float, noise: float) -> dict[str, Any]:
     hardware = hw_config.load()
     with tempfile.TemporaryDirectory(prefix="vega_recorder_bench_") as folder:
         frames, dataset = Path(folder, "frames.npz"), Path(folder, "dataset")
-        np.savez(frames, **twin_pictures(hardware, noise))  # type: ignore[arg-type]
+        np.savez(frames, **twin_images(hardware, noise))  # type: ignore[arg-type]
         rclpy.init(args=[])
         try:
             with Streams(frames) as streams, RecorderUnderTest(dataset) as recorder:
@@ -198,28 +188,12 @@ def measure(minutes: float, noise: float) -> dict[str, Any]:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs the command line; returns the exit code."""
-    parser = argparse.ArgumentParser(
-        prog="python -m benches.recorder",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--json", type=Path, help="write the figures here")
-    parser.add_argument("--check", action="store_true", help="fail when a target is missed")
+    """Runs the command line; returns the exit code of `harness.run`."""
+    parser = harness.parser("recorder", __doc__, "fail when a target is missed")
     parser.add_argument("--minutes", type=_minutes, default=2.0, help="of recording")
     parser.add_argument("--noise", type=float, default=1.5, help="of the images, grey levels")
     arguments = parser.parse_args(argv)
-    try:
-        figures = measure(arguments.minutes, arguments.noise)
-        missed = _show(figures)
-        if arguments.json:
-            write_result(arguments.json, json.dumps(figures, indent=2) + "\n")
-    except (BenchError, ValueError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        return 130
-    return int(arguments.check and missed)
+    return harness.run(arguments, lambda: measure(arguments.minutes, arguments.noise), _show)
 
 
 def _minutes(text: str) -> float:
@@ -229,13 +203,8 @@ def _minutes(text: str) -> float:
     return value
 
 
-def _show(figures: dict[str, Any]) -> bool:
-    missed = False
-    for figure, most, unit in WANTED:
-        value = figures[figure]
-        missed = missed or value > most
-        verdict = "MISSED" if value > most else "ok"
-        print(f"{figure:16} {value:10.2f} {unit:12} (at most {most:g})  {verdict}")
+def _show(figures: dict[str, Any]) -> list[str]:
+    missed = harness.judge(figures, WANTED)
     for text in figures["problems"]:
         print(f"  {text}")
     return missed

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import subprocess
 import sys
 import threading
@@ -20,7 +19,7 @@ from vega_msgs.msg import TeleopState
 from vega_runtime import qos
 from vega_runtime.node import light_executor
 
-from benches.harness import BenchError
+from benches.harness import BenchError, end_process
 
 _WAIT_S = 30.0
 
@@ -63,12 +62,7 @@ class RecorderUnderTest:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._process.send_signal(signal.SIGINT)
-        try:
-            self._process.wait(_WAIT_S)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+        end_process(self._process, _WAIT_S)
         self._ending.set()
         if self._spinner.is_alive():
             self._spinner.join()
@@ -114,8 +108,7 @@ class Streams:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._process.send_signal(signal.SIGINT)
-        self._process.wait(_WAIT_S)
+        end_process(self._process, _WAIT_S)
 
     def check(self) -> None:
         """Raises BenchError when it has ended."""

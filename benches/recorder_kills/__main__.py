@@ -14,12 +14,11 @@ discarded one.
 
 from __future__ import annotations
 
-import argparse
 import contextlib
-import json
 import os
 import random
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -30,16 +29,17 @@ from typing import Any, NamedTuple
 
 import rclpy
 from std_srvs.srv import Trigger
-from vega_runtime.bench_launch import Launched
 
+from benches import harness
+from benches.launched import Launched
 from benches.recorder_kills.ledger import Ledger
 from teleop.errors import DatasetError, TeleopError
-from teleop.export.__main__ import positive
 from teleop.repair.repair import repair
-from teleop.writing import write_result
+from vega_core.command_line import positive
 
 _FAULTS = ("recorder", "launch", "everything", "disk")
 _RECORDER = "recorder_node"
+_LAUNCH = ("vega_bringup", "teleop.launch.py")
 _TAKE_S = 180.0
 _END_S = 60.0
 # A take of the twin, its saving, and resetting the scene.
@@ -128,7 +128,7 @@ class Bench:
         """One launch, from its start to its end."""
         given = ["task:=close_laptop", "episodes:=10000", f"dataset:={self.ledger.dataset}"]
         with contextlib.ExitStack() as stack:
-            session = stack.enter_context(Launched("teleop.launch.py", [*given, f"output:={logs}"]))
+            session = stack.enter_context(Launched([*_LAUNCH, *given, f"output:={logs}"]))
             began = not wanted.in_take or session.says("is being recorded", _TAKE_S)
             if not began:
                 self._fault(f"no take began within {_TAKE_S:g} s", session)
@@ -150,16 +150,16 @@ class Bench:
         if wanted.fault == "recorder":
             session.kill(_RECORDER)
         elif wanted.fault == "launch":
-            session.kill_launch()
+            session.send(signal.SIGKILL)
         elif wanted.fault == "everything":
-            session.kill_everything()
+            session.kill_all()
         else:
             if self._fills:
                 stack.enter_context(_full(self._folder))
             else:
                 session.forbid_to_write(_RECORDER)
             _sleep_until(time.monotonic() + _FULL_S)
-            session.interrupt()
+            session.send(signal.SIGINT)
 
     def _fault(self, text: str, session: Launched) -> None:
         last = "\n    ".join(session.lines[-8:])
@@ -218,41 +218,28 @@ def measure(rounds: Sequence[Round], folder: Path) -> dict[str, Any]:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs the command line; returns the exit code."""
-    parser = argparse.ArgumentParser(
-        prog="python -m benches.recorder_kills",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    """Runs the command line; returns the exit code of `harness.run`."""
+    parser = harness.parser("recorder_kills", __doc__, "fail when something was lost or came back")
     add = parser.add_argument
-    add(
-        "--rounds", type=positive, default=30, help="launches that are killed (default %(default)s)"
-    )
+    add("--rounds", type=positive, default=30, help="launches that are killed (default 30)")
     add("--seed", type=int, default=0, help="of the moments (default %(default)s)")
     add("--folder", type=Path, help="empty folder for the dataset (default: a temporary one)")
-    add("--json", type=Path, help="write the figures here")
-    add("--check", action="store_true", help="fail when something was lost or came back")
     arguments = parser.parse_args(argv)
     if arguments.folder and not arguments.folder.is_dir():
         parser.error(f"--folder {arguments.folder}: there is no such folder")
     rounds = plan(arguments.rounds, arguments.seed)
-    try:
-        with tempfile.TemporaryDirectory(prefix="vega_kills_bench_") as temporary:
-            figures = measure(rounds, arguments.folder or Path(temporary))
-        if arguments.json:
-            write_result(arguments.json, json.dumps(figures, indent=2) + "\n")
-    except (TeleopError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        return 130
+    with tempfile.TemporaryDirectory(prefix="vega_kills_bench_") as temporary:
+        folder = arguments.folder or Path(temporary)
+        return harness.run(arguments, lambda: measure(rounds, folder), _show, TeleopError)
+
+
+def _show(figures: dict[str, Any]) -> list[str]:
     for name, value in figures.items():
         if name != "faults":
             print(f"{name:12} {value}")
-    for text in figures["faults"]:
-        print(f"FAULT {text}")
-    print(f"{'MISSED' if figures['faults'] else 'ok'}: {len(figures['faults'])} faults")
-    return int(arguments.check and bool(figures["faults"]))
+    faults: list[str] = figures["faults"]
+    print(f"{'MISSED' if faults else 'ok'}: {len(faults)} faults")
+    return faults
 
 
 if __name__ == "__main__":

@@ -29,14 +29,15 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
+from teleop.command_line import add_workers, log, run_export
 from teleop.convert.formats import FORMATS, ImportFormat, ImportOptions
 from teleop.convert.hdf5_source import camera_keys
 from teleop.convert.streams import SAMPLES, prepared
-from teleop.export.__main__ import guarded, positive, report
 from teleop.export.demonstration import ExportError, Prepared
 from teleop.export.formats import ExportPlan
 from teleop.export.run import ExportJob, ExportSummary, run
-from teleop.export.workers import processors
+from vega_core import command_line
+from vega_core.command_line import positive
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -54,12 +55,11 @@ def main(argv: Sequence[str] | None = None) -> int:
             parser.error(f"--{option.replace('_', '-')} means nothing for {name}: leave it out")
     if arguments.action == "leader" and "leader" not in source.actions:
         parser.error(f"{name} has no leader: leave --action out")
-    return guarded(partial(_convert, arguments), arguments.out)
+    return run_export(partial(_convert, arguments), arguments.out)
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m teleop.convert", description=__doc__)
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser = command_line.parser("teleop.convert", __doc__)
     add = parser.add_argument
     add("src", type=Path, metavar="SRC", help="folder to read")
     add("out", type=Path, metavar="OUT", help="folder to make")
@@ -84,7 +84,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--map", nargs="+", type=key_of, default=[], metavar="NAME=KEY", help="lerobot: see above")
     add("--topics", type=Path, metavar="FILE", help="rosbag2: which topics are what")
     add("--skip-damaged", action="store_true", help="leave damaged files out, and say which")
-    add("--workers", type=positive, default=processors(), help="processes (default %(default)s)")
+    add_workers(parser)
     return parser
 
 
@@ -139,7 +139,7 @@ def _convert(arguments: argparse.Namespace) -> ExportSummary:
         samples=SAMPLES,
         origin={"origin": arguments.source, "folder": str(arguments.src.absolute())},
     )
-    return run(jobs, plan, report)
+    return run(jobs, plan, log)
 
 
 def _prepare(

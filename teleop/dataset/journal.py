@@ -1,6 +1,6 @@
 """The journal of a dataset: one line an event, on the disk before anything goes on.
 
-What exists is told by the folders; the journal tells what happened, and what is gone.
+The folders say what exists; the journal says what happened, and what is gone.
 """
 
 from __future__ import annotations

@@ -61,7 +61,7 @@ class Joints(NamedTuple):
     effort: NDArray[np.float64]
 
 
-class Event(NamedTuple):
+class RecordedEvent(NamedTuple):
     """Something that happened in a take."""
 
     stamp_ns: int
@@ -190,13 +190,13 @@ class Recorded:
         _, _, jpeg = read_compressed_image(memoryview(raw)[place.start : place.end])
         return jpeg
 
-    def events(self) -> list[Event]:
+    def events(self) -> list[RecordedEvent]:
         """What happened, in order.
 
         Raises:
             EpisodeDamaged: The file cannot be read.
         """
-        rows = (Event(*read_take_event(data)) for _, data in self.messages(EVENT_TOPIC))
+        rows = (RecordedEvent(*read_take_event(data)) for _, data in self.messages(EVENT_TOPIC))
         return sorted(rows, key=lambda event: event.stamp_ns)
 
     def messages(self, topic: str) -> list[tuple[int, bytes]]:

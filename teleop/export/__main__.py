@@ -15,21 +15,19 @@ Exit code 1: something is damaged or mixed, 2: wrong use, 130: interrupted.
 from __future__ import annotations
 
 import argparse
-import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from types import FrameType
 
 import hw_config
-from teleop.errors import TeleopError
-from teleop.export.demonstration import Refused
+from teleop.command_line import add_include, add_workers, log, run_export, share
 from teleop.export.formats import FORMATS, ExportPlan
 from teleop.export.recording import Choice, prepare
 from teleop.export.run import ExportJob, ExportSummary, run
-from teleop.export.selection import KINDS, select
-from teleop.export.workers import processors
+from teleop.export.selection import select
+from vega_core import command_line
+from vega_core.command_line import positive
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -37,69 +35,25 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         parser = _parser()
     except hw_config.ConfigError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+        log(f"error: {error}")
+        return command_line.REFUSED
     arguments = parser.parse_args(argv)
-    return guarded(partial(_export, arguments), arguments.out)
-
-
-def guarded(work: Callable[[], ExportSummary], out: Path) -> int:
-    """Runs an export and says how it went; SIGTERM ends it as Ctrl-C does."""
-    signal.signal(signal.SIGTERM, _interrupt)
-    try:
-        summary = work()
-    except Refused as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    except TeleopError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print(f"interrupted: {out} was not made", file=sys.stderr)
-        return 130
-    for text in summary.skipped:
-        print(f"left out: {text}", file=sys.stderr)
-    print(
-        f"{out}: {summary.episodes} episodes, {summary.steps} steps, "
-        f"{summary.bytes / 1e6:.1f} MB in {summary.took_s:.1f} s, {summary.speed:.1f}x real time"
-    )
-    return 0
-
-
-def report(text: str) -> None:
-    """Shows a line of progress."""
-    print(text, file=sys.stderr, flush=True)
-
-
-def positive(text: str) -> int:
-    """A number from 1 on, for argparse."""
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"expected a number from 1 on, got {value}")
-    return value
-
-
-def share(text: str) -> float:
-    """A number from 0 to 1, for argparse."""
-    value = float(text)
-    if not 0.0 <= value <= 1.0:
-        raise argparse.ArgumentTypeError(f"expected a share from 0 to 1, got {text}")
-    return value
-
-
-def _interrupt(_: int, __: FrameType | None) -> None:
-    raise KeyboardInterrupt
+    return run_export(partial(_export, arguments), arguments.out)
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m teleop.export", description=__doc__)
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser = command_line.parser("teleop.export", __doc__)
     add = parser.add_argument
     add("datasets", type=Path, nargs="+", metavar="DIR", help="recorded datasets")
     add("--format", required=True, choices=FORMATS.names())
     add("--out", type=Path, required=True, help="folder to make")
     rate = round(hw_config.load().rates.control_hz)
-    add("--fps", type=positive, default=rate, help="steps a second (default %(default)s)")
+    add(
+        "--fps",
+        type=positive,
+        default=rate,
+        help="steps a second (default %(default)s)",
+    )
     add(
         "--action",
         choices=("follower", "leader"),
@@ -107,14 +61,7 @@ def _parser() -> argparse.ArgumentParser:
         help="what the action is (default %(default)s)",
     )
     add("--task", help="only episodes of this task")
-    add(
-        "--include",
-        nargs="+",
-        choices=KINDS,
-        default=(),
-        metavar="KIND",
-        help=f"have these too: {', '.join(KINDS)}",
-    )
+    add_include(parser, "have these too")
     add("--skip-damaged", action="store_true", help="leave damaged episodes out, and say which")
     add(
         "--max-missing",
@@ -124,7 +71,7 @@ def _parser() -> argparse.ArgumentParser:
         help="of the steps without a sample within half a period (default %(default)s)",
     )
     add("--compress", action="store_true", help="hdf5: images as JPEG")
-    add("--workers", type=positive, default=processors(), help="processes (default %(default)s)")
+    add_workers(parser)
     return parser
 
 
@@ -137,7 +84,7 @@ def _export(arguments: argparse.Namespace) -> ExportSummary:
     )
     selection = select(arguments.datasets, arguments.task, arguments.include)
     for kind, number in sorted(selection.left_out.items()):
-        report(f"left out: {number} {kind} (--include {kind})")
+        log(f"left out: {number} {kind} (--include {kind})")
     jobs = [ExportJob(str(path), partial(prepare, path, choice)) for path in selection.folders]
     plan = ExportPlan(
         out=arguments.out,
@@ -153,7 +100,7 @@ def _export(arguments: argparse.Namespace) -> ExportSummary:
             "included": sorted(arguments.include),
         },
     )
-    return run(jobs, plan, report, selection.damaged)
+    return run(jobs, plan, log, selection.damaged)
 
 
 if __name__ == "__main__":

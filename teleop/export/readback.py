@@ -107,7 +107,7 @@ def _numbered(recorded: Recorded, camera: str, numbers: set[int]) -> dict[int, b
 
 
 def _squares(image: Pixels) -> NDArray[np.float64]:
-    """Mean colours."""
+    """Mean colours of squares of the image, which survive what a video codec does."""
     height, width = (side // _SQUARE for side in image.shape[:2])
     whole = image[: height * _SQUARE, : width * _SQUARE]
     return whole.reshape(height, _SQUARE, width, _SQUARE, 3).mean(axis=(1, 3))

@@ -1,4 +1,4 @@
-"""The course of an export: check everything first, then write beside the output, then rename."""
+"""How an export goes: check everything first, then write beside the output, then rename."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class ExportSummary(NamedTuple):
         episodes: How many.
         steps: Of all episodes.
         recorded_s: Length of all episodes.
-        took_s: From the first look to the last byte.
+        took_s: From the first file opened to the last byte.
         bytes: Of all files.
         skipped: What was wrong with those left out, a sentence each.
     """

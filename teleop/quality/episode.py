@@ -18,7 +18,7 @@ from teleop.errors import EpisodeDamaged
 from teleop.quality import signals
 from teleop.quality.context import EpisodeContext, context_of
 from teleop.quality.images import CameraQuality, camera_quality
-from teleop.quality.motion import ArmQuality, Motion, SeriesQuality, motion
+from teleop.quality.motion import ArmQuality, EpisodeMotion, SeriesQuality, motion
 from teleop.quality.streams import Skews, StreamQuality, pauses, skews, stream_qualities
 from teleop.quality.thresholds import THRESHOLDS, Thresholds
 from vega_core.stamps import NS
@@ -193,7 +193,7 @@ def measure_recorded(recorded: Recorded, limits: Thresholds = THRESHOLDS) -> Epi
     )
 
 
-def _length(moved: Motion) -> int:
+def _length(moved: EpisodeMotion) -> int:
     return max((len(rows) for rows in moved.follower.values()), default=0)
 
 

@@ -1,4 +1,4 @@
-"""Judges one episode by its figures."""
+"""What is wrong with one episode by itself: how it was taken, and what its images show."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from teleop.quality.episode import EpisodeQuality
 from teleop.quality.findings import SET_ASIDE, Finding, FindingDraft
-from teleop.quality.image_checks import check_images
+from teleop.quality.images import CameraQuality
 from teleop.quality.motion_checks import check_motion
 from teleop.quality.stream_checks import check_streams
 from teleop.quality.thresholds import THRESHOLDS, Thresholds
@@ -18,7 +18,7 @@ def check_episode(quality: EpisodeQuality, limits: Thresholds = THRESHOLDS) -> l
         *_take(quality, limits),
         *check_streams(quality, limits),
         *check_motion(quality, limits),
-        *check_images(quality, limits),
+        *_check_images(quality, limits),
     ]
     rows.sort(key=lambda row: row.severity != "error")
     return [row.at(quality.info.index) for row in rows]
@@ -63,4 +63,67 @@ def _take(quality: EpisodeQuality, limits: Thresholds) -> Iterator[FindingDraft]
             "recovered",
             f"{info.recovered.reason}; up to {info.recovered.lost_s:.1f} s of its end are lost",
             "look at it; exports leave it out unless asked for (--include recovered)",
+        )
+
+
+def _check_images(quality: EpisodeQuality, limits: Thresholds) -> Iterator[FindingDraft]:
+    """Rows about what the images show."""
+    for camera in quality.cameras:
+        yield from _camera(camera, quality, limits)
+    yield from _exchanged(quality, limits)
+
+
+def _camera(
+    camera: CameraQuality, quality: EpisodeQuality, limits: Thresholds
+) -> Iterator[FindingDraft]:
+    title = f"{camera.camera.replace('_', ' ')} camera"
+    if camera.undecodable:
+        yield FindingDraft(
+            "error",
+            "pictures",
+            f"{title}: {camera.undecodable} images cannot be decoded",
+            SET_ASIDE,
+        )
+    if camera.sizes_differ:
+        yield FindingDraft("error", "pictures", f"{title}: its images differ in size", SET_ASIDE)
+    for share, check, what, remedy in (
+        (camera.black, "black", "black", "is something before the lens, or the light off?"),
+        (camera.white, "over-exposed", "over-exposed", "lower exposure or light"),
+        (camera.flat, "empty", "of one colour", "restart the camera"),
+    ):
+        if share > limits.bad_images:
+            yield FindingDraft(
+                "error",
+                check,
+                f"{title}: {share:.0%} of its images are {what} (at most {limits.bad_images:.0%})",
+                f"{remedy}; {SET_ASIDE}" if remedy[-1] != "?" else f"{remedy} {SET_ASIDE}",
+            )
+    longest_s = quality.context.hardware.recording.max_image_gap_s
+    if camera.frozen_s > longest_s and camera.black <= limits.bad_images:
+        yield FindingDraft(
+            "error",
+            "frozen",
+            f"{title}: the same image for {camera.frozen_s:.2f} s while arms move, "
+            f"{camera.frozen_at_s:.1f} s into it (at most {longest_s:g} s)",
+            f"restart the camera, use another USB port; {SET_ASIDE}",
+        )
+
+
+def _exchanged(quality: EpisodeQuality, limits: Thresholds) -> Iterator[FindingDraft]:
+    """Wrist cameras whose images change when the other arm moves."""
+    mounted = quality.context.hardware.cameras
+    change = {
+        mounted[c.camera].arm: c.change for c in reversed(quality.cameras) if c.camera in mounted
+    }
+    one, other = change.get("left"), change.get("right")
+    if not one or not other:
+        return
+    own = one.get("left", 0.0) + other.get("right", 0.0)
+    cross = one.get("right", 0.0) + other.get("left", 0.0)
+    if cross > limits.swap_ratio * own and cross > limits.image_levels:
+        yield FindingDraft(
+            "error",
+            "swapped cameras",
+            "the left wrist's images change as the right arm moves, and the other way round",
+            f"check the serials in hw_config/cameras.yaml; {SET_ASIDE}",
         )

@@ -38,5 +38,5 @@ class FindingDraft(NamedTuple):
     remedy: str
 
     def at(self, episode: int | None) -> Finding:
-        """The finding."""
+        """The finding of an episode, or of the dataset as a whole (None)."""
         return Finding(self.severity, episode, self.check, self.text, self.remedy)

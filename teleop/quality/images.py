@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from teleop.dataset.reader import Recorded
-from teleop.quality.motion import Motion
+from teleop.quality.motion import EpisodeMotion
 from teleop.quality.thresholds import Thresholds
 from vega_core.stamps import NS
 
-LOOKS_A_SECOND = 5
+SAMPLES_A_SECOND = 5
 _WHITE = 250
 _SIGNATURE = (8, 6)  # columns, rows
 _FEWEST_CHANGES = 8
@@ -57,7 +57,7 @@ class CameraQuality:
 
 
 def camera_quality(
-    recorded: Recorded, camera: str, motion: Motion, limits: Thresholds
+    recorded: Recorded, camera: str, motion: EpisodeMotion, limits: Thresholds
 ) -> CameraQuality:
     """Measures a camera's images.
 
@@ -78,7 +78,7 @@ def camera_quality(
             small = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_REDUCED_COLOR_8)
             whole = small is not None
             if small is not None:
-                next_ns = stamp_ns + NS // LOOKS_A_SECOND
+                next_ns = stamp_ns + NS // SAMPLES_A_SECOND
                 sizes.add(_size(jpeg))
                 appearance.add(stamp_ns, np.asarray(small, dtype=np.uint8))
         bad += not whole
@@ -141,7 +141,7 @@ class _Appearance:
     def signature(self) -> Image:
         return np.asarray(np.round(self._sum / max(self.count, 1)), dtype=np.uint8)
 
-    def change(self, motion: Motion, limits: Thresholds) -> dict[str, float]:
+    def change(self, motion: EpisodeMotion, limits: Thresholds) -> dict[str, float]:
         """How much the image changes a radian of each arm's motion: least squares."""
         moved = {}
         for arm in motion.follower:
@@ -159,7 +159,7 @@ class _Appearance:
         return {arm: round(max(float(slope), 0.0), 3) for arm, slope in zip(moved, slopes)}
 
 
-def _moved_by(camera: str, motion: Motion) -> Sequence[str]:
+def _moved_by(camera: str, motion: EpisodeMotion) -> Sequence[str]:
     """The arms that change a camera's image: a wrist's own, or all of them."""
     own = [arm for arm in motion.follower if camera.startswith(arm)]
     return own or list(motion.follower)

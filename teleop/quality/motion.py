@@ -85,7 +85,7 @@ class ArmQuality:
 
 
 @dataclass(frozen=True)
-class Motion:
+class EpisodeMotion:
     """All arms of an episode.
 
     Attributes:
@@ -119,7 +119,7 @@ class Motion:
         return total
 
 
-def motion(recorded: Recorded, context: EpisodeContext, limits: Thresholds) -> Motion:
+def motion(recorded: Recorded, context: EpisodeContext, limits: Thresholds) -> EpisodeMotion:
     """Measures the motion of an episode. Without any follower's states it is empty.
 
     Raises:
@@ -155,7 +155,7 @@ def motion(recorded: Recorded, context: EpisodeContext, limits: Thresholds) -> M
     )
     idle, at_start, at_end = _idle([rows for arm, rows in follower.items() if arm in used])
     crossed = _crossed(leader, follower, limits)
-    return Motion(series, arms, idle, at_start, at_end, crossed, follower, leader, begin)
+    return EpisodeMotion(series, arms, idle, at_start, at_end, crossed, follower, leader, begin)
 
 
 def _series(

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from teleop.dataset.episode import command_topic, joint_topic
-from teleop.dataset.reader import Event, Recorded
+from teleop.dataset.reader import Recorded, RecordedEvent
 from teleop.quality.context import EpisodeContext
 from teleop.resample import nearest
 from vega_core.stamps import NS
@@ -64,7 +64,7 @@ class Skews:
     joints_s: float | None
 
 
-def pauses(events: Sequence[Event], end_ns: int) -> list[tuple[int, int]]:
+def pauses(events: Sequence[RecordedEvent], end_ns: int) -> list[tuple[int, int]]:
     """Beginning and end (ns) of the times in which nothing was to be recorded."""
     found, since = [], None
     for event in events:

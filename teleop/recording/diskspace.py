@@ -10,11 +10,11 @@ _PERIOD_S = 1.0
 
 
 class DiskWatch:
-    """Looks every second, in a thread of its own: a disk on the network may not answer.
+    """Asks every second, in a thread of its own: a disk on the network may not answer.
 
     Attributes:
         folder: A folder on the disk.
-        free_bytes: Of the last look; None before the first, or when the disk says nothing.
+        free_bytes: Of the last answer; None before the first, or when the disk says nothing.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -25,7 +25,7 @@ class DiskWatch:
         self._thread.start()
 
     def close(self) -> None:
-        """Ends the thread."""
+        """Ends the thread; an answer that is still awaited is dropped."""
         self._closing.set()
 
     def _work(self) -> None:

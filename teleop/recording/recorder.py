@@ -2,7 +2,7 @@
 
 A node gives every message, as the bytes in which it came, to `Recorder.message`: images go to the
 encoders, everything else is written as it is. Nothing here waits: the disk has a thread of its own
-in `EpisodeWriter`, JPEG has in `Encoders`, and so has the look at the free disk space.
+in `EpisodeWriter`, JPEG has in `Encoders`, and so has asking for the free disk space.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from teleop.dataset.store import Take
 from teleop.errors import RecordingFailed, TeleopError
 from teleop.recording.diskspace import DiskWatch
 from teleop.recording.jpeg import Encoders
-from teleop.recording.take_monitor import GIGABYTE, Load, Stream, TakeMonitor
+from teleop.recording.take_monitor import GIGABYTE, RecorderLoad, Stream, TakeMonitor
 from vega_core.stamps import NS
 
 _DRAIN_S = 5.0
@@ -209,7 +209,7 @@ class TakeRecording:
             for topic, schema in recorder.schemas.items()
         }
         self._lock = threading.Lock()
-        self._load = Load()
+        self._load = RecorderLoad()
         self._problems: list[str] = []
         self._runs, self._paused = True, False
         self._length_ns = self._end_ns = 0
@@ -249,7 +249,7 @@ class TakeRecording:
         self._paused = True
 
     def resume(self) -> None:
-        """Goes on."""
+        """Records again after `pause`; the time between does not count."""
         self._recorder.watch.resume(self._recorder.clocks.ros_ns())
         self._paused = False
 
@@ -290,7 +290,7 @@ class TakeRecording:
             self._cut(f"the disk is full ({free_bytes / GIGABYTE:.1f} GB left): make space")
 
     def values(self) -> dict[str, float | int]:
-        """Figures for diagnostics."""
+        """Counts and rates of the take by name, for /diagnostics."""
         return {
             "seconds": self.seconds,
             "megabytes_written": self._writer.bytes_written / 1e6,

@@ -56,7 +56,7 @@ class TakeProblem(NamedTuple):
 
 
 @dataclass
-class Load:
+class RecorderLoad:
     """What the recorder itself reports of a take.
 
     Attributes:
@@ -161,7 +161,7 @@ class TakeMonitor:
         seen.log_ns = log_ns
         seen.stamps.append(stamp_ns)
 
-    def update(self, now_ns: int, load: Load, monotonic_ns: int | None = None) -> list[str]:
+    def update(self, now_ns: int, load: RecorderLoad, monotonic_ns: int | None = None) -> list[str]:
         """Compares what came with what was expected.
 
         Args:
@@ -226,7 +226,7 @@ class TakeMonitor:
                 "do not fit each other: discard it, and keep time synchronisation from stepping",
             )
 
-    def _load_problems(self, load: Load) -> Iterator[TakeProblem]:
+    def _load_problems(self, load: RecorderLoad) -> Iterator[TakeProblem]:
         if load.lost_images:
             yield TakeProblem(
                 "lost images",
@@ -341,7 +341,7 @@ class _Skews:
         return _p95_s(self._to_joints)
 
     def update(self, seen: Mapping[str, _Seen], now_ns: int) -> None:
-        """Looks at the images whose neighbours have come by now."""
+        """Measures the images whose neighbours have come by now."""
         stamps = {topic: sorted(seen[topic].stamps) for topic in (*self._cameras, *self._followers)}
         for number, camera in enumerate(self._cameras):
             others = self._cameras[1:] if number == 0 else []

@@ -11,7 +11,6 @@ be repaired; 2: wrong use, or somebody records into it.
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
 from collections.abc import Sequence
@@ -20,27 +19,25 @@ from pathlib import Path
 
 from teleop.errors import TeleopError
 from teleop.repair.repair import repair
+from vega_core import command_line
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command line; returns the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m teleop.repair", description=__doc__)
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser = command_line.parser("teleop.repair", __doc__)
     parser.add_argument("dataset", type=Path, metavar="DIR", help="folder of the dataset")
     parser.add_argument("--json", action="store_true", help="print the report as JSON")
     arguments = parser.parse_args(argv)
-    try:
-        report = repair(arguments.dataset)
-    except TeleopError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        return 130
-    if arguments.json:
+    return command_line.run(lambda: _repair(arguments.dataset, arguments.json), TeleopError)
+
+
+def _repair(dataset: Path, as_json: bool) -> int:
+    report = repair(dataset)
+    if as_json:
         print(json.dumps({**asdict(report), "whole": report.whole}, indent=1))
     else:
         print("\n".join(report.lines()))
-    return 0 if report.whole else 1
+    return command_line.OK if report.whole else command_line.MISSED
 
 
 if __name__ == "__main__":

@@ -16,42 +16,40 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from teleop.check import add_selection, show_progress
+from teleop.command_line import add_selection, show_progress
 from teleop.errors import DatasetError, TeleopError
 from teleop.quality import inspect
 from teleop.report.film import film
 from teleop.report.page import page
 from teleop.writing import write_result
+from vega_core import command_line
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command line; returns the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m teleop.report", description=__doc__)
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser = command_line.parser("teleop.report", __doc__)
     add_selection(parser)
     parser.add_argument("--out", type=Path, metavar="FILE", help="default DIR/report.html")
     arguments = parser.parse_args(argv)
+    return command_line.run(lambda: _report(arguments), TeleopError, OSError)
+
+
+def _report(arguments: argparse.Namespace) -> int:
     out = arguments.out or arguments.dataset / "report.html"
-    try:
-        if not out.parent.is_dir():
-            raise DatasetError(f"{out.parent} is no folder: give --out in one that exists")
-        quality = inspect(
-            arguments.dataset,
-            arguments.task,
-            arguments.include,
-            arguments.workers,
-            more=film,
-            progress=show_progress,
-        )
-        write_result(out, page(quality, quality.more))
-    except (TeleopError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        return 130
+    if not out.parent.is_dir():
+        raise DatasetError(f"{out.parent} is no folder: give --out in one that exists")
+    quality = inspect(
+        arguments.dataset,
+        arguments.task,
+        arguments.include,
+        arguments.workers,
+        more=film,
+        progress=show_progress,
+    )
+    write_result(out, page(quality, quality.more))
     warnings = len(quality.findings) - quality.errors
     print(f"{out}: {len(quality.episodes)} episodes, {quality.errors} errors, {warnings} warnings")
-    return 0
+    return command_line.OK
 
 
 if __name__ == "__main__":

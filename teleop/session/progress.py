@@ -22,7 +22,7 @@ def counts(info: EpisodeInfo) -> bool:
     return info.outcome == "success" and not info.problems
 
 
-class Progress:
+class SessionProgress:
     """Counts episodes, and tells how long the rest will take from the newest twenty.
 
     What counts is the time from one saved episode to the next: resets of the scene and takes that

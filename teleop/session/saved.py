@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from teleop.errors import RefusedByStore
-from teleop.session.progress import Progress, counts
+from teleop.session.progress import SessionProgress, counts
 from teleop.session.state import Placement
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ class SavedEpisodes:
         """
         self._store, self._task, self._plan = store, task, plan
         self.infos = store.episodes(task)
-        self.progress = Progress(wanted, self.infos)
+        self.progress = SessionProgress(wanted, self.infos)
         self.placement: Placement | None = None
         self.plan()
 

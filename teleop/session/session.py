@@ -18,7 +18,7 @@ from teleop.dataset.store import next_index
 from teleop.errors import RecordingFailed
 from teleop.session import wording
 from teleop.session.saved import SavedEpisodes
-from teleop.session.state import Answer, Phase, Placement, SessionListener, SessionState
+from teleop.session.state import Answer, Placement, RecordingListener, SessionPhase, SessionState
 from teleop.session.take import CurrentTake, sentence
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ class RecordingSession:
         store: Store,
         task: str,
         wanted: int,
-        listener: SessionListener,
+        listener: RecordingListener,
         *,
         news: str = "",
         clock: Callable[[], float] = time.monotonic,
@@ -70,15 +70,15 @@ class RecordingSession:
     # What it is now.
 
     @property
-    def phase(self) -> Phase:
+    def phase(self) -> SessionPhase:
         """Where the session stands."""
         if self._busy:
-            return Phase.SAVING
+            return SessionPhase.SAVING
         if self._take is not None:
-            return Phase.PAUSED if self._paused else Phase.RECORDING
+            return SessionPhase.PAUSED if self._paused else SessionPhase.RECORDING
         if self._saved.progress.done:
-            return Phase.FINISHED
-        return Phase.WAITING if self._lacking else Phase.READY
+            return SessionPhase.FINISHED
+        return SessionPhase.WAITING if self._lacking else SessionPhase.READY
 
     @property
     def state(self) -> SessionState:
@@ -98,15 +98,9 @@ class RecordingSession:
                 news=self._news,
             )
 
-    @property
-    def progress(self) -> str:
-        """How far it has come, for people."""
-        with self._lock:
-            return str(self._saved.progress)
-
-    def _status(self) -> wording.Status:
+    def _status(self) -> wording.RecordingStatus:
         take, infos = self._take, self._saved.infos
-        return wording.Status(
+        return wording.RecordingStatus(
             phase=self.phase,
             episode=self._next if take is None else take.index,
             wanted=self._saved.progress.wanted,
@@ -122,7 +116,7 @@ class RecordingSession:
         """The take, unless it is being saved already."""
         return None if self._busy else self._take
 
-    # What the world tells it.
+    # What happens around it.
 
     def lack(self, reasons: Sequence[str]) -> None:
         """What has to be mended before a take may begin, in words; call it as often as you like."""
@@ -160,7 +154,7 @@ class RecordingSession:
     # What an operator asks for.
 
     def start(self) -> Answer:
-        """Begins a take."""
+        """Begins a take, when nothing lacks and none runs."""
         with self._lock:
             refusal = wording.why_not_start(self._status())
             if refusal:
@@ -352,7 +346,7 @@ class RecordingSession:
                 self.lack(self._lacking)
 
     def _change(self, kind: str, change: Callable[[], str]) -> Answer:
-        """Changes saved episodes."""
+        """Changes saved episodes; `change` says what it did."""
         if self._busy:
             return Answer(False, f"not now: {self._busy}; a moment")
         try:

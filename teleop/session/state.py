@@ -16,7 +16,7 @@ Placement = Mapping[str, object]
 """Where the objects are, as it is written into an episode's file; `description` is for people."""
 
 
-class Phase(enum.IntEnum):
+class SessionPhase(enum.IntEnum):
     """Where the session stands; the numbers are those of vega_msgs/TeleopState."""
 
     WAITING = 0
@@ -50,7 +50,7 @@ class SessionState:
         news: what became of the last take, or what was changed since.
     """
 
-    phase: Phase
+    phase: SessionPhase
     text: str
     episode: int
     saved: int
@@ -62,10 +62,10 @@ class SessionState:
     news: str = ""
 
 
-class SessionListener(Protocol):
+class RecordingListener(Protocol):
     """Whoever runs a session: does for it what it cannot do itself, and hears what happens."""
 
-    def begin(self, placement: Placement | None) -> Recording:
+    def begin(self, placement: Placement | None) -> OngoingTake:
         """Begins a take in the store, with the objects placed like that.
 
         Raises:
@@ -89,7 +89,7 @@ class SessionListener(Protocol):
         """The session's `state` has changed."""
 
 
-class Recording(Protocol):
+class OngoingTake(Protocol):
     """A take that is being recorded."""
 
     @property
@@ -112,7 +112,7 @@ class Recording(Protocol):
         """Records nothing until `resume`."""
 
     def resume(self) -> None:
-        """Goes on."""
+        """Records again; the time between does not count."""
 
     def finish(self, outcome: Outcome, notes: str) -> TakeEnd:
         """Writes everything that is still on its way and closes the file; may take a while."""

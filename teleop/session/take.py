@@ -6,7 +6,7 @@ import contextlib
 from typing import TYPE_CHECKING
 
 from teleop.errors import RecordingFailed
-from teleop.session.state import Recording
+from teleop.session.state import OngoingTake
 
 if TYPE_CHECKING:
     from teleop.dataset.episode import EpisodeInfo, Outcome
@@ -23,7 +23,7 @@ class CurrentTake:
         warned: Whether the operator was warned of saving it although it is bad.
     """
 
-    def __init__(self, recording: Recording) -> None:
+    def __init__(self, recording: OngoingTake) -> None:
         self.recording = recording
         self.outcome: Outcome = "success"
         self.notes: list[str] = []

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from teleop.session.state import Phase
+from teleop.session.state import SessionPhase
 
 # A success has to last, and the end of a demonstration should show it.
 _AFTER_SUCCESS_S = 0.6
@@ -37,7 +37,7 @@ class Action(enum.Enum):
     END = "manager/shutdown"
 
 
-class Request(NamedTuple):
+class SessionRequest(NamedTuple):
     """One thing to ask for; `seed` is that of the scene to reset."""
 
     what: Action
@@ -73,7 +73,7 @@ class Situation:
         home: Whether both arms rest at home.
     """
 
-    phase: Phase
+    phase: SessionPhase
     seed: int | None
     take_s: float
     problems: tuple[str, ...]
@@ -134,7 +134,7 @@ class UnattendedSession:
         self._ready_since_s: float | None = None
         self.discarded: list[str] = []
 
-    def next(self, now: Situation, wall_s: float) -> Request | None:
+    def next(self, now: Situation, wall_s: float) -> SessionRequest | None:
         """What to ask for now, if anything; `done` or `refused` must follow before the next.
 
         Raises:
@@ -145,19 +145,21 @@ class UnattendedSession:
         if self._step is _Step.PLACED:
             return self._start(now, wall_s)
         if self._step is _Step.STARTED:
-            return Request(Action.ACT)
+            return SessionRequest(Action.ACT)
         if self._step is _Step.ACTING:
             return self._watch(now)
-        if self._step is _Step.ENDING and now.phase is not Phase.SAVING:
-            return Request(Action.REST)
+        if self._step is _Step.ENDING and now.phase is not SessionPhase.SAVING:
+            return SessionRequest(Action.REST)
         if self._step is _Step.ENDED:
-            if now.phase is Phase.FINISHED:
-                return Request(Action.END) if self._scripted else None
-            if now.phase in (Phase.READY, Phase.WAITING) and self._may_reset(now, wall_s):
+            if now.phase is SessionPhase.FINISHED:
+                return SessionRequest(Action.END) if self._scripted else None
+            if now.phase in (SessionPhase.READY, SessionPhase.WAITING) and self._may_reset(
+                now, wall_s
+            ):
                 self._step = _Step.RESET
         return None
 
-    def done(self, request: Request) -> None:
+    def done(self, request: SessionRequest) -> None:
         """A request was carried out.
 
         Raises:
@@ -178,7 +180,7 @@ class UnattendedSession:
         if request.what is Action.DISCARD and self._failures >= _MOST_FAILURES:
             raise GivenUp(f"{self._failures} takes in a row failed, the last one: {self._why}")
 
-    def refused(self, request: Request, why: str) -> None:
+    def refused(self, request: SessionRequest, why: str) -> None:
         """A request was refused.
 
         Raises:
@@ -194,7 +196,7 @@ class UnattendedSession:
             return
         raise GivenUp(f"{request.what.value} is refused: {why}")
 
-    def unanswered(self, request: Request) -> None:
+    def unanswered(self, request: SessionRequest) -> None:
         """Nobody knows what became of a request; it is looked at again."""
         if request.what is Action.ACT:
             self.refused(request, "no answer")
@@ -205,30 +207,30 @@ class UnattendedSession:
         late = wall_s - self._waits_since_s > _WAY_HOME_S
         return now.home or late or not self._home_first
 
-    def _reset_scene(self, now: Situation) -> Request | None:
-        if now.phase is Phase.FINISHED:
+    def _reset_scene(self, now: Situation) -> SessionRequest | None:
+        if now.phase is SessionPhase.FINISHED:
             self._step = _Step.ENDED
             return None
-        if now.phase not in (Phase.READY, Phase.WAITING):
+        if now.phase not in (SessionPhase.READY, SessionPhase.WAITING):
             return None
         self._seed, self._success_s = self._next_seed(), None
         self._broken, self._given_up = "", False
-        return Request(Action.RESET, self._seed)
+        return SessionRequest(Action.RESET, self._seed)
 
-    def _start(self, now: Situation, wall_s: float) -> Request | None:
+    def _start(self, now: Situation, wall_s: float) -> SessionRequest | None:
         if not self._scripted:
-            if now.phase is Phase.RECORDING:
+            if now.phase is SessionPhase.RECORDING:
                 self._step = _Step.ACTING
             return None
-        if now.phase is Phase.RECORDING:
+        if now.phase is SessionPhase.RECORDING:
             self._step = _Step.STARTED  # the answer got lost
             return None
-        if now.phase is Phase.READY and now.seed == self._seed and now.home:
+        if now.phase is SessionPhase.READY and now.seed == self._seed and now.home:
             if self._ready_since_s is None:
                 self._ready_since_s = wall_s
             # What made the last take bad shows in the rates of a few seconds.
             if not self._failures or wall_s - self._ready_since_s >= _AFTER_FAILURE_S:
-                return Request(Action.START)
+                return SessionRequest(Action.START)
             return None
         self._ready_since_s = None
         if self._waits_since_s is None:
@@ -237,19 +239,19 @@ class UnattendedSession:
             raise GivenUp(f"no take could begin for {_PATIENCE_S:g} s: {now.lacking}")
         return None
 
-    def _watch(self, now: Situation) -> Request | None:
+    def _watch(self, now: Situation) -> SessionRequest | None:
         if not self._scripted:
-            if now.phase in (Phase.READY, Phase.WAITING, Phase.FINISHED):
+            if now.phase in (SessionPhase.READY, SessionPhase.WAITING, SessionPhase.FINISHED):
                 self._step = _Step.ENDING
             return None
-        if now.phase is not Phase.RECORDING:
-            if now.phase is not Phase.PAUSED:
+        if now.phase is not SessionPhase.RECORDING:
+            if now.phase is not SessionPhase.PAUSED:
                 self._step = _Step.ENDING  # somebody else ended it
             return None
         if now.problems or self._broken:
             return self._fail(self._broken or "; ".join(now.problems))
         if self._has_succeeded(now.scene):
-            return Request(Action.SAVE)
+            return SessionRequest(Action.SAVE)
         if now.take_s > self._limit_s:
             return self._fail(f"no success within {self._limit_s:g} s")
         return None
@@ -262,13 +264,13 @@ class UnattendedSession:
             self._success_s = scene.stamp_s
         return scene.stamp_s - self._success_s >= _AFTER_SUCCESS_S
 
-    def _fail(self, why: str) -> Request:
+    def _fail(self, why: str) -> SessionRequest:
         if self._given_up:
-            return Request(Action.DISCARD)
+            return SessionRequest(Action.DISCARD)
         self._given_up = True
         self._failures += 1
         text = f"seed {self._seed}: {why}"
         self.discarded.append(text)
         self._log(f"take given up, {text}")
         self._why = why
-        return Request(Action.DISCARD)
+        return SessionRequest(Action.DISCARD)

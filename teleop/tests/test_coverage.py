@@ -83,7 +83,7 @@ def test_the_table_has_the_far_row_first_and_the_left_column_first():
 def test_the_command_draws_every_task_of_a_dataset(monkeypatch, tmp_path, capsys):
     cucumber = hw_config.load_task("handover_cucumber")
     infos = [episode(GridCell(1, 1)), episode(GridCell(2, 2), task=cucumber)]
-    monkeypatch.setattr("teleop.dataset.store.read_infos", lambda folder: infos)
+    monkeypatch.setattr("teleop.coverage.read_infos", lambda folder: infos)
     assert coverage.main([str(tmp_path)]) == 0
     written = sorted((tmp_path / "coverage").iterdir())
     assert [file.name for file in written] == ["close_laptop.png", "handover_cucumber.png"]
@@ -95,7 +95,7 @@ def test_the_command_draws_every_task_of_a_dataset(monkeypatch, tmp_path, capsys
 def test_wrong_use_is_told_in_a_sentence(monkeypatch, tmp_path, capsys):
     assert coverage.main([str(tmp_path / "typo")]) == 2
     assert "error: " in capsys.readouterr().err
-    monkeypatch.setattr("teleop.dataset.store.read_infos", lambda folder: [])
+    monkeypatch.setattr("teleop.coverage.read_infos", lambda folder: [])
     assert coverage.main([str(tmp_path)]) == 2
     assert "no episodes yet; give --task" in capsys.readouterr().err
     assert coverage.main([str(tmp_path), "--task", "close_laptp"]) == 2

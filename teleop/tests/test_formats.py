@@ -1,16 +1,17 @@
 """Formats of exports and imports that are registered from outside."""
 
 import json
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
 
-import hw_config
 from teleop.convert.__main__ import main as convert
 from teleop.convert.formats import FORMATS as IMPORTS
+from teleop.convert.streams import Series, SourceEpisode, regular_stamps
 from teleop.dataset.reader import open_episode
 from teleop.export.__main__ import main as export
-from teleop.export.demonstration import Demonstration, ExportError, Layout, Prepared, StepImage
+from teleop.export.demonstration import ExportError, StepImage
 from teleop.export.formats import FORMATS as EXPORTS
 from teleop.export.formats import Exported
 from teleop.export.readback import compare
@@ -53,33 +54,33 @@ class Random:
 
     actions = ("follower",)
     gripper_scale = 1.0
+    options = frozenset()
 
-    def files(self, folder):
+    def episodes(self, folder, options):
         return [(0, folder / "0"), (1, folder / "1")]
 
-    def prepare(self, number, path, options):
-        state = np.full((5, 14), 0.01 * number, np.float32)
-        layout = Layout(hw_config.load().joint_names, ("cam_high",), 48, 64, 10, "random")
-        stamps = np.arange(5, dtype=np.int64)
-        return Prepared(
-            layout,
-            Demonstration(
-                str(path),
-                str(number),
-                options.task,
-                "move",
-                stamps,
-                state,
-                state,
-                state,
-                state,
-                self,
-            ),
+    def read(self, number, path, options):
+        stamps = regular_stamps(6, 10.0)
+        state = np.full((6, 14), 0.01 * number, np.float32)
+        images = DrawnImages({"cam_high": stamps}, {})
+        series = Series(stamps, state)
+        return SourceEpisode(
+            str(path), str(number), options.task, "move", 10.0, series, None, images, {}
         )
 
+
+@dataclass(frozen=True)
+class DrawnImages:
+    stamps_ns: dict
+    rows: dict
+
+    def chosen(self, rows):
+        return DrawnImages(self.stamps_ns, rows)
+
     def read(self):
-        for step in range(5):
-            yield StepImage("cam_high", step, np.full((48, 64, 3), 40 * step, np.uint8))
+        for camera, rows in self.rows.items():
+            for step, row in enumerate(rows):
+                yield StepImage(camera, step, np.full((48, 64, 3), 40 * row, np.uint8))
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from teleop.session.progress import Progress, format_duration
+from teleop.session.progress import SessionProgress, format_duration
 
 
 @dataclass(frozen=True)
@@ -14,14 +14,14 @@ class Info:
 
 
 def test_nothing_is_estimated_before_there_are_two():
-    progress = Progress(100)
+    progress = SessionProgress(100)
     progress.add(10.0)
     assert str(progress) == "1/100"
     assert math.isnan(progress.left_s)
 
 
 def test_rate_and_time_left_come_from_one_saved_episode_to_the_next():
-    progress = Progress(100)
+    progress = SessionProgress(100)
     for n in range(37):
         progress.add(70.0 * n)
     assert progress.left_s == pytest.approx(63 * 70.0)
@@ -29,7 +29,7 @@ def test_rate_and_time_left_come_from_one_saved_episode_to_the_next():
 
 
 def test_breaks_do_not_count():
-    progress = Progress(10)
+    progress = SessionProgress(10)
     for time_s in (0.0, 60.0, 120.0, 4000.0, 4060.0):
         progress.add(time_s)
     assert progress.per_hour == pytest.approx(60.0)
@@ -37,7 +37,7 @@ def test_breaks_do_not_count():
 
 def test_a_session_taken_up_again_knows_the_rate_of_the_last_one():
     ends = ["2026-11-22T10:00:00+00:00", "2026-11-22T10:00:30+00:00", "2026-11-22T10:01:00Z"]
-    progress = Progress(5, [Info(end) for end in ends] + [Info(ends[0], "failure")])
+    progress = SessionProgress(5, [Info(end) for end in ends] + [Info(ends[0], "failure")])
     assert progress.saved == 3
     assert progress.left_s == pytest.approx(60.0)
 

@@ -373,13 +373,13 @@ def test_images_that_cannot_be_decoded(examine, edit_images):
 
     edit_images(edit)
     _, found = examine()
-    assert "2 images cannot be decoded" in found["images"].text
+    assert "2 images cannot be decoded" in found["pictures"].text
 
 
 def test_images_of_several_sizes(examine, edit_images):
     edit_images(lambda camera, n, image: image if n < 30 else cv2.resize(image, (320, 240)))
     _, found = examine()
-    assert "differ in size" in found["images"].text
+    assert "differ in size" in found["pictures"].text
 
 
 def test_wrist_cameras_exchanged(examine, edit_images, monkeypatch):

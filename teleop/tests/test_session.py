@@ -11,7 +11,7 @@ from teleop.dataset.episode import DatasetLayout, TakeEnd, TakeStart
 from teleop.dataset.store import Store, Take
 from teleop.errors import RecordingFailed
 from teleop.session.session import RecordingSession
-from teleop.session.state import Phase
+from teleop.session.state import SessionPhase
 from vega_core.stamps import NS
 
 LAYOUT = DatasetLayout.of(hw_config.load())
@@ -107,15 +107,15 @@ def refused(answer, *words):
 
 def test_takes_are_saved_and_counted_until_all_are_there(bench):
     session = bench.session
-    assert session.phase is Phase.READY
+    assert session.phase is SessionPhase.READY
     for number in range(3):
         assert session.state.episode == number
         answer = session.start()
         assert answer.done
-        assert session.phase is Phase.RECORDING
+        assert session.phase is SessionPhase.RECORDING
         bench.now_s += 60.0
         assert session.save().done
-    assert session.phase is Phase.FINISHED
+    assert session.phase is SessionPhase.FINISHED
     assert session.state.saved == 3
     assert "all 3 episodes are there" in session.state.text
     assert bench.said("saved")[1:] == [
@@ -141,7 +141,7 @@ def test_a_session_goes_on_at_the_next_index_and_counts_what_is_good(store, benc
 
 def test_nothing_begins_before_everything_is_ready(bench):
     bench.session.lack(["no frames of the head camera", "the left leader is far from its follower"])
-    assert bench.session.phase is Phase.WAITING
+    assert bench.session.phase is SessionPhase.WAITING
     assert "no frames of the head camera" in bench.session.state.text
     refused(bench.session.start(), "head camera", "left leader is far")
     bench.session.lack([])
@@ -161,7 +161,7 @@ def test_a_take_that_cannot_begin_is_no_take(bench, monkeypatch):
 
     monkeypatch.setattr(bench, "begin", full)
     refused(bench.session.start(), "cannot start: /data: No space left on device")
-    assert bench.session.phase is Phase.READY
+    assert bench.session.phase is SessionPhase.READY
 
 
 def test_start_twice(bench):
@@ -182,12 +182,12 @@ def test_keys_while_a_take_is_being_saved(store):
     bench = Bench(store, submit=work.append)
     bench.session.start()
     bench.session.save()
-    assert bench.session.phase is Phase.SAVING
+    assert bench.session.phase is SessionPhase.SAVING
     for verb in ("start", "save", "discard", "redo", "pause", "resume", "delete_last"):
         refused(getattr(bench.session, verb)(), "episode 0 is being saved")
     refused(bench.session.mark(False), "episode 0 is being saved")
     work.pop()()
-    assert bench.session.phase is Phase.READY
+    assert bench.session.phase is SessionPhase.READY
     assert bench.session.mark(False).done
 
 
@@ -204,7 +204,7 @@ def test_redo_begins_again_at_once(bench):
     bench.session.start()
     answer = bench.session.redo()
     assert answer.done
-    assert bench.session.phase is Phase.RECORDING
+    assert bench.session.phase is SessionPhase.RECORDING
     (folder,) = (bench.store.folder / "recording").iterdir()
     assert folder.name == "000001"
     bench.session.save()
@@ -215,16 +215,16 @@ def test_redo_waits_for_what_is_missing_and_can_be_called_off(bench):
     bench.session.start()
     bench.session.lack(["the right_wrist camera stopped"])
     assert bench.session.redo().done
-    assert bench.session.phase is Phase.WAITING
+    assert bench.session.phase is SessionPhase.WAITING
     assert "begins by itself as soon as this is mended" in bench.session.state.text
     bench.session.lack([])
-    assert bench.session.phase is Phase.RECORDING
+    assert bench.session.phase is SessionPhase.RECORDING
 
     bench.session.lack(["the right_wrist camera stopped"])
     bench.session.redo()
     assert bench.session.discard().done
     bench.session.lack([])
-    assert bench.session.phase is Phase.READY
+    assert bench.session.phase is SessionPhase.READY
 
 
 def test_a_bad_take_is_called_out_at_once_with_what_to_do(bench):
@@ -245,7 +245,7 @@ def test_a_bad_take_is_kept_only_when_asked_for_twice_and_does_not_count(bench):
     bench.session.start()
     bench.recording.problems.append("the head camera stopped for 0.8 s")
     refused(bench.session.save(), "this take is bad", "head camera", "does not count")
-    assert bench.session.phase is Phase.RECORDING
+    assert bench.session.phase is SessionPhase.RECORDING
     assert bench.session.save().done
     assert bench.session.state.saved == 0
     assert "does not count: the head camera stopped" in bench.session.state.news
@@ -271,7 +271,7 @@ def test_pause_and_go_on(bench):
     refused(bench.session.pause(), "no take runs")
     bench.session.start()
     assert bench.session.pause().done
-    assert bench.session.phase is Phase.PAUSED
+    assert bench.session.phase is SessionPhase.PAUSED
     refused(bench.session.pause(), "paused already")
     refused(bench.session.start(), "go on with it (p)")
     assert bench.session.resume().done
@@ -304,11 +304,11 @@ def test_delete_with_nothing_saved(bench):
 def test_delete_undo_and_undo_twice(bench):
     for _ in range(3):
         bench.record()
-    assert bench.session.phase is Phase.FINISHED
+    assert bench.session.phase is SessionPhase.FINISHED
     answer = bench.session.delete_last()
     assert answer.done
     assert "episode 2 is deleted; undo (u)" in answer.text
-    assert bench.session.phase is Phase.READY
+    assert bench.session.phase is SessionPhase.READY
     assert bench.session.undo_delete().done
     assert bench.session.state.saved == 3
     refused(bench.session.undo_delete(), "nothing can be undone")
@@ -347,7 +347,7 @@ def test_a_fault_in_saving_does_not_hang_the_session(bench, monkeypatch):
     monkeypatch.setattr(bench.recording, "finish", fail)
     with pytest.raises(RuntimeError):
         bench.session.save()
-    assert bench.session.phase is Phase.READY
+    assert bench.session.phase is SessionPhase.READY
     assert "failed, RuntimeError: a bug" in bench.session.state.news
     bench.record()
 

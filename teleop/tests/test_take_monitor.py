@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 import hw_config
-from teleop.recording.take_monitor import Load, Stream, TakeMonitor
+from teleop.recording.take_monitor import RecorderLoad, Stream, TakeMonitor
 from vega_core.stamps import NS
 
 LIMITS = hw_config.load().recording
@@ -26,7 +26,7 @@ class Take:
 
     def __init__(self, steady: bool = True) -> None:
         self.watch = TakeMonitor(STREAMS, LIMITS)
-        self.load = Load()
+        self.load = RecorderLoad()
         self.now_ns = START_NS
         self.steady_ns: int | None = 77 * NS if steady else None
         self.late_ns = dict.fromkeys((s.topic for s in STREAMS), 0)

@@ -4,12 +4,12 @@ import itertools
 
 import pytest
 
-from teleop.session.state import Phase
+from teleop.session.state import SessionPhase
 from teleop.session.unattended import (
     Action,
     GivenUp,
-    Request,
     SceneReport,
+    SessionRequest,
     Situation,
     UnattendedSession,
 )
@@ -24,7 +24,7 @@ class Play:
         self.plan = UnattendedSession(
             scripted, 15.0, lambda: next(seeds), self.logged.append, home_first
         )
-        self.phase = Phase.READY
+        self.phase = SessionPhase.READY
         self.scene = None
         self.seed = None
         self.take_s = 0.0
@@ -46,11 +46,11 @@ class Play:
         if what is Action.RESET:
             self.seed = request.seed
             self.scene = SceneReport(request.seed, False, 0.0)
-        self.phase = {Action.START: Phase.RECORDING, Action.SAVE: Phase.SAVING}.get(
+        self.phase = {Action.START: SessionPhase.RECORDING, Action.SAVE: SessionPhase.SAVING}.get(
             what, self.phase
         )
         if what is Action.DISCARD:
-            self.phase = Phase.READY
+            self.phase = SessionPhase.READY
         return request
 
     def see(self, stamp_s, success=True):
@@ -82,7 +82,7 @@ def test_a_take_is_saved_once_success_has_lasted(play):
     play.see(4.7)
     play.do(Action.SAVE)
     assert play.update() is None
-    play.phase = Phase.READY
+    play.phase = SessionPhase.READY
     play.do(Action.REST)
     assert play.update() is None
     assert play.do(Action.RESET).seed == 8
@@ -94,34 +94,34 @@ def test_a_take_begins_when_the_session_knows_the_scene_and_the_arms_are_home(pl
     assert play.update() is None
     play.seed, play.home = 7, False
     assert play.update() is None
-    play.home, play.phase = True, Phase.WAITING
+    play.home, play.phase = True, SessionPhase.WAITING
     assert play.update() is None
-    play.phase = Phase.READY
+    play.phase = SessionPhase.READY
     request = play.update()
-    assert request == Request(Action.START)
+    assert request == SessionRequest(Action.START)
     play.plan.refused(request, "not yet")
-    assert play.update() == Request(Action.START)
+    assert play.update() == SessionRequest(Action.START)
 
 
 def test_an_answer_that_got_lost_is_no_harm(play):
     play.do(Action.RESET)
     play.plan.unanswered(play.update())
-    play.phase = Phase.RECORDING
+    play.phase = SessionPhase.RECORDING
     assert play.update() is None
     play.do(Action.ACT)
     play.see(3.0)
     play.update()
     play.see(4.0)
     play.plan.unanswered(play.update())
-    play.phase = Phase.SAVING
+    play.phase = SessionPhase.SAVING
     assert play.update() is None
-    play.phase = Phase.READY
+    play.phase = SessionPhase.READY
     play.do(Action.REST)
 
 
 def test_what_never_becomes_ready_is_given_up_with_the_reason(play):
     play.do(Action.RESET)
-    play.phase = Phase.WAITING
+    play.phase = SessionPhase.WAITING
     assert play.update() is None
     play.wall_s = 121.0
     with pytest.raises(GivenUp, match="no take could begin for 120 s: why"):
@@ -179,21 +179,21 @@ def test_the_end_comes_when_all_are_there(play):
     play.update()
     play.see(4.0)
     play.do(Action.SAVE)
-    play.phase = Phase.FINISHED
+    play.phase = SessionPhase.FINISHED
     play.do(Action.REST)
     play.do(Action.END)
     assert play.update() is None
 
 
 def test_a_session_that_was_complete_before_lays_nothing(play):
-    play.phase = Phase.FINISHED
+    play.phase = SessionPhase.FINISHED
     assert play.update() is None
     play.do(Action.END)
 
 
 def test_a_take_that_somebody_else_ended_is_no_failure(play):
     play.begin()
-    play.phase = Phase.READY
+    play.phase = SessionPhase.READY
     assert play.update() is None
     play.do(Action.REST)
     assert play.logged == []
@@ -204,7 +204,7 @@ def test_an_operator_that_does_not_act_costs_the_take(play):
     play.do(Action.START)
     play.plan.refused(play.update(), "no script")
     request = play.update()
-    assert request == Request(Action.DISCARD)
+    assert request == SessionRequest(Action.DISCARD)
     play.plan.refused(request, "a moment")
     play.do(Action.DISCARD)
     assert play.logged == ["take given up, seed 7: the operator does not act: no script"]
@@ -219,17 +219,17 @@ def test_with_a_person_only_scenes_are_laid():
     play = Play(scripted=False)
     play.do(Action.RESET)
     assert play.update() is None
-    play.phase = Phase.RECORDING
+    play.phase = SessionPhase.RECORDING
     assert play.update() is None
     play.see(3.0)
     assert play.update() is None
     play.take_s = 60.0
     assert play.update() is None
-    play.phase = Phase.SAVING
+    play.phase = SessionPhase.SAVING
     assert play.update() is None
-    play.phase = Phase.RECORDING  # begun again at once: the scene stays
+    play.phase = SessionPhase.RECORDING  # begun again at once: the scene stays
     assert play.update() is None
-    play.phase = Phase.READY
+    play.phase = SessionPhase.READY
     assert play.update() is None
     play.do(Action.REST)
     play.update()

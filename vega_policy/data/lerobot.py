@@ -1,6 +1,6 @@
 """Reads LeRobot datasets of format v3.0: our exports, and public ones of the same robot.
 
-States, actions and tasks come from the parquet tables; the pictures of every step are decoded from
+States, actions and tasks come from the parquet tables; the images of every step are decoded from
 the videos when the frame cache is built, and squashed as the policy squashes camera frames.
 """
 
@@ -71,7 +71,7 @@ class LeRobotSource:
         row, index = self._rows[episode.name], episode.image_index
         for camera, key in enumerate(self._videos.values()):
             part = row.videos[key]
-            decoded = video.pictures(part.path, part.start_s, self._info.fps, index)
+            decoded = video.images(part.path, part.start_s, self._info.fps, index)
             for first in range(0, len(index), _AT_ONCE):
                 images = [next(decoded) for _ in range(first, min(first + _AT_ONCE, len(index)))]
                 squashed = squash(torch.from_numpy(np.stack(images)), self._squashed)
@@ -171,7 +171,7 @@ class LeRobotSource:
                     )
 
     def _check_videos(self) -> None:
-        """Opens every video once, and compares its pictures with the camera's."""
+        """Opens every video once, and compares its images with the camera's."""
         for (name, camera), key in zip(self._hw.cameras.items(), self._videos.values()):
             paths = sorted({row.videos[key].path for row in self._rows.values()})
             sizes = {video.size(path): path for path in paths}
@@ -179,11 +179,11 @@ class LeRobotSource:
             for (height, width), path in sizes.items():
                 if height * camera.width != width * camera.height:
                     raise DatasetError(
-                        f"{path}: its pictures are {width}x{height}, expected the shape of camera "
+                        f"{path}: its images are {width}x{height}, expected the shape of camera "
                         f"{name}, {expected}: the policy would see them squashed otherwise"
                     )
                 if height != camera.height:
                     self._report(
-                        f"{key} has pictures of {width}x{height}, camera {name} of {expected}: the "
+                        f"{key} has images of {width}x{height}, camera {name} of {expected}: the "
                         "policy will see them more or less sharp than in training"
                     )

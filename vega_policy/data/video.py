@@ -1,4 +1,4 @@
-"""Pictures of an episode out of a video that holds many episodes."""
+"""Images of an episode out of a video that holds many episodes."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,18 +10,18 @@ from numpy.typing import NDArray
 from vega_policy.errors import DatasetError
 
 _TOLERANCE = 0.25
-"""By how much of a step a picture may be early or late."""
+"""By how much of a step an image may be early or late."""
 
 
 class Size(NamedTuple):
-    """Of a picture, in pixels."""
+    """Of an image, in pixels."""
 
     height: int
     width: int
 
 
 def size(path: Path) -> Size:
-    """Size of a video's pictures.
+    """Size of a video's images.
 
     Raises:
         DatasetError: The file is missing or no video, or PyAV is not installed.
@@ -35,16 +35,16 @@ def size(path: Path) -> Size:
         raise _unreadable(path, error) from None
 
 
-def pictures(
+def images(
     path: Path, start_s: float, fps: float, steps: NDArray[np.int64]
 ) -> Iterator[NDArray[np.uint8]]:
-    """Decodes pictures of an episode.
+    """Decodes images of an episode.
 
     Args:
         path: The video.
         start_s: When the episode begins in it.
         fps: Steps a second.
-        steps: Those whose pictures are wanted, rising.
+        steps: Those whose images are wanted, rising.
 
     Yields:
         RGB uint8 [H, W, 3] for each.
@@ -70,8 +70,8 @@ def pictures(
                     continue
                 if abs(at - step) > _TOLERANCE:
                     raise DatasetError(
-                        f"{path}: the picture of {start_s + step / fps:.3f} s is missing, the next "
-                        f"one is of {frame.time:.3f} s, expected {fps:g} pictures a second"
+                        f"{path}: the image of {start_s + step / fps:.3f} s is missing, the next "
+                        f"one is of {frame.time:.3f} s, expected {fps:g} images a second"
                     )
                 yield frame.to_ndarray(format="rgb24")
                 step = next(wanted, None)
@@ -79,7 +79,7 @@ def pictures(
         raise _unreadable(path, error) from None
     if step is not None:
         raise DatasetError(
-            f"{path} ends before {start_s + step / fps:.3f} s, where a picture is expected: it was "
+            f"{path} ends before {start_s + step / fps:.3f} s, where an image is expected: it was "
             "cut short, fetch it again"
         )
 

@@ -6,7 +6,6 @@ makes one for the robot of hw_config. It shows that cameras, arms, policy node a
 together before anything moves.
 """
 
-import argparse
 import sys
 import time
 from collections.abc import Sequence
@@ -17,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import hw_config
+from vega_core import command_line
 from vega_policy.contract import PolicyContract
 from vega_policy.errors import PolicyError
 from vega_policy.kinds.kind import Kind, cell_fields, new_folder
@@ -90,17 +90,16 @@ def make(out: Path) -> HoldContract:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command line; returns the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m vega_policy.kinds.hold", description=__doc__)
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser = command_line.parser("vega_policy.kinds.hold", __doc__)
     parser.add_argument("out", type=Path, help="folder to make")
     arguments = parser.parse_args(argv)
-    try:
+
+    def command() -> int:
         make(arguments.out)
-    except (PolicyError, hw_config.ConfigError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    print(f"{arguments.out}: holds the robot where it is")
-    return 0
+        print(f"{arguments.out}: holds the robot where it is")
+        return command_line.OK
+
+    return command_line.run(command, PolicyError, hw_config.ConfigError)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,6 @@ Actions go by time: the observation of a second after the first one gets the act
 into the episode, however often it was asked in between. At the end the last action is held.
 """
 
-import argparse
 import sys
 import time
 from collections.abc import Sequence
@@ -21,6 +20,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 import hw_config
+from vega_core import command_line
 from vega_policy.contract import PolicyContract
 from vega_policy.data.episodes import Episode
 from vega_policy.data.formats import open_dataset
@@ -165,19 +165,18 @@ def _check_episode(episode: Episode, where: str, fields: dict[str, object]) -> N
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command line; returns the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m vega_policy.kinds.replay", description=__doc__)
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser = command_line.parser("vega_policy.kinds.replay", __doc__)
     parser.add_argument("dataset", type=Path, help="LeRobot v3.0, or the twin's .npz episodes")
     parser.add_argument("out", type=Path, help="folder to make")
     parser.add_argument("--episode", type=int, default=0, metavar="N", help="default %(default)s")
     arguments = parser.parse_args(argv)
-    try:
+
+    def command() -> int:
         contract = make(arguments.dataset, arguments.episode, arguments.out)
-    except (PolicyError, hw_config.ConfigError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    print(f"{arguments.out}: plays {contract.replay.episode} of {arguments.dataset}")
-    return 0
+        print(f"{arguments.out}: plays {contract.replay.episode} of {arguments.dataset}")
+        return command_line.OK
+
+    return command_line.run(command, PolicyError, hw_config.ConfigError)
 
 
 if __name__ == "__main__":

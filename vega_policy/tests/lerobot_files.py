@@ -1,6 +1,6 @@
 """Small LeRobot v3.0 datasets as the public library lays them out, written from what is asked for.
 
-Pictures are of one colour a camera, with stripes whose brightness counts the steps of the episode.
+Images are of one colour a camera, with stripes whose brightness counts the steps of the episode.
 """
 
 import json
@@ -33,7 +33,9 @@ def key(camera: str) -> str:
     return f"observation.images.{camera}"
 
 
-def picture(camera: str, step: int, height: int = HEIGHT, width: int = WIDTH) -> NDArray[np.uint8]:
+def camera_image(
+    camera: str, step: int, height: int = HEIGHT, width: int = WIDTH
+) -> NDArray[np.uint8]:
     """RGB [height, width, 3]: the camera's colour, its lower half the grey of the step."""
     image = np.empty((height, width, 3), np.uint8)
     image[:] = COLOURS[camera]
@@ -92,7 +94,7 @@ def write_lerobot(
         instructions: Of all tasks.
         tasks: Task of each step, by episode; 0 for others.
         video_fps: Of the videos.
-        size: Of the pictures.
+        size: Of the images.
         state: States of an episode.
         columns: Further columns of the steps.
         rows: Further columns of the table of episodes.
@@ -131,7 +133,7 @@ def write_lerobot(
         "stats/action/min": list(vectors[starts[:-1]]),
     }
     for name, camera in cameras.items():
-        shown = [picture(camera, step, *size) for step in frame_index]
+        shown = [camera_image(camera, step, *size) for step in frame_index]
         write_video(folder / f"videos/{key(name)}/chunk-000/file-000.mp4", shown, video_fps)
         episode_rows |= {f"videos/{key(name)}/{part}_index": [0] * episodes for part in _PLACE}
         episode_rows[f"videos/{key(name)}/from_timestamp"] = starts[:-1] / FPS

@@ -11,7 +11,7 @@ import hw_config
 from vega_policy import train
 from vega_policy.data.dataset import open_datasets
 from vega_policy.data.lerobot import LeRobotSource
-from vega_policy.data.video import pictures
+from vega_policy.data.video import images
 from vega_policy.images import lanczos_resize, squash
 from vega_policy.recipe import load_recipe, models_dir
 from vega_policy.tests.lerobot_files import (
@@ -19,9 +19,9 @@ from vega_policy.tests.lerobot_files import (
     COLOURS,
     FPS,
     STEPS,
+    camera_image,
     key,
     numbers,
-    picture,
     write_lerobot,
     write_video,
 )
@@ -66,7 +66,7 @@ def test_every_step_is_a_sample_with_its_own_picture(dataset):
 
 def test_pictures_are_resized_as_the_policy_resizes_camera_frames(dataset):
     video = dataset / "videos" / key("cam_left_wrist") / "chunk-000" / "file-000.mp4"
-    frames = np.stack(list(pictures(video, STEPS / FPS, FPS, np.arange(STEPS))))
+    frames = np.stack(list(images(video, STEPS / FPS, FPS, np.arange(STEPS))))
     expected = lanczos_resize(squash(torch.from_numpy(frames), 256), 28)
     views = opened(dataset).train.batch(np.arange(STEPS, 2 * STEPS)).views
     assert torch.equal(views[:, 1], expected)
@@ -105,9 +105,9 @@ def test_the_cache_is_made_once_and_again_when_a_video_changes(tmp_path):
     assert len(made) == 2
     assert made[0].startswith("the frame cache of 24 x 3 images of 28x28 takes 0.2 MB of ")
     assert made[1] == "frames: 2 of 2 episodes, 24 of 24 frames"
-    size = "cam_high has pictures of 128x96, camera head of 640x480"
+    size = "cam_high has images of 128x96, camera head of 640x480"
     assert sum(size in line for line in lines) == 2
-    frames = [picture("cam_right_wrist", step) for step in range(STEPS)] * 2
+    frames = [camera_image("cam_right_wrist", step) for step in range(STEPS)] * 2
     write_video(folder / "videos" / key("cam_high") / "chunk-000" / "file-000.mp4", frames)
     views = opened(folder).train.batch(np.array([0])).views
     assert (views[0, 0, 6, 14].int() - torch.tensor(COLOURS["cam_right_wrist"])).abs().max() <= 6
@@ -183,7 +183,7 @@ def test_digests_cover_states_tasks_and_videos(tmp_path):
     assert changed["episode_000001"] != before["episode_000001"]
     told = write_lerobot(tmp_path / "told", 2, instructions=("open the laptop",))
     assert opened(told).digests["episode_000000"] != before["episode_000000"]
-    frames = [picture("cam_high", 0)] * 2 * STEPS
+    frames = [camera_image("cam_high", 0)] * 2 * STEPS
     write_video(folder / "videos" / key("cam_high") / "chunk-000" / "file-000.mp4", frames)
     assert opened(folder).digests["episode_000000"] != before["episode_000000"]
 

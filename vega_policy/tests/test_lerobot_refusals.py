@@ -16,9 +16,9 @@ from vega_policy.recipe import load_recipe, models_dir
 from vega_policy.tests.lerobot_files import (
     COLOURS,
     STEPS,
+    camera_image,
     key,
     numbers,
-    picture,
     write_lerobot,
     write_video,
 )
@@ -93,8 +93,8 @@ def vector(names):
             {"state": {1: changed(numbers(1), 2, np.nan)}},
             ["episode_000001: state holds non-finite"],
         ),
-        ({"size": (96, 96)}, ["pictures are 96x96, expected the shape of camera head, 640x480"]),
-        ({"video_fps": 50}, ["the picture of 0.040 s is missing", "25 pictures a second"]),
+        ({"size": (96, 96)}, ["images are 96x96, expected the shape of camera head, 640x480"]),
+        ({"video_fps": 50}, ["the image of 0.040 s is missing", "25 images a second"]),
         ({"tasks": {1: [4] * STEPS}}, ["episode 1 has the task 4, which tasks.parquet lacks"]),
         (
             {"columns": {"frame_index": [0] * 2 * STEPS}},
@@ -151,7 +151,7 @@ def test_a_video_that_ends_too_early(tmp_path):
 def test_a_video_whose_end_is_lost_though_its_index_is_at_the_front(tmp_path):
     folder = write_lerobot(tmp_path, 2)
     path = folder / VIDEO
-    shown = [picture("cam_high", step) for step in range(STEPS)] * 2
+    shown = [camera_image("cam_high", step) for step in range(STEPS)] * 2
     write_video(path, shown, movflags="faststart")
     os.truncate(path, path.stat().st_size * 3 // 4)
     error = refusal(folder)

@@ -165,6 +165,7 @@ MEASURE = """
     import torch
 
     from vega_policy import checkpoint
+    import vega_policy.model.llama  # what takes memory itself is imported before
     from vega_policy.checkpoint import gathering, names
     from vega_policy.checkpoint.streaming import write_shards
     from vega_policy.tests.test_streaming import large_config
@@ -175,7 +176,7 @@ MEASURE = """
     torch.set_num_threads(1)
     folder, base, task = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3]
     torch.ones(8, 8) @ torch.ones(8, 8)
-    checkpoint.load_policy  # imported
+    checkpoint.load_policy
     before = peak_kib()
     if task == "load":
         config = large_config().model_copy(update={"full_layout": False})

@@ -3,7 +3,7 @@ from setuptools import setup
 setup(
     name="vega_arms",
     version="0.1.0",
-    packages=["vega_arms", "vega_arms.emulator"],
+    packages=["vega_arms", "vega_arms.doctor", "vega_arms.emulator"],
     package_data={"vega_arms": ["py.typed"]},
     data_files=[
         ("share/ament_index/resource_index/packages", ["resource/vega_arms"]),

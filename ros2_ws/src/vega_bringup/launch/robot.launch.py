@@ -29,7 +29,7 @@ def generate_launch_description() -> LaunchDescription:
     nodes = {
         stack_node("vega_sim", "sim", twin, robots=("sim",)): "nobody obeys commands any more",
         stack_node("vega_sim", "emulation", twin, robots=("emulated",)): "the hardware is gone",
-        stack_node("vega_cameras", "cameras", {}, robots=_DRIVEN): "there are no pictures any more",
+        stack_node("vega_cameras", "cameras", {}, robots=_DRIVEN): "there are no images any more",
         stack_node("vega_control", "gate", limits, only_if=gate): "the arms hold where they are",
     }
     for arm in ("left", "right"):

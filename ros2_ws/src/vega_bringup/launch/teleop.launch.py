@@ -50,8 +50,8 @@ def generate_launch_description() -> LaunchDescription:
             "operator": text("operator"),
         },
     )
-    laid = {"seed": LaunchConfiguration("seed"), "hands": LaunchConfiguration("leaders")}
-    conductor = stack_node("vega_teleop", "conductor", {**session, **laid}, robots=_TWIN)
+    scene = {"seed": LaunchConfiguration("seed"), "hands": LaunchConfiguration("leaders")}
+    conductor = stack_node("vega_teleop", "conductor", {**session, **scene}, robots=_TWIN)
     # The session itself tells what is missing before a take, for as long as it is missing.
     manager = stack_node("vega_bringup", "manager", {"work": session_work(), "careful": ""})
     view = stack_node("vega_teleop", "view", {}, only_if=LaunchConfiguration("shows"))

@@ -1,5 +1,5 @@
 import pytest
-from vega_bringup.bringup_sequence import BringUp, BringUpError, Stopped, Timeouts
+from vega_bringup.bringup_sequence import BringUp, BringUpError, BringUpStopped, Timeouts
 
 NODES = ["sim", "gate", "policy"]
 
@@ -112,7 +112,7 @@ def test_the_policy_is_not_activated_when_it_stays_missing(rig):
 
 def test_the_end_may_be_asked_for_while_waiting(rig):
     rig.stop_at_s = 1.0
-    with pytest.raises(Stopped):
+    with pytest.raises(BringUpStopped):
         rig.up(lambda: ["no frames of the head camera"])
     assert rig.time_s < 1.2
 

@@ -10,16 +10,11 @@ from subprocess import PIPE
 
 import pytest
 from domains import leased_domain
-from vega_arms import buses
-from vega_arms.emulator import POSE, Emulator, Follower, Leader, Settings, SimpleArm
-from vega_arms.emulator.faults import Fault
-from vega_arms.emulator.leader import sweep
-from vega_bringup.doctor import arm_survey, camera_survey, command, examination
-from vega_bringup.doctor.findings import ok
-from vega_cameras.emulation.devices import EmulatedDevices
-from vega_cameras.emulation.pattern import Feeder, Pattern
+from vega_arms.doctor import survey as arm_survey
+from vega_bringup.doctor import command, examination
 
 import hw_config
+from vega_core.findings import ok
 
 HARDWARE = hw_config.load()
 DOCTOR = [sys.executable, "-m", "vega_bringup.doctor.command"]
@@ -65,7 +60,7 @@ def test_over_the_emulators_everything_is_looked_at_and_well(tmp_path, capsys):
 def test_without_hardware_the_real_robot_is_a_list_of_what_is_missing(
     tmp_path, capsys, monkeypatch
 ):
-    monkeypatch.setattr(arm_survey, "interface", lambda channel: arm_survey.Interface(False))
+    monkeypatch.setattr(arm_survey, "interface", lambda channel: arm_survey.CanInterface(False))
     file = tmp_path / "found.json"
     assert command.run(["--json", str(file), "--recordings", str(tmp_path)]) == 1
     rows = rows_of(file)
@@ -78,14 +73,24 @@ def test_without_hardware_the_real_robot_is_a_list_of_what_is_missing(
     assert "Traceback" not in printed.out + printed.err
 
 
-def test_a_driver_that_cannot_be_loaded_is_a_row(monkeypatch):
+def test_a_driver_that_cannot_be_loaded_is_a_row(tmp_path, monkeypatch):
     def refuse(name):
         raise ImportError("No module named 'pyrealsense2'")
 
     monkeypatch.setattr(examination.importlib, "import_module", refuse)
-    (row,) = examination._hardware("camera_survey", HARDWARE, "real")
+    subject = examination.Subject(HARDWARE, "real", tmp_path, tmp_path)
+    (row,) = examination.SURVEYS.get("cameras")(subject)
     assert "pyrealsense2" in row.found
     assert "make setup" in row.remedy
+
+
+def test_an_area_that_somebody_registers_is_looked_at(tmp_path):
+    examination.SURVEYS.register("charger", lambda subject: [ok("charger", subject.robot)])
+    try:
+        areas = examination.examine("sim", tmp_path, tmp_path)
+    finally:
+        examination.SURVEYS.unregister("charger")
+    assert areas["charger"] == [ok("charger", "sim")]
 
 
 def test_a_broken_cell_is_told_and_the_rest_is_looked_at(tmp_path, monkeypatch):
@@ -137,65 +142,3 @@ def test_findings_that_cannot_be_written_are_told(tmp_path, capsys, monkeypatch)
     monkeypatch.setattr(examination, "examine", lambda *_: {})
     assert command.run(["--json", str(tmp_path / "no" / "file.json")]) == 2
     assert "cannot be written" in capsys.readouterr().err
-
-
-def survey_bus(channel, devices, fault=None):
-    """What the doctor says of a bus with these devices, by check."""
-    with Emulator(buses.open_bus("virtual", channel), devices) as emulator:
-        emulator.inject(fault)
-        heard, arm = arm_survey.listen(channel, lambda name: buses.open_bus("virtual", name))
-    rows = arm_survey.judge(HARDWARE, "can_left", heard, arm)
-    return {row.check.partition(": ")[2]: row for row in rows}
-
-
-def follower(settings=None):
-    return Follower(settings or Settings(), SimpleArm(POSE[:6], POSE[6], on_stand=True))
-
-
-def test_a_leader_on_the_bus_is_seen():
-    rows = survey_bus("doctor_leader", [follower(), Leader(sweep(POSE))])
-    assert rows["follower"].found.startswith("feedback at")
-    assert "unplug the leader" in rows["leader"].remedy
-
-
-@pytest.mark.parametrize(
-    ("fault", "check", "says"),
-    [
-        (Fault.LEADER_ROLE, "follower", "0x2A*"),
-        (Fault.SILENCE, "bus load", "silent"),
-        (Fault.BUS_OFF, "bus load", "bus-off"),
-        (Fault.COLLISION, "arm state", "collision"),
-        (Fault.LIMITS, "limits", "joint 2"),
-    ],
-)
-def test_faults_of_an_emulated_arm_are_seen(fault, check, says):
-    arm = follower()
-    arm.enabled = [True] * 6  # an arm without power does not trip
-    devices = [arm]
-    if fault is Fault.LEADER_ROLE:
-        devices.append(Leader(sweep(POSE)))
-    rows = survey_bus(f"doctor_{fault.value}", devices, fault)
-    assert rows[check].state.name in ("FAIL", "WARN"), rows
-    assert says in rows[check].found
-
-
-def test_a_gripper_of_the_other_size_is_seen():
-    settings = Settings(firmware="S-V1.8-2")
-    settings.gripper = settings.gripper._replace(stroke_mm=100)
-    rows = survey_bus("doctor_gripper", [follower(settings)])
-    assert "100 mm, hw_config 70" in rows["gripper"].found
-
-
-def test_faults_of_emulated_cameras_are_seen():
-    configs = list(HARDWARE.cameras.values())
-    devices = EmulatedDevices(configs, {"right_wrist": "987654321"})
-    devices.inject("camera_usb2", "left_wrist")
-    feeders = [Feeder(c, Pattern(c.config)) for c in devices.cameras.values()]
-    try:
-        found = camera_survey.look_at(configs, devices)
-    finally:
-        for feeder in feeders:
-            feeder.stop()
-    assert found["head"].hz is not None
-    assert found["left_wrist"].usb == "2.1"
-    assert "987654321 (Intel RealSense D405)" in found["right_wrist"].problem

@@ -16,11 +16,11 @@ class BringUpError(RuntimeError):
     """The stack cannot come up; the text names the node, or what is missing."""
 
 
-class Stopped(Exception):
+class BringUpStopped(Exception):
     """Somebody asked for the end while the stack was coming up."""
 
 
-class Answer(Protocol):
+class TransitionAnswer(Protocol):
     """A transition under way."""
 
     def __call__(self) -> bool | None:
@@ -31,13 +31,13 @@ class Answer(Protocol):
         """
 
 
-class Stack(Protocol):
+class LifecycleNodes(Protocol):
     """Reaches the nodes."""
 
     def is_there(self, node: str) -> bool:
         """Whether the node can be asked for a transition."""
 
-    def begin(self, node: str, transition: str) -> Answer:
+    def begin(self, node: str, transition: str) -> TransitionAnswer:
         """Asks a node to configure, activate or deactivate."""
 
 
@@ -62,8 +62,8 @@ class BringUp:
     def __init__(
         self,
         nodes: Sequence[str],
-        stack: Stack,
-        tell: Callable[[str], None],
+        stack: LifecycleNodes,
+        notify: Callable[[str], None],
         stopping: Callable[[], bool],
         timeouts: Timeouts,
         clock: Callable[[], float] = time.monotonic,
@@ -71,7 +71,7 @@ class BringUp:
     ) -> None:
         self._nodes = list(nodes)
         self._stack = stack
-        self._tell = tell
+        self._notify = notify
         self._stopping = stopping
         self._timeouts = timeouts
         self._clock = clock
@@ -83,11 +83,11 @@ class BringUp:
 
         Args:
             careful: The node that is activated only when nothing is missing.
-            missing: What it still lacks, in words for people.
+            missing: What it still lacks, for people.
 
         Raises:
             BringUpError: A node did not appear, refused or died, or something stayed missing.
-            Stopped: The end was asked for meanwhile.
+            BringUpStopped: The end was asked for meanwhile.
         """
         begin_s = self._clock()
         self._configure()
@@ -97,7 +97,7 @@ class BringUp:
             answer = self._stack.begin(node, "activate")
             self._finish(node, "activate", answer, self._timeouts.activate_s)
             self._active.append(node)
-        self._tell(f"all up after {self._clock() - begin_s:.1f} s: {', '.join(self._nodes)}")
+        self._notify(f"all up after {self._clock() - begin_s:.1f} s: {', '.join(self._nodes)}")
 
     def _configure(self) -> None:
         answers = {}
@@ -109,7 +109,9 @@ class BringUp:
         for node, answer in answers.items():
             self._finish(node, "configure", answer, self._timeouts.configure_s)
 
-    def _finish(self, node: str, transition: str, answer: Answer, timeout_s: float) -> None:
+    def _finish(
+        self, node: str, transition: str, answer: TransitionAnswer, timeout_s: float
+    ) -> None:
         try:
             done = self._until(lambda: answer() is not None, timeout_s)
         except ConnectionError:
@@ -118,7 +120,7 @@ class BringUp:
             raise BringUpError(f"node {node} did not {transition} within {timeout_s:g} s")
         if not answer():
             raise BringUpError(f"node {node} refused to {transition}; its own message says why")
-        self._tell(f"{node}: {'configured' if transition == 'configure' else 'active'}")
+        self._notify(f"{node}: {'configured' if transition == 'configure' else 'active'}")
 
     def _wait_until_nothing_is(self, missing: Callable[[], list[str]], careful: str) -> None:
         told_s = self._clock()
@@ -128,7 +130,7 @@ class BringUp:
             lacking = missing()
             if lacking and self._clock() - told_s > _TELL_S:
                 told_s = self._clock()
-                self._tell(f"{careful} waits: {'; '.join(lacking)}")
+                self._notify(f"{careful} waits: {'; '.join(lacking)}")
             return not lacking
 
         if not self._until(ready, self._timeouts.ready_s):
@@ -139,7 +141,7 @@ class BringUp:
         end_s = self._clock() + timeout_s
         while not condition():
             if self._stopping():
-                raise Stopped
+                raise BringUpStopped
             if self._clock() >= end_s:
                 return False
             self._sleep(_POLL_S)
@@ -157,6 +159,6 @@ class BringUp:
                 while answer() is None and self._clock() < end_s:
                     self._sleep(_POLL_S / 5)
                 if answer():
-                    self._tell(f"{node}: stopped")
+                    self._notify(f"{node}: stopped")
             except ConnectionError:
                 continue

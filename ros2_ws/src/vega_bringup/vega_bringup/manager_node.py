@@ -16,7 +16,7 @@ from vega_runtime.lifecycle_clients import LifecycleClients
 from vega_runtime.parameters import declare, parameter
 
 import hw_config
-from vega_bringup.bringup_sequence import BringUp, BringUpError, Stopped, Timeouts
+from vega_bringup.bringup_sequence import BringUp, BringUpError, BringUpStopped, Timeouts
 from vega_bringup.readiness import Readiness
 
 _LONGEST_END_S = 10.0
@@ -84,7 +84,7 @@ class ManagerNode(Node):
                 self.executor.create_task(readiness.close)
             while not self._ending.asked:
                 time.sleep(_LOOK_S)
-        except Stopped:
+        except BringUpStopped:
             pass
         except BringUpError as error:
             self.get_logger().error(f"{error}; shutting down")

@@ -42,7 +42,7 @@ class Readiness:
         ]
 
     def missing(self) -> list[str]:
-        """Cameras without fresh frames and arms that are not enabled, in words for people."""
+        """Cameras without fresh frames and arms that are not enabled, for people."""
         now_s = time.monotonic()
         lacking = []
         for name, frames_s in self._frames_s.items():

@@ -20,9 +20,9 @@ from rclpy.serialization import deserialize_message
 from std_srvs.srv import Trigger
 from vega_eval.episode.episode_state_machine import EpisodeScene, EpisodeStateMachine, Patience
 from vega_eval.episode.observer import Observer
-from vega_eval.session.health import Health
 from vega_eval.session.node_control import NodeCalls
 from vega_eval.session.robot_backend import BackendError
+from vega_eval.session.robot_health import RobotHealth
 from vega_msgs.msg import GateState
 from vega_msgs.srv import EmergencyStop, ResetScene, SelectPolicy
 from vega_runtime import stamps
@@ -68,7 +68,7 @@ class Connection:
             parameter_overrides=[Parameter("use_sim_time", value=simulated_time)],
         )
         self.observer = Observer(node, hardware, _VIDEO_FPS, self._note)
-        self._health = Health(node, hardware, lambda: self.observer.gate)
+        self._health = RobotHealth(node, hardware, lambda: self.observer.gate)
         self.calls = NodeCalls(node, lambda: False, POLICY)
         self.calls.offer(SelectPolicy, "policy/select")
         self.calls.offer(ResetScene, "sim/reset")

@@ -7,9 +7,9 @@ import sys
 import threading
 
 import pytest
+from vega_cameras.camera import Options
 from vega_cameras.emulation.devices import EmulatedDevices
 from vega_cameras.emulation.pattern import Feeder, Pattern
-from vega_cameras.options import Options
 from vega_cameras.rig import Rig
 
 import hw_config
@@ -32,7 +32,7 @@ CAMERAS = {
 
 
 class Bench:
-    """Software cameras with a moving picture, the rig over them, and what it delivers."""
+    """Software cameras with a moving image, the rig over them, and what it delivers."""
 
     def __init__(self, names=("head", "left_wrist"), options=QUICK, serials=None, **treated):
         """`treated`: fields of CameraConfig by camera, in place of those in cameras.yaml."""
@@ -41,7 +41,7 @@ class Bench:
         self.frames = {name: [] for name in names}
         self.told = []
         self._changed = threading.Condition()
-        self.rig = Rig(self.configs, self.devices, options, self._deliver, self._tell)
+        self.rig = Rig(self.configs, self.devices, options, self._deliver, self._notify)
         self._feeders = [Feeder(c, Pattern(c.config)) for c in self.devices.cameras.values()]
 
     def _deliver(self, name, frame):
@@ -50,7 +50,7 @@ class Bench:
             del self.frames[name][:-100]
             self._changed.notify_all()
 
-    def _tell(self, text):
+    def _notify(self, text):
         with self._changed:
             self.told.append(text)
             self._changed.notify_all()

@@ -30,7 +30,7 @@ def cell(bench):
 @pytest.mark.parametrize(
     ("fault", "says"),
     [
-        ("camera_frozen", "its picture does not change"),
+        ("camera_frozen", "its image does not change"),
         ("camera_stuck", "its frame number stays at"),
     ],
 )

@@ -40,7 +40,7 @@ def cell(monkeypatch, tmp_path):
     return folder
 
 
-class Desk:
+class Listener:
     """The cameras node, and somebody who listens to it."""
 
     def __init__(self, **parameters):
@@ -48,7 +48,7 @@ class Desk:
         arguments = [part for k, v in given.items() for part in ("-p", f"{k}:={v}")]
         rclpy.init(args=["--ros-args", *arguments])
         self.heard = {}
-        self.node = rclpy.create_node("desk")
+        self.node = rclpy.create_node("listener")
         self.executor = SingleThreadedExecutor()
         self.executor.add_node(self.node)
         self.cameras = CamerasNode()
@@ -100,12 +100,12 @@ class Desk:
 
 
 @pytest.fixture
-def desk():
-    """Makes one desk and clears it."""
+def listener():
+    """Makes one listener and clears it."""
     made = []
 
     def make(**parameters):
-        made.append(Desk(**parameters))
+        made.append(Listener(**parameters))
         return made[-1]
 
     yield make
@@ -115,11 +115,11 @@ def desk():
 
 
 @pytest.fixture
-def running(desk):
-    desk = desk()
-    assert desk.cameras.trigger_configure() == SUCCESS
-    assert desk.cameras.trigger_activate() == SUCCESS
-    return desk
+def running(listener):
+    listener = listener()
+    assert listener.cameras.trigger_configure() == SUCCESS
+    assert listener.cameras.trigger_activate() == SUCCESS
+    return listener
 
 
 def values(status):
@@ -202,32 +202,32 @@ def test_nothing_is_published_while_inactive_and_all_can_begin_again(running):
     running.fresh(topic, 3)
 
 
-def test_stamps_are_simulated_time_where_time_is_simulated(desk):
-    desk = desk(use_sim_time=True)
-    clock = desk.node.create_publisher(Clock, "/clock", 1)
+def test_stamps_are_simulated_time_where_time_is_simulated(listener):
+    listener = listener(use_sim_time=True)
+    clock = listener.node.create_publisher(Clock, "/clock", 1)
     tick = Clock()
     tick.clock.sec = 1000
     steady = rclpy.clock.Clock(clock_type=rclpy.clock.ClockType.STEADY_TIME)
-    desk.node.create_timer(0.05, lambda: clock.publish(tick), clock=steady)
-    desk.until(lambda: desk.cameras.get_clock().now().nanoseconds > 0, "no clock")
-    desk.cameras.trigger_configure()
-    desk.cameras.trigger_activate()
-    image = desk.fresh(f"{HARDWARE.cameras['head'].namespace}/image_raw")
+    listener.node.create_timer(0.05, lambda: clock.publish(tick), clock=steady)
+    listener.until(lambda: listener.cameras.get_clock().now().nanoseconds > 0, "no clock")
+    listener.cameras.trigger_configure()
+    listener.cameras.trigger_activate()
+    image = listener.fresh(f"{HARDWARE.cameras['head'].namespace}/image_raw")
     assert 990 < image.header.stamp.sec <= 1000
 
 
-def test_only_the_cameras_that_are_asked_for_are_started(desk):
-    desk = desk(cameras="[right_wrist]")
-    assert desk.cameras.trigger_configure() == SUCCESS
-    assert desk.cameras.trigger_activate() == SUCCESS
-    desk.fresh(f"{HARDWARE.cameras['right_wrist'].namespace}/image_raw", 3)
-    assert not desk.heard[f"{HARDWARE.cameras['head'].namespace}/image_raw"]
+def test_only_the_cameras_that_are_asked_for_are_started(listener):
+    listener = listener(cameras="[right_wrist]")
+    assert listener.cameras.trigger_configure() == SUCCESS
+    assert listener.cameras.trigger_activate() == SUCCESS
+    listener.fresh(f"{HARDWARE.cameras['right_wrist'].namespace}/image_raw", 3)
+    assert not listener.heard[f"{HARDWARE.cameras['head'].namespace}/image_raw"]
 
 
 @pytest.mark.parametrize("devices", ["usb", "no_such_folder", "."])
-def test_cameras_that_are_not_there_fail_the_transition(desk, devices, capfd):
-    desk = desk(devices=devices)
-    assert desk.cameras.trigger_configure() == FAILURE
+def test_cameras_that_are_not_there_fail_the_transition(listener, devices, capfd):
+    listener = listener(devices=devices)
+    assert listener.cameras.trigger_configure() == FAILURE
     told = capfd.readouterr().err
     expected = {
         "usb": "head camera (D435, serial 000000000001) is not connected",
@@ -238,18 +238,18 @@ def test_cameras_that_are_not_there_fail_the_transition(desk, devices, capfd):
     assert "Traceback" not in told
 
 
-def test_how_each_camera_is_treated_comes_from_hw_config(desk, cell):
+def test_how_each_camera_is_treated_comes_from_hw_config(listener, cell):
     cameras = (cell / "cameras.yaml").read_text()
     key = "    dataset_key: cam_left_wrist\n"
     locked = cameras.replace(key, key + "    lock_exposure: true\n")
     (cell / "cameras.yaml").write_text(locked)
-    desk = desk(cameras="[head, left_wrist]")
-    assert desk.cameras.trigger_configure() == SUCCESS
-    sensors = {n: c.sensor for n, c in desk.cameras._device_source.devices.cameras.items()}
+    listener = listener(cameras="[head, left_wrist]")
+    assert listener.cameras.trigger_configure() == SUCCESS
+    sensors = {n: c.sensor for n, c in listener.cameras._device_source.devices.cameras.items()}
     automatic = {n: s.get_option(rs.option.enable_auto_exposure) for n, s in sensors.items()}
     assert automatic == {"head": 1.0, "left_wrist": 0.0}
 
 
-def test_an_unknown_camera_is_refused_with_those_that_are_known(desk):
+def test_an_unknown_camera_is_refused_with_those_that_are_known(listener):
     with pytest.raises(ValueError, match="the cameras are: head, left_wrist, right_wrist"):
-        desk(cameras="[ceiling]")
+        listener(cameras="[ceiling]")

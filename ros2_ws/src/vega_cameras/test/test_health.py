@@ -10,9 +10,8 @@ import numpy as np
 import pytest
 from vega_cameras.colour_stream import Identity
 from vega_cameras.devices import CameraError
-from vega_cameras.frame import Counters, Frame
+from vega_cameras.frames import Counters, Frame, Mailbox
 from vega_cameras.health import Health
-from vega_cameras.mailbox import Mailbox
 from vega_runtime.diagnostics import ERROR, OK, WARN
 
 IDENTITY = Identity("Intel RealSense D435", "1", "5.16", "3.2", "2-1", recorded=False)
@@ -95,7 +94,7 @@ def test_the_newest_frames_win():
 
 def test_a_camera_that_hangs_in_the_sdk_does_not_stop_the_others(bench, quick, monkeypatch):
     monkeypatch.setattr("vega_cameras.camera._JOIN_S", 0.2)
-    monkeypatch.setattr("vega_cameras.camera._TURN_S", 0.2)
+    monkeypatch.setattr("vega_cameras.camera._START_LOCK_S", 0.2)
     cell = bench(("head", "left_wrist"), dataclasses.replace(quick, start_most_s=2.0))
     released = threading.Event()
     find = cell.devices.find

@@ -62,7 +62,7 @@ def test_stamps_of_a_recording_are_those_of_its_playing():
     assert stamper.trouble == ""
 
 
-def picture(value):
+def image(value):
     scene = np.random.default_rng(value).integers(0, 255, (48, 64, 3))
     return scene.astype(np.uint8)
 
@@ -70,21 +70,21 @@ def picture(value):
 def verdicts(frames, freshness=None):
     freshness = freshness or Freshness(frozen_s=0.5)
     return [
-        freshness.look(number, stamp, pixels, 0.1 * tick)
+        freshness.update(number, stamp, pixels, 0.1 * tick)
         for tick, (number, stamp, pixels) in enumerate(frames)
     ]
 
 
 def test_new_frames_are_fresh():
-    assert verdicts((n, 33.0 * n, picture(n)) for n in range(20)) == [None] * 20
+    assert verdicts((n, 33.0 * n, image(n)) for n in range(20)) == [None] * 20
 
 
 @pytest.mark.parametrize(
     ("frames", "says"),
     [
-        ([(7, 33.0 * n, picture(n)) for n in range(10)], "its frame number stays at 7"),
-        ([(n, 99.5, picture(n)) for n in range(10)], "its time stamp stays at 99.500 ms"),
-        ([(n, 33.0 * n, picture(0)) for n in range(10)], "its picture does not change"),
+        ([(7, 33.0 * n, image(n)) for n in range(10)], "its frame number stays at 7"),
+        ([(n, 99.5, image(n)) for n in range(10)], "its time stamp stays at 99.500 ms"),
+        ([(n, 33.0 * n, image(0)) for n in range(10)], "its image does not change"),
     ],
 )
 def test_what_stays_the_same_for_too_long_is_frozen(frames, says):
@@ -98,10 +98,10 @@ def test_a_covered_lens_is_not_frozen_but_noticed():
     black = np.zeros((48, 64, 3), np.uint8)
     assert verdicts([(n, 33.0 * n, black) for n in range(10)], freshness) == [None] * 10
     assert freshness.uniform
-    freshness.look(11, 400.0, picture(1), 1.1)
+    freshness.update(11, 400.0, image(1), 1.1)
     assert not freshness.uniform
 
 
 def test_a_clock_that_was_set_back_is_not_frozen():
     stamps = [100.0, 133.0, 166.0, 20.0, 53.0, 86.0]
-    assert verdicts((n, stamp, picture(n)) for n, stamp in enumerate(stamps)) == [None] * 6
+    assert verdicts((n, stamp, image(n)) for n, stamp in enumerate(stamps)) == [None] * 6

@@ -1,4 +1,4 @@
-"""Recordings and the twin's pictures in the place of cameras."""
+"""Recordings and the twin's images in the place of cameras."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ HEAD = CAMERAS["head"]
 _WRITER = """
 import sys, numpy as np
 from vega_cameras.emulation.frame_link import LinkWriter
-picture = np.full((480, 640, 3), 200, np.uint8)
-assert LinkWriter(sys.argv[1]).write("head", picture, 1234567)
+image = np.full((480, 640, 3), 200, np.uint8)
+assert LinkWriter(sys.argv[1]).write("head", image, 1234567)
 """
 
 
 def record(path, config, frames):
-    """A recording of a camera that sees the test picture."""
+    """A recording of a camera that sees the test image."""
     camera = SoftwareCamera(config)
     recorder = rs.recorder(str(path), camera.device)
     (sensor,) = (s for s in recorder.query_sensors() if s.name == camera.sensor.name)
@@ -89,27 +89,27 @@ def link():
     reader.close()
 
 
-def test_pictures_cross_to_another_process(link, child_environment):
+def test_images_cross_to_another_process(link, child_environment):
     reader, _ = link
     writer = [sys.executable, "-c", _WRITER, f"vega_test_{os.getpid()}"]
     subprocess.run(writer, env=child_environment, check=True)
-    picture = reader.read(WAIT_S)
-    assert (picture.camera, picture.captured_ns) == ("head", 1234567)
-    np.testing.assert_array_equal(picture.pixels, np.full((480, 640, 3), 200))
+    image = reader.read(WAIT_S)
+    assert (image.camera, image.captured_ns) == ("head", 1234567)
+    np.testing.assert_array_equal(image.pixels, np.full((480, 640, 3), 200))
 
 
-def test_a_writer_without_a_reader_loses_nothing_but_the_picture():
+def test_a_writer_without_a_reader_loses_nothing_but_the_image():
     writer = LinkWriter(f"vega_test_nobody_{os.getpid()}")
     assert not writer.write("head", np.zeros((2, 2, 3), np.uint8))
     writer.close()
 
 
-def test_a_reader_that_sleeps_gets_no_mixed_picture(link):
+def test_a_reader_that_sleeps_gets_no_mixed_image(link):
     reader, writer = link
     sent = sum(writer.write("head", np.full((480, 640, 3), n, np.uint8)) for n in range(40))
     seen = [reader.read(0.01) for _ in range(sent)]
-    for picture in filter(None, seen):
-        assert len(np.unique(picture.pixels)) == 1
+    for image in filter(None, seen):
+        assert len(np.unique(image.pixels)) == 1
     assert 0 < sent < 40  # the writer did not wait
     assert reader.torn == seen.count(None)
 
@@ -127,7 +127,7 @@ def test_a_writer_finds_the_next_reader():
 
 
 def test_there_is_one_reader(link):
-    with pytest.raises(OSError, match="takes the twin's pictures already"):
+    with pytest.raises(OSError, match="takes the twin's images already"):
         LinkReader(f"vega_test_{os.getpid()}")
 
 
@@ -149,7 +149,7 @@ class Eye:
             assert self.changed.wait_for(lambda: condition(self.seen), WAIT_S), self.seen
 
 
-def test_cameras_see_grey_then_the_twin_then_its_last_picture_then_nothing(link):
+def test_cameras_see_grey_then_the_twin_then_its_last_image_then_nothing(link):
     reader, writer = link
     eye = Eye()
     feed = TwinFeed({"head": eye}, reader, paused_s=0.1, dead_s=0.5)

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 import numpy as np
 import pyrealsense2 as rs
@@ -14,14 +15,39 @@ import pyrealsense2 as rs
 from hw_config import CameraConfig
 from vega_cameras.colour_stream import ColourStream, Exposure, Identity
 from vega_cameras.devices import CameraError, Devices, name_of
-from vega_cameras.frame import Counters, Frame
+from vega_cameras.frames import Counters, Frame
 from vega_cameras.freshness import Freshness
-from vega_cameras.options import Options
 from vega_cameras.stamps import Stamper
 
 _POLL_S = 0.1
 _JOIN_S = 5.0
-_TURN_S = 15.0
+_START_LOCK_S = 15.0
+
+
+@dataclass(frozen=True)
+class Options:
+    """How cameras are started, watched and brought back.
+
+    Attributes:
+        start_attempts: Tries to start a camera that is there but sends nothing; it is reset before
+            each further one.
+        first_frame_s: The longest wait for the first frame.
+        start_most_s: The longest wait until a camera streams; the SDK hangs after that.
+        silent_s: Without a frame for this long a camera is brought back.
+        frozen_s: So, too, when frames come for this long without anything new in them.
+        reset_settle_s: Time that a camera needs after a reset until USB has it again.
+        back_off_s: Wait before the second try to bring a camera back; it doubles every time.
+        back_off_most_s: Longest wait between two tries.
+    """
+
+    start_attempts: int = 3
+    first_frame_s: float = 5.0
+    start_most_s: float = 60.0
+    silent_s: float = 0.5
+    frozen_s: float = 0.5
+    reset_settle_s: float = 3.0
+    back_off_s: float = 0.5
+    back_off_most_s: float = 5.0
 
 
 class Camera:
@@ -31,9 +57,9 @@ class Camera:
         config: Which camera.
         devices: Where it is looked for.
         options: How it is treated.
-        turn: Held while a camera starts: cameras start one after another.
+        start_lock: Held while a camera starts: cameras start one after another.
         deliver: Gets every frame, in the camera's thread.
-        tell: Gets a sentence when the camera fails and when it is back.
+        notify: Gets a sentence when the camera fails and when it is back.
 
     Attributes:
         state: `stopped`, `starting`, `streaming` or `down`.
@@ -42,7 +68,7 @@ class Camera:
         stamper: Where its stamps come from.
         identity: What the device says about itself, None before it was found.
         intrinsics: Of the colour stream, None before it was opened.
-        uniform: The picture has one colour everywhere.
+        uniform: The image has one colour everywhere.
     """
 
     def __init__(
@@ -50,9 +76,9 @@ class Camera:
         config: CameraConfig,
         devices: Devices,
         options: Options,
-        turn: threading.Lock,
+        start_lock: threading.Lock,
         deliver: Callable[[Frame], None],
-        tell: Callable[[str], None],
+        notify: Callable[[str], None],
     ) -> None:
         self.config = config
         self.state = "stopped"
@@ -64,9 +90,9 @@ class Camera:
         self.uniform = False
         self._devices = devices
         self._options = options
-        self._turn = turn
+        self._start_lock = start_lock
         self._deliver = deliver
-        self._tell = tell
+        self._notify = notify
         self._held: Exposure | None = None
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
@@ -159,7 +185,7 @@ class Camera:
                     self._reset()
             else:
                 self.counters.returns += 1
-                self._tell(f"{name_of(self.config)} is back")
+                self._notify(f"{name_of(self.config)} is back")
                 return stream
             self._stopping.wait(wait_s)
             self._heartbeat_s = time.monotonic()
@@ -168,7 +194,7 @@ class Camera:
 
     def _down(self, trouble: str) -> None:
         self.state, self.trouble = "down", trouble
-        self._tell(trouble)
+        self._notify(trouble)
 
     def _reset(self) -> None:
         if self._devices.reset(self.config):
@@ -178,7 +204,7 @@ class Camera:
 
     def _open(self) -> ColourStream:
         """Finds and starts the device, and waits until the exposure has settled."""
-        with self._own_turn():
+        with self._starting_alone():
             try:
                 device = self._devices.find(self.config)
                 stream = ColourStream(device, self.config)
@@ -197,18 +223,18 @@ class Camera:
         return stream
 
     @contextmanager
-    def _own_turn(self) -> Iterator[None]:
+    def _starting_alone(self) -> Iterator[None]:
         """Waits for the cameras that start before, but not for one that hangs in the SDK."""
-        end_s = time.monotonic() + _TURN_S
+        end_s = time.monotonic() + _START_LOCK_S
         mine = False
         while not (mine or self._stopping.is_set() or time.monotonic() > end_s):
-            mine = self._turn.acquire(timeout=_POLL_S)
+            mine = self._start_lock.acquire(timeout=_POLL_S)
             self._heartbeat_s = time.monotonic()
         try:
             yield
         finally:
             if mine:
-                self._turn.release()
+                self._start_lock.release()
 
     def _warm_up(self, stream: ColourStream) -> None:
         frame = None
@@ -224,7 +250,7 @@ class Camera:
                     "a USB controller can take each other's bandwidth"
                 )
         if self.config.lock_exposure and frame is not None:
-            # After a failure the picture shall look as before.
+            # After a failure the image shall look as before.
             self._held = self._held or stream.exposure(frame)
             stream.hold(self._held)
 
@@ -252,7 +278,7 @@ class Camera:
                 return f"no frame for {self._options.silent_s:g} s"
             pixels = np.asanyarray(frame.get_data())
             number = frame.get_frame_number()
-            frozen = freshness.look(number, frame.get_timestamp(), pixels, time.monotonic())
+            frozen = freshness.update(number, frame.get_timestamp(), pixels, time.monotonic())
             self.uniform = freshness.uniform
             if frozen:
                 return frozen
@@ -266,5 +292,5 @@ class Camera:
             stamp_ns = self.stamper.stamp_ns(frame, time.time_ns(), stream.identity.recorded)
             if bool(self.stamper.trouble) != doubtful:
                 doubtful = not doubtful
-                self._tell(f"{name_of(self.config)}: {self.stamper.trouble or 'stamps are good'}")
+                self._notify(f"{name_of(self.config)}: {self.stamper.trouble or 'stamps are good'}")
             self._deliver(Frame(pixels, stamp_ns, number))

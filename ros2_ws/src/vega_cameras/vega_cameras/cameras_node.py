@@ -11,8 +11,7 @@ from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.clock import Clock, ClockType
 from rclpy.publisher import Publisher
 from sensor_msgs.msg import CameraInfo
-from vega_msgs.srv import InjectFault
-from vega_runtime import diagnostics
+from vega_runtime import diagnostics, fault_injection
 from vega_runtime.images import CameraPublisher, camera_info
 from vega_runtime.lifecycle import LifecycleNode, TransitionError
 from vega_runtime.node import main as run_node
@@ -20,12 +19,11 @@ from vega_runtime.parameters import declare, parameter
 from vega_runtime.stamps import to_time
 
 import hw_config
+from vega_cameras.camera import Options
 from vega_cameras.device_source import DeviceSource, attach
 from vega_cameras.devices import CameraError
-from vega_cameras.frame import Frame
+from vega_cameras.frames import Frame, Mailbox
 from vega_cameras.health import Health
-from vega_cameras.mailbox import Mailbox
-from vega_cameras.options import Options
 from vega_cameras.rig import Rig
 
 _REPORT_PERIOD_S = 1.0
@@ -81,7 +79,7 @@ class CamerasNode(LifecycleNode):
         self._active = False
         self._diagnostics: Publisher = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
         if self._given.devices in ("pattern", "twin"):
-            self.create_service(InjectFault, "cameras/inject_fault", self._on_fault)
+            fault_injection.offer(self, "cameras/inject_fault", self._inject)
         # Cameras are watched while a simulated clock stands still, too.
         steady = Clock(clock_type=ClockType.STEADY_TIME)
         self.create_timer(_REPORT_PERIOD_S, self._report, clock=steady)
@@ -174,18 +172,10 @@ class CamerasNode(LifecycleNode):
         age_ns = time.time_ns() - stamp_ns
         return max(int(self.get_clock().now().nanoseconds) - age_ns, 0)
 
-    def _on_fault(
-        self, request: InjectFault.Request, response: InjectFault.Response
-    ) -> InjectFault.Response:
+    def _inject(self, kind: str, target: str) -> None:
         if self._device_source is None:
-            response.message = "the cameras node is not configured yet"
-            return response
-        try:
-            self._device_source.inject(request.kind, request.target)
-            response.success = True
-        except ValueError as error:
-            response.message = str(error)
-        return response
+            raise ValueError("the cameras node is not configured yet")
+        self._device_source.inject(kind, target)
 
     def _report(self) -> None:
         if self._rig is None:

@@ -21,7 +21,7 @@ class CameraError(RuntimeError):
 
 
 def name_of(camera: CameraConfig) -> str:
-    """The camera in words: `head camera (D435, serial 0123)`."""
+    """The camera for people: `head camera (D435, serial 0123)`."""
     return f"{camera.name} camera ({camera.model}, serial {camera.serial})"
 
 

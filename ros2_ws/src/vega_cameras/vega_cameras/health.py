@@ -15,7 +15,7 @@ _OUTDATED_S = 1.0
 
 
 class Health:
-    """Measured rate and ages of one camera, and its state in words."""
+    """Measured rate and ages of one camera, and its state for people."""
 
     def __init__(self, camera: Camera) -> None:
         self._camera = camera
@@ -73,7 +73,7 @@ class Health:
         if camera.identity and camera.identity.usb and not camera.identity.usb.startswith("3"):
             return WARN, f"connected by USB {camera.identity.usb}"
         if camera.uniform:
-            return WARN, "the picture has one colour everywhere; is the lens covered?"
+            return WARN, "the image has one colour everywhere; is the lens covered?"
         if rate_hz < _LEAST_RATE * asked_hz:
             return WARN, f"{rate_hz:.1f} frames a second of {asked_hz}"
         if lost > 0:

@@ -7,10 +7,9 @@ from collections.abc import Callable, Iterable
 from concurrent import futures
 
 from hw_config import CameraConfig
-from vega_cameras.camera import Camera
+from vega_cameras.camera import Camera, Options
 from vega_cameras.devices import CameraError, Devices, name_of
-from vega_cameras.frame import Frame
-from vega_cameras.options import Options
+from vega_cameras.frames import Frame
 
 
 class Rig:
@@ -21,7 +20,7 @@ class Rig:
         devices: Where they are looked for.
         options: How they are treated.
         deliver: Gets a camera's name and every frame, in that camera's thread.
-        tell: Gets a sentence when a camera fails and when it is back, in that camera's thread.
+        notify: Gets a sentence when a camera fails and when it is back, in that camera's thread.
     """
 
     def __init__(
@@ -30,12 +29,14 @@ class Rig:
         devices: Devices,
         options: Options,
         deliver: Callable[[str, Frame], None],
-        tell: Callable[[str], None],
+        notify: Callable[[str], None],
     ) -> None:
-        turn = threading.Lock()
+        start_lock = threading.Lock()
         self._start_most_s = options.start_most_s
         self.cameras: dict[str, Camera] = {
-            config.name: Camera(config, devices, options, turn, _named(config.name, deliver), tell)
+            config.name: Camera(
+                config, devices, options, start_lock, _named(config.name, deliver), notify
+            )
             for config in configs
         }
 

@@ -47,7 +47,7 @@ class Rig:
         self.times_s: list[float] = []
         self.targets: list[tuple[float, int]] = []
         self.silent: set[str] = set()
-        self.audit = LimitCheck(CONFIG)
+        self.limit_check = LimitCheck(CONFIG)
 
     @property
     def now(self) -> Now:
@@ -60,7 +60,7 @@ class Rig:
         self.observe()
         command = self.gate.update(self.now)
         if command is not None:
-            self.audit.add(command)
+            self.limit_check.add(command)
             self.sent.append(command.positions.copy())
             self.times_s.append(self.now_s)
             self.positions = command.positions.copy()

@@ -56,7 +56,7 @@ def test_running_out_at_speed_decelerates_within_the_limits(rig, steady_rows):
     assert falling[0] > 0.7
     assert np.diff(falling).max() < 0.01
     assert np.abs(falling[int(0.2 / PERIOD_S) :]).max() == 0.0
-    assert rig.audit.violations == {}
+    assert rig.limit_check.violations == {}
 
 
 @pytest.mark.parametrize(
@@ -127,7 +127,7 @@ def test_silent_joint_states_end_in_a_decelerated_hold_and_one_message(rig, stea
     stopping = speeds(rig, CONFIG.arms[arm].start)[int(0.2 / PERIOD_S) :]
     assert stopping[0] == pytest.approx(0.5, abs=0.1)
     assert stopping[-1] == 0.0
-    assert rig.audit.violations == {}
+    assert rig.limit_check.violations == {}
     assert rig.accept(steady_rows(25), sequence=2) == "not_ready"
     rig.silent = set()
     rig.tick()
@@ -195,7 +195,7 @@ def test_a_burst_of_time_gives_one_command_and_no_jump(rig, steady_rows):
     before = rig.positions.copy()
     rig.tick(0.09)
     assert 0.0 < rig.positions[0] - before[0] < 2.0 * 0.021
-    assert rig.audit.violations == {}
+    assert rig.limit_check.violations == {}
 
 
 def test_after_a_long_stall_it_starts_from_rest_as_the_arms_have_stopped(rig, steady_rows):
@@ -230,7 +230,7 @@ def test_a_clock_that_is_set_forward_ends_in_a_hold_where_the_arms_are(rig, stea
     assert np.abs(rig.positions - before).max() < 0.001
     assert rig.accept(steady_rows(25), 2, age_s=3600.0) == "stale"
     assert rig.accept(steady_rows(25), 3) is None
-    assert rig.audit.violations == {}
+    assert rig.limit_check.violations == {}
 
 
 def test_deactivating_at_speed_ends_with_a_hold(rig, steady_rows):

@@ -27,7 +27,7 @@ WAIT_S = 120.0
 HARDWARE = hw_config.load()
 
 
-class Cell:
+class GateCell:
     """The gate node, and arms that stand still and note what they are told."""
 
     def __init__(self):
@@ -133,7 +133,7 @@ class Cell:
 def cell(patient):
     # The tests themselves must not run before everything else on this machine.
     rclpy.init(args=["--ros-args", "-p", "niceness:=0"])
-    cell = Cell()
+    cell = GateCell()
     yield cell
     cell.close()
     rclpy.shutdown()

@@ -75,12 +75,12 @@ def test_no_command_ever_exceeds_a_limit(events):
     rig.gate.activate()
     for kind, value in events:
         play(rig, kind, value)
-        assert rig.audit.violations == {}
+        assert rig.limit_check.violations == {}
     stopping = rig.gate.deactivate()
     still = np.zeros(4, bool)
     for positions in stopping:
-        rig.audit.add(Command(positions, None, CONFIG.period_s, still))
-    assert rig.audit.violations == {}
+        rig.limit_check.add(Command(positions, None, CONFIG.period_s, still))
+    assert rig.limit_check.violations == {}
 
 
 @settings(max_examples=30, deadline=None)
@@ -99,7 +99,7 @@ def test_random_policies_are_executed_within_the_limits(seed, kind):
         }[kind]()
         assert rig.accept(rows, sequence, age_s=float(rng.uniform(0, 0.3))) is None
         rig.run(0.3)
-    assert rig.audit.violations == {}
-    assert rig.audit.greatest["velocity"] > 0.5
+    assert rig.limit_check.violations == {}
+    assert rig.limit_check.greatest["velocity"] > 0.5
     assert rig.gate.counters.chunks_accepted == 10
     assert rig.gate.counters.commands_clamped > 0

@@ -34,7 +34,7 @@ def test_paused_it_comes_to_rest_and_takes_no_chunk_until_it_is_told(rig):
     assert rig.accept(ramp(rig), 2) == "paused"
     assert rig.gate.follow_policy() is None
     assert rig.accept(ramp(rig), 3) is None
-    assert rig.audit.violations == {}
+    assert rig.limit_check.violations == {}
 
 
 def test_home_is_reached_within_the_limits_and_then_it_is_paused(rig):
@@ -45,8 +45,8 @@ def test_home_is_reached_within_the_limits_and_then_it_is_paused(rig):
     assert rig.gate.mode is Mode.HOLD
     assert rig.gate.reason.startswith("at home; paused")
     assert rig.positions == pytest.approx(CONFIG.home, abs=1e-3)
-    assert rig.audit.violations == {}
-    assert rig.audit.greatest["velocity"] < 0.4
+    assert rig.limit_check.violations == {}
+    assert rig.limit_check.greatest["velocity"] < 0.4
 
 
 def test_homing_ends_with_a_hold_when_an_arm_falls_silent(rig):
@@ -58,7 +58,7 @@ def test_homing_ends_with_a_hold_when_an_arm_falls_silent(rig):
     rig.silent = set()
     rig.run(0.1)
     assert rig.accept(ramp(rig)) == "paused"
-    assert rig.audit.violations == {}
+    assert rig.limit_check.violations == {}
 
 
 def posture(**joints):
@@ -116,7 +116,7 @@ def test_leaders_lead_after_a_ramp_and_hand_back_to_the_policy(rig):
     rig.run(0.3)
     assert rig.accept(ramp(rig), 3) is None
     assert rig.gate.mode is Mode.EXECUTING
-    assert rig.audit.violations == {}
+    assert rig.limit_check.violations == {}
 
 
 def test_silent_leaders_end_in_a_hold_that_must_be_ended_explicitly(rig):

@@ -13,7 +13,7 @@ import pytest
 import rclpy
 from vega_msgs.msg import GateState
 
-from benches.control.gate_under_test import Cell
+from benches.control.gate_under_test import GateUnderTest
 
 KEY = "from vega_control.estop_command import main; main()"
 VALID_S = 0.1
@@ -23,7 +23,7 @@ VALID_S = 0.1
 def cell(patient):
     rclpy.init(args=[])
     try:
-        with Cell() as cell:
+        with GateUnderTest() as cell:
             yield cell
     finally:
         rclpy.try_shutdown()

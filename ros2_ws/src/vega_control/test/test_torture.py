@@ -30,12 +30,12 @@ def test_no_random_policy_makes_the_gate_exceed_a_limit_or_leave_the_workspace(c
     ],
 )
 def test_the_audit_sees_what_it_is_there_for(word, steps):
-    audit = LimitCheck(CONFIG)
+    limit_check = LimitCheck(CONFIG)
     still = np.zeros(4, bool)
     base = np.array([0.0, 0.04, 0.0, 0.04])
-    audit.add(Command(base, None, 0.005, ~still))
+    limit_check.add(Command(base, None, 0.005, ~still))
     position = base.copy()
     for step in steps:
         position = position + np.array([step, 0.0, 0.0, 0.0])
-        audit.add(Command(position.copy(), None, 0.005, still))
-    assert word in audit.violations
+        limit_check.add(Command(position.copy(), None, 0.005, still))
+    assert word in limit_check.violations

@@ -1,11 +1,11 @@
 import pytest
-from vega_eval.session.keys import Keys, Press
+from vega_eval.session.keys import KeyPress, OperatorKeys
 from vega_eval.trials.record import TrialOutcome
 
 
 @pytest.fixture
 def keys():
-    keys = Keys()
+    keys = OperatorKeys()
     keys.milestones = ["touched", "folded", "closed"]
     return keys
 
@@ -19,11 +19,11 @@ def typed(keys, text):
     [("\n", "ready"), (" ", "stop"), ("r", "redo"), ("p", "pause"), ("q", "leave"), ("?", "help")],
 )
 def test_single_keys(keys, text, verb):
-    assert typed(keys, text) == [Press(verb)]
+    assert typed(keys, text) == [KeyPress(verb)]
 
 
 def test_success_needs_no_more(keys):
-    assert typed(keys, "+") == [Press("judge", TrialOutcome.SUCCESS)]
+    assert typed(keys, "+") == [KeyPress("judge", TrialOutcome.SUCCESS)]
 
 
 @pytest.mark.parametrize(
@@ -33,7 +33,7 @@ def test_success_needs_no_more(keys):
 def test_a_failure_asks_why(keys, key, kind):
     assert typed(keys, "-") == []
     assert keys.question.startswith("why?")
-    assert typed(keys, key) == [Press("judge", TrialOutcome.FAIL, failure=kind)]
+    assert typed(keys, key) == [KeyPress("judge", TrialOutcome.FAIL, failure=kind)]
     assert keys.question == ""
 
 
@@ -42,14 +42,14 @@ def test_partly_done_asks_how_far_and_why(keys):
     assert "1 touched   2 folded" in keys.question
     assert "closed" not in keys.question
     assert typed(keys, "92") == []
-    assert typed(keys, "t") == [Press("judge", TrialOutcome.PARTIAL, 2, "timeout")]
+    assert typed(keys, "t") == [KeyPress("judge", TrialOutcome.PARTIAL, 2, "timeout")]
 
 
 def test_an_invalid_trial_asks_for_the_reason(keys):
-    assert typed(keys, "xsun\x7f\n") == [Press("judge", TrialOutcome.INVALID, text="su")]
+    assert typed(keys, "xsun\x7f\n") == [KeyPress("judge", TrialOutcome.INVALID, text="su")]
 
 
 def test_a_note_is_typed_until_enter_and_given_up_with_escape(keys):
-    assert typed(keys, "nhums a lot\r") == [Press("note", text="hums a lot")]
-    assert typed(keys, "nq\x1bq") == [Press("leave")]
-    assert typed(keys, "-\x1b+") == [Press("judge", TrialOutcome.SUCCESS)]
+    assert typed(keys, "nhums a lot\r") == [KeyPress("note", text="hums a lot")]
+    assert typed(keys, "nq\x1bq") == [KeyPress("leave")]
+    assert typed(keys, "-\x1b+") == [KeyPress("judge", TrialOutcome.SUCCESS)]

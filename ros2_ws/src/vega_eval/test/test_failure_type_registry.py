@@ -8,7 +8,7 @@ import pytest
 from vega_eval.failure_types import DROP, FAILURE_TYPES, FailureType, Signals, in_order, register
 from vega_eval.report.__main__ import main as report
 from vega_eval.scoring import failure_type
-from vega_eval.session.keys import Keys
+from vega_eval.session.keys import OperatorKeys
 from vega_eval.trials.record import TrialOutcome, TrialVerdict
 from vega_sim.failure_signals import FailureSignals
 
@@ -34,7 +34,7 @@ def broken():
 
 
 def test_keys_ask_for_it(broken):
-    keys = Keys()
+    keys = OperatorKeys()
     keys.feed("-")
     assert "d dropped   b broke   e e-stop" in keys.question
     assert keys.feed("b").failure == "broken"

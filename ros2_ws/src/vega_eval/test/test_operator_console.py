@@ -2,7 +2,7 @@ import threading
 
 import pytest
 from vega_eval.failure_types import PLACEMENT
-from vega_eval.session.operator_console import OperatorConsole, Phase
+from vega_eval.session.operator_console import OperatorConsole, SessionPhase
 from vega_eval.trials.record import TrialOutcome, TrialVerdict
 
 MILESTONES = ("touched", "folded", "closed")
@@ -14,7 +14,7 @@ def console():
 
 
 def test_a_success_has_reached_everything(console):
-    console.show(phase=Phase.JUDGING)
+    console.show(phase=SessionPhase.JUDGING)
     assert console.judge(TrialOutcome.SUCCESS, [], "", "").done
     verdict = console.take_verdict()
     assert (verdict.outcome, verdict.progress, verdict.judged_by) == (
@@ -26,7 +26,7 @@ def test_a_success_has_reached_everything(console):
 
 
 def test_a_partial_success_tells_how_far_it_came(console):
-    console.show(phase=Phase.JUDGING)
+    console.show(phase=SessionPhase.JUDGING)
     console.judge(TrialOutcome.PARTIAL, ["touched"], "II", "slipped off")
     verdict = console.take_verdict()
     assert verdict.progress == pytest.approx(1 / 3)
@@ -34,16 +34,16 @@ def test_a_partial_success_tells_how_far_it_came(console):
 
 
 def test_judging_a_running_trial_ends_it(console):
-    console.show(phase=Phase.RUNNING)
+    console.show(phase=SessionPhase.RUNNING)
     assert not console.is_stopped()
     console.judge(TrialOutcome.FAIL, [], "III", "")
     assert console.is_stopped()
 
 
 def test_the_next_trial_begins_unjudged(console):
-    console.show(phase=Phase.RUNNING)
+    console.show(phase=SessionPhase.RUNNING)
     console.judge(TrialOutcome.FAIL, [], "", "")
-    console.begin_request()
+    console.reset_requests()
     assert console.take_verdict() is None
     assert not console.is_stopped()
 
@@ -60,7 +60,7 @@ def test_the_next_trial_begins_unjudged(console):
     ],
 )
 def test_what_cannot_be_is_refused_with_what_can(console, asked, told):
-    console.show(phase=Phase.JUDGING)
+    console.show(phase=SessionPhase.JUDGING)
     answer = console.judge(*asked)
     assert not answer.done
     assert told in answer.text
@@ -68,7 +68,7 @@ def test_what_cannot_be_is_refused_with_what_can(console, asked, told):
 
 
 def test_verbs_are_refused_when_there_is_nothing_to_be_done(console):
-    console.show(phase=Phase.PREPARING, text="loads policy A")
+    console.show(phase=SessionPhase.PREPARING, text="loads policy A")
     for answer in (
         console.ready(),
         console.stop(),
@@ -89,7 +89,7 @@ def test_notes_are_collected_until_they_are_taken(console):
 
 
 def test_a_redo_is_taken_once(console):
-    console.show(phase=Phase.PREPARING, valid=1)
+    console.show(phase=SessionPhase.PREPARING, valid=1)
     assert console.redo().done
     assert console.take_redo()
     assert not console.take_redo()
@@ -98,12 +98,12 @@ def test_a_redo_is_taken_once(console):
 @pytest.mark.parametrize(
     ("phase", "verb"),
     [
-        (Phase.LAYING, lambda c: c.ready()),
-        (Phase.RUNNING, lambda c: c.stop()),
-        (Phase.RUNNING, lambda c: c.judge(TrialOutcome.FAIL, [], "", "")),
-        (Phase.PREPARING, lambda c: c.redo()),
-        (Phase.PREPARING, lambda c: c.note("the sun came out")),
-        (Phase.PREPARING, lambda c: c.pause()),
+        (SessionPhase.LAYING, lambda c: c.ready()),
+        (SessionPhase.RUNNING, lambda c: c.stop()),
+        (SessionPhase.RUNNING, lambda c: c.judge(TrialOutcome.FAIL, [], "", "")),
+        (SessionPhase.PREPARING, lambda c: c.redo()),
+        (SessionPhase.PREPARING, lambda c: c.note("the sun came out")),
+        (SessionPhase.PREPARING, lambda c: c.pause()),
     ],
 )
 def test_a_verb_sees_what_is_shown_and_what_is_asked_together(console, phase, verb):
@@ -120,8 +120,8 @@ def test_a_verb_sees_what_is_shown_and_what_is_asked_together(console, phase, ve
 
 def test_a_trial_that_has_its_verdict_cannot_be_judged_any_more(console):
     by_rules = TrialVerdict(outcome=TrialOutcome.FAIL, progress=0.0)
-    console.show(phase=Phase.RUNNING)
+    console.show(phase=SessionPhase.RUNNING)
     assert console.take_verdict(by_rules) is by_rules
     assert not console.judge(TrialOutcome.SUCCESS, [], "", "").done
-    console.begin_request(phase=Phase.RUNNING)
+    console.reset_requests(phase=SessionPhase.RUNNING)
     assert console.judge(TrialOutcome.SUCCESS, [], "", "").done

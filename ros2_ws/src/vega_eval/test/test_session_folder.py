@@ -265,3 +265,11 @@ def test_a_checkpoint_s_digest_depends_on_names_and_contents(tmp_path):
 def test_policies_are_named_by_as_much_of_their_folder_as_tells_them_apart(tmp_path):
     paths = [tmp_path / "oft" / "last", tmp_path / "vega" / "last", tmp_path / "best"]
     assert names_of(paths) == ["oft/last", "vega/last", "best"]
+
+
+def test_the_session_s_file_keeps_its_keys(folder):
+    SessionFolder.open_or_resume(folder, plan()).close()
+    written = json.loads((folder / "session.json").read_text())
+    assert list(written)[:5] == ["format", "id", "created", "card", "robot"]
+    assert set(written["card"]) >= {"task", "variant", "success", "milestones", "time_limit_s"}
+    assert "task_spec" not in written

@@ -2,7 +2,7 @@
 
 import pytest
 from sessions import plan
-from vega_eval.session.operator_console import OperatorConsole, Phase
+from vega_eval.session.operator_console import OperatorConsole, SessionPhase
 from vega_eval.session.robot_backend import BackendError, SessionStopped, TrialResult
 from vega_eval.session.trial_runner import MOST_INVALID, RunnerOptions, TrialRunner
 from vega_eval.trials.folder import SessionFolder
@@ -130,7 +130,7 @@ def test_the_session_waits_for_what_is_missing_and_says_what(folder):
     seen = []
     run.asleep = [lambda: seen.append((run.console.state.phase, run.console.state.text))]
     run.runner.run()
-    assert seen == [(Phase.WAITING, "waits: the head camera is silent")]
+    assert seen == [(SessionPhase.WAITING, "waits: the head camera is silent")]
 
 
 def test_patience_ends_with_what_was_missing(folder):
@@ -147,9 +147,9 @@ def test_a_person_lays_and_judges(folder):
     judgements = [(TrialOutcome.SUCCESS, ""), (TrialOutcome.FAIL, "I")]
 
     def operate():
-        if run.console.state.phase is Phase.LAYING:
+        if run.console.state.phase is SessionPhase.LAYING:
             assert run.console.ready().done
-        elif run.console.state.phase is Phase.JUDGING:
+        elif run.console.state.phase is SessionPhase.JUDGING:
             outcome, kind = judgements.pop(0)
             assert run.console.judge(outcome, [], kind, "").done
 
@@ -168,7 +168,7 @@ def test_arms_move_at_a_table_only_after_somebody_has_said_that_they_stand_clear
     asked = []
 
     def operate():
-        if run.console.state.phase is Phase.LAYING:
+        if run.console.state.phase is SessionPhase.LAYING:
             asked.append((run.console.state.text.split(":")[0], list(backend.done)))
             run.console.ready()
         else:
@@ -189,7 +189,7 @@ def test_a_trial_is_played_again_although_the_next_one_is_being_laid(folder):
 
     def operate():
         state = run.console.state
-        if state.phase is Phase.JUDGING:
+        if state.phase is SessionPhase.JUDGING:
             run.console.judge(TrialOutcome.SUCCESS, [], "", "")
         elif state.trial == 2 and not regretted:
             regretted.append(run.console.redo().done)
@@ -223,7 +223,7 @@ def test_the_last_trial_can_be_played_again(folder):
 
     def second_thoughts(started):
         if started.trial == 2 and started.attempt == 1:
-            run.console.show(phase=Phase.PREPARING)
+            run.console.show(phase=SessionPhase.PREPARING)
             assert run.console.redo().done
 
     backend.on_play = second_thoughts
@@ -244,7 +244,7 @@ def test_a_pause_holds_before_the_next_trial(folder):
 
     run.asleep = [go_on] * 2
     run.runner.run()
-    assert phases == [(Phase.PAUSED, 1), (Phase.PAUSED, 2)]
+    assert phases == [(SessionPhase.PAUSED, 1), (SessionPhase.PAUSED, 2)]
 
 
 def test_ctrl_c_while_it_waits_loses_nothing_and_writes_no_failure(folder):

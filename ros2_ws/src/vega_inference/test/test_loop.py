@@ -28,7 +28,7 @@ class Rig:
             self.sent.put,
             lambda: self.now_s,
             replan_s=0.32,
-            tell=lambda level, text: self.told.put((level, text)),
+            log=lambda level, text: self.told.put((level, text)),
         )
         self.watch = SourceWatch(self.buffer, lambda level, text: self.told.put((level, text)))
 

@@ -58,7 +58,7 @@ class FakeRunner:
         self.closed += 1
 
 
-class Cell:
+class PolicyCell:
     """The policy node, and cameras and arms to feed it."""
 
     def __init__(self, node):
@@ -90,8 +90,8 @@ class Cell:
             message.header.stamp = now
             publisher.publish(message)
         for shade, (name, publisher) in enumerate(self._cameras.items()):
-            picture = np.full((480, 640, 3), 10 * shade, np.uint8)
-            publisher.publish(images.to_message(picture, now, HARDWARE.cameras[name].frame_id))
+            image = np.full((480, 640, 3), 10 * shade, np.uint8)
+            publisher.publish(images.to_message(image, now, HARDWARE.cameras[name].frame_id))
 
     def until(self, condition):
         end_s = time.monotonic() + WAIT_S
@@ -116,7 +116,7 @@ def runner(monkeypatch):
 @pytest.fixture
 def cell(runner):
     rclpy.init(args=["--ros-args", "-p", "checkpoint:=somewhere"])
-    cell = Cell(policy_node.PolicyNode())
+    cell = PolicyCell(policy_node.PolicyNode())
     yield cell
     cell.close()
     rclpy.shutdown()

@@ -18,7 +18,7 @@ _JOIN_S = 2.0
 # Sources that were connected just before may take this long to be heard.
 _SETTLE_S = 1.0
 
-Tell = Callable[[str, str], None]
+Log = Callable[[str, str], None]
 """Says a sentence to the operator; the first argument is info, warn, error or debug."""
 
 
@@ -46,9 +46,9 @@ class SourceWatch:
     message, so that an operator reads one sentence, not two.
     """
 
-    def __init__(self, buffer: ObservationBuffer, tell: Tell) -> None:
+    def __init__(self, buffer: ObservationBuffer, log: Log) -> None:
         self._buffer = buffer
-        self._tell = tell
+        self._log = log
         self._stale: tuple[str, ...] = ()
         self._cameras = False
         self._settled_s = float("-inf")
@@ -66,13 +66,13 @@ class SourceWatch:
             if now_s < self._settled_s:
                 return False
             if not set(problem.sources) <= set(self._stale):
-                self._tell("error" if problem.cameras else "debug", f"no chunks sent: {problem}")
+                self._log("error" if problem.cameras else "debug", f"no chunks sent: {problem}")
             self._stale, self._cameras = problem.sources, problem.cameras
             return False
         if self._stale:
             names = ", ".join(self._stale)
             what = "camera" if self._cameras else "arm"
-            self._tell("info" if self._cameras else "debug", f"{names} {what}: fresh again")
+            self._log("info" if self._cameras else "debug", f"{names} {what}: fresh again")
             self._stale = ()
         self._settled_s = float("-inf")
         return True
@@ -94,14 +94,14 @@ class InferenceLoop:
         send: Callable[[Inference], None],
         now_s: Callable[[], float],
         replan_s: float,
-        tell: Tell,
+        log: Log,
     ) -> None:
         self._buffer = buffer
         self._infer = infer
         self._send = send
         self._now_s = now_s
         self._replan_s = replan_s
-        self._tell = tell
+        self._log = log
         self._wake = threading.Event()
         self._sending = threading.Lock()
         self._thread: threading.Thread | None = None
@@ -162,7 +162,7 @@ class InferenceLoop:
             actions = self._infer(snapshot)
         except Exception as error:
             self._report("failed", f"no chunks sent: the model failed: {error!r}")
-            self._tell("debug", traceback.format_exc())
+            self._log("debug", traceback.format_exc())
             return True
         inference_s = time.perf_counter() - began_s
         bad = ~np.isfinite(actions)
@@ -181,10 +181,10 @@ class InferenceLoop:
 
     def _report(self, kind: str, text: str) -> None:
         if kind != self._trouble:
-            self._tell("error", text)
+            self._log("error", text)
         self._trouble = kind
 
     def _recovered(self) -> None:
         if self._trouble is not None:
-            self._tell("info", "the model's actions are usable again")
+            self._log("info", "the model's actions are usable again")
             self._trouble = None

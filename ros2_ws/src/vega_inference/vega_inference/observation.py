@@ -96,7 +96,7 @@ class ObservationBuffer:
             arm_joints: Number of joints of each arm.
             max_image_age_s: A snapshot has no older frame.
             max_state_age_s: Nor is it taken while the newest joint state is older.
-            decode: Makes a picture of what `add_frame` got; called only for frames that are used.
+            decode: Makes an image of what `add_frame` got; called only for frames that are used.
         """
         self._cameras = {name: _Camera(1.0 / fps) for name, fps in camera_fps.items()}
         self._arms = {name: _Arm(joints) for name, joints in arm_joints.items()}
@@ -187,7 +187,7 @@ class ObservationBuffer:
 
         Raises:
             StaleObservation: A camera or an arm has been silent for too long.
-            ValueError: A frame is not an rgb8 picture.
+            ValueError: A frame is not an rgb8 image.
         """
         with self._lock:
             self._check(now_s)

@@ -6,9 +6,12 @@ import rclpy
 from builtin_interfaces.msg import Time
 from rclpy.parameter import Parameter
 from sensor_msgs.msg import JointState
-from vega_runtime import images
+from std_srvs.srv import Trigger
+from vega_runtime import images, qos, stamps
 from vega_runtime.diagnostics import RateMeter
 from vega_runtime.joints import NamedJoints
+from vega_runtime.logs import log
+from vega_runtime.owned import OwnedEntities
 from vega_runtime.parameters import ParameterError, declare, parameter
 
 
@@ -52,9 +55,9 @@ def test_a_wrong_parameter_is_named(ros, overrides, says):
 
 
 def test_images_survive_the_message():
-    picture = np.random.default_rng(0).integers(0, 256, (4, 6, 3), dtype=np.uint8)
-    message = images.to_message(picture, Time(sec=1), "frame")
-    assert np.array_equal(images.from_message(message), picture)
+    image = np.random.default_rng(0).integers(0, 256, (4, 6, 3), dtype=np.uint8)
+    message = images.to_message(image, Time(sec=1), "frame")
+    assert np.array_equal(images.from_message(message), image)
     message.encoding = "bgr8"
     with pytest.raises(ValueError, match="rgb8"):
         images.from_message(message)
@@ -78,3 +81,37 @@ def test_joint_states_of_another_arm_are_not_used_and_reported_once():
     assert joints.positions(swapped) is None
     assert len(said) == 1
     assert "expected left_joint1, left_gripper" in said[0]
+
+
+def test_stamps_are_the_same_in_every_form():
+    time = stamps.to_time(1_795_365_123_123_456_789)
+    assert stamps.to_ns(time) == 1_795_365_123_123_456_789
+    assert stamps.to_seconds(time) == pytest.approx(1_795_365_123.123456789, abs=1e-6)
+    assert stamps.from_seconds(2.25) == Time(sec=2, nanosec=250_000_000)
+    stamps.set_seconds(time, 0.9999999999)
+    assert time == Time(sec=1)
+
+
+def test_what_a_node_owns_is_destroyed_together(ros):
+    node = make_node()
+    before = [len(list(made)) for made in (node.timers, node.subscriptions, node.services)]
+    owned = OwnedEntities(node)
+    owned.timer(1.0, lambda: None)
+    owned.subscribe(JointState, "heard", lambda message: None, qos.SENSOR)
+    owned.service(Trigger, "asked", lambda request, response: response)
+    owned.client(Trigger, "asked")
+    owned.publisher(JointState, "told", qos.SENSOR)
+    assert len(list(node.timers)) == before[0] + 1
+    owned.destroy()
+    now = [len(list(made)) for made in (node.timers, node.subscriptions, node.services)]
+    assert now == before
+    assert node.count_publishers("told") == 0
+    owned.destroy()
+
+
+def test_one_line_of_code_logs_at_every_level(ros):
+    node = make_node()
+    for level in ("debug", "info", "warn", "error"):
+        log(node, level, "a line")
+    with pytest.raises(ValueError, match="loud"):
+        log(node, "loud", "a line")

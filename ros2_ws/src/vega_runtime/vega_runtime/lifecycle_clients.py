@@ -101,12 +101,12 @@ class _Asked:
             return False
         if self._change.service_is_ready():
             self._seen_at_s = time.monotonic()
-            self._look()
+            self._inquire()
         elif time.monotonic() > self._seen_at_s + _GONE_S:
             raise ConnectionError(self._node)
         return True if self._arrived else None
 
-    def _look(self) -> None:
+    def _inquire(self) -> None:
         """Finds out by the node's state what became of an answer that does not come."""
         if self._inquiry is None:
             if time.monotonic() > self._doubt_at_s:

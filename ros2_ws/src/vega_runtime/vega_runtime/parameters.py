@@ -93,7 +93,7 @@ def _declare_one(node: Node, field: dataclasses.Field[Any], hint: Any) -> Any:
         ParameterUninitializedException,
     ) as error:
         given = node._parameter_overrides[field.name].value
-        bounds = _in_words(low, high)
+        bounds = _format_bounds(low, high)
         raise ParameterError(
             f"parameter '{field.name}' of node {node.get_name()}: expected "
             f"{getattr(hint, '__name__', hint)}{bounds}, got {given!r}"
@@ -101,7 +101,7 @@ def _declare_one(node: Node, field: dataclasses.Field[Any], hint: Any) -> Any:
     return tuple(value) if isinstance(given_default, tuple) else value
 
 
-def _in_words(low: float | None, high: float | None) -> str:
+def _format_bounds(low: float | None, high: float | None) -> str:
     if low is None:
         return "" if high is None else f" of at most {high}"
     return f" of at least {low}" if high is None else f" between {low} and {high}"

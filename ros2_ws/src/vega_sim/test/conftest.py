@@ -1,18 +1,30 @@
-"""The cell with a bus for each leader; nodes of the twin with somebody who listens to them."""
+"""Cells, twins and nodes of tests, with somebody who listens to them."""
 
 from __future__ import annotations
 
+import contextlib
 import re
 import shutil
+import threading
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import numpy as np
 import pytest
 import rclpy
 import yaml
+from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.executors import SingleThreadedExecutor
+from rclpy.lifecycle import TransitionCallbackReturn
 from rclpy.node import Node
+from vega_arms import buses
+from vega_runtime import qos
+from vega_sim import operators
+from vega_sim.cosimulation import EpisodeState
+from vega_sim.emulation_node import EmulationNode
+from vega_sim.realtime_twin import RealtimeTwin
+from vega_sim.twin import Twin
 
 import hw_config
 
@@ -62,6 +74,95 @@ class NodeRig:
         self.executor.shutdown()
         for node in self.nodes:
             node.destroy_node()
+
+
+class EmulationRig(NodeRig):
+    """The emulation node, somebody who listens to it, and the end of the right bus."""
+
+    def __init__(self) -> None:
+        self.emulation = EmulationNode()
+        super().__init__(self.emulation)
+        self.reports = self.listen(DiagnosticArray, "/diagnostics", qos.REPORT)
+        self.bus = buses.open_bus("udp_multicast", hw_config.load().arms["right"].can)
+
+    def activate(self) -> None:
+        """Configures and activates the node."""
+        assert self.emulation.trigger_configure() == TransitionCallbackReturn.SUCCESS
+        assert self.emulation.trigger_activate() == TransitionCallbackReturn.SUCCESS
+
+    def close(self) -> None:
+        """Ends node and bus."""
+        self.emulation.close()
+        super().close()
+        self.bus.shutdown()
+
+
+class RealtimeListener:
+    """Does nothing about what a real-time twin tells."""
+
+    def episode_state(self, state: EpisodeState) -> None:
+        """The episode's state."""
+
+    def too_slow(self, text: str) -> None:
+        """The computer cannot keep up."""
+
+
+@contextlib.contextmanager
+def moving(realtime: RealtimeTwin) -> Iterator[None]:
+    """The world moves on in a thread, the only one that may touch the twin then."""
+    ended = threading.Event()
+
+    def run() -> None:
+        while not ended.is_set():
+            realtime.tick()
+
+    thread = threading.Thread(target=run)
+    realtime.resume()
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+
+
+def until(condition: Callable[[], object], meanwhile: Callable[[], object] = lambda: None) -> None:
+    """Waits until a condition holds."""
+    end_s = time.monotonic() + WAIT_S
+    while not condition():
+        meanwhile()
+        assert time.monotonic() < end_s
+        time.sleep(0.005)
+
+
+@pytest.fixture(scope="module")
+def twin(request: pytest.FixtureRequest) -> Iterator[Twin]:
+    """The easy twin of the module's TASK."""
+    made = Twin(request.module.TASK)
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module")
+def hard_twin(request: pytest.FixtureRequest) -> Iterator[Twin]:
+    """The hard twin of the module's TASK."""
+    made = Twin(request.module.TASK, "hard")
+    yield made
+    made.close()
+
+
+def assert_operator_is_smooth(twin: Twin, steps: int) -> None:
+    """The scripted operator's first actions keep to its speeds."""
+    twin.reset(0)
+    operator = operators.make(twin.task.config.name)
+    operator.reset(twin)
+    actions = []
+    for _ in range(steps):
+        actions.append(operator.act(twin))
+        twin.advance(actions[-1])
+    speed = np.abs(np.diff(actions, axis=0)) * twin.hw.rates.control_hz
+    assert np.delete(speed, [6, 13], axis=1).max() <= 1.5
+    assert speed[:, [6, 13]].max() <= twin.hw.limits.velocity[6]
 
 
 @pytest.fixture(scope="module")

@@ -7,6 +7,8 @@ from vega_sim.twin import Twin
 import hw_config
 from benches.twin import run_seed
 
+from .conftest import assert_operator_is_smooth
+
 HW = hw_config.load()
 SIDES = ("left", "right")
 
@@ -166,16 +168,7 @@ def test_the_operator_takes_a_carrot_again_that_was_lost(twin):
 
 
 def test_the_operator_is_smooth(twin):
-    twin.reset(0)
-    operator = operators.make("carrots_to_bowls")
-    operator.reset(twin)
-    actions = []
-    for _ in range(200):
-        actions.append(operator.act(twin))
-        twin.advance(actions[-1])
-    speed = np.abs(np.diff(actions, axis=0)) * HW.rates.control_hz
-    assert np.delete(speed, [6, 13], axis=1).max() <= 1.5
-    assert speed[:, [6, 13]].max() <= HW.limits.velocity[6]
+    assert_operator_is_smooth(twin, 200)
 
 
 def test_labels_show_carrots_and_bowls(twin):

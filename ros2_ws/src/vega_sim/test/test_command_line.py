@@ -5,6 +5,7 @@ from vega_sim import command_line, demos, play
 
 import hw_config
 from benches import twin as bench
+from vega_core.command_line import whole
 
 
 @pytest.mark.parametrize(
@@ -43,7 +44,7 @@ def test_errors_and_ctrl_c_end_in_a_sentence(error, code, says, capsys):
 
 
 def test_whole_numbers():
-    assert command_line.whole(1)("7") == 7
+    assert whole(1)("7") == 7
     for text in ("0", "1.5", "--3", ""):
         with pytest.raises(argparse.ArgumentTypeError):
-            command_line.whole(1)(text)
+            whole(1)(text)

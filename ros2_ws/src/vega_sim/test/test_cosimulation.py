@@ -64,7 +64,7 @@ class Outputs:
         return camera not in self.deaf
 
     def image(self, camera, stamp_ns, pixels):
-        self.sent.append(("picture", camera, stamp_ns))
+        self.sent.append(("image", camera, stamp_ns))
 
     def episode(self, stamp_ns, state):
         self.sent.append(("episode", state, stamp_ns))
@@ -131,7 +131,7 @@ def test_a_tick_is_5_ms_of_two_physics_steps_and_sends_state_before_clock(rig):
 def test_rates_are_exact_in_ros_time(rig):
     rig.run(2.0)
     assert rig.outputs.stamps("joints", "left") == [k * 5 * MS for k in range(1, 401)]
-    frames = rig.outputs.stamps("picture", "head")
+    frames = rig.outputs.stamps("image", "head")
     assert len(frames) == 60
     # Frame k is taken at the first tick from k / 30 s on.
     assert all(0 <= stamp - k * 1e9 / 30 < 5 * MS for k, stamp in enumerate(frames, start=1))
@@ -205,12 +205,12 @@ def test_success_is_latched_and_told_at_once(rig):
 
 
 def test_signs_are_gathered_once_a_control_step_and_told_with_the_state(rig):
-    looks = []
-    look = rig.scene.update_signals
-    rig.scene.update_signals = lambda: (looks.append(rig.simulation.stamp_ns), look())[1]
+    updates = []
+    update = rig.scene.update_signals
+    rig.scene.update_signals = lambda: (updates.append(rig.simulation.stamp_ns), update())[1]
     rig.send(value=0.03)
     rig.run(0.2)
-    assert looks == [40 * MS, 80 * MS, 120 * MS, 160 * MS, 200 * MS]
+    assert updates == [40 * MS, 80 * MS, 120 * MS, 160 * MS, 200 * MS]
     assert rig.outputs.states()[-1].signals == FailureSignals(closest_m=0.03)
 
 
@@ -235,14 +235,14 @@ def test_faults_silence_what_they_name_until_healed(rig):
         rig.simulation.inject(kind, target)
     rig.send("right", 0.1)
     rig.run(0.1)
-    assert not rig.outputs.stamps("picture", "head")
+    assert not rig.outputs.stamps("image", "head")
     assert not rig.outputs.stamps("joints", "left")
     assert len(rig.outputs.stamps("joints", "right")) == 20
     assert not rig.scene.q.any()
     assert not rig.simulation.enabled("right")
     rig.simulation.inject("none", "")
     rig.run(0.1)
-    assert len(rig.outputs.stamps("picture", "head")) == 3
+    assert len(rig.outputs.stamps("image", "head")) == 3
     assert rig.simulation.enabled("right")
 
 

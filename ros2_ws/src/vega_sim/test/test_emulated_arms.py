@@ -1,7 +1,6 @@
 """The twin's arms on a CAN bus, led by the driver of the real arms."""
 
 import contextlib
-import threading
 import time
 
 import numpy as np
@@ -16,44 +15,19 @@ from vega_sim.twin import Twin
 
 import hw_config
 
+from .conftest import WAIT_S, RealtimeListener, moving, until
+
 HARDWARE = hw_config.load()
 HOME = HARDWARE.arms["left"].home
-WAIT_S = 120.0
 
 
-def until(condition):
-    end_s = time.monotonic() + WAIT_S
-    while not condition():
-        assert time.monotonic() < end_s
-        time.sleep(0.005)
-
-
-@contextlib.contextmanager
-def moving(live):
-    """The world moves on in a thread."""
-    ended = threading.Event()
-
-    def run():
-        while not ended.is_set():
-            live.tick()
-
-    thread = threading.Thread(target=run)
-    live.resume()
-    thread.start()
-    try:
-        yield
-    finally:
-        ended.set()
-        thread.join()
-
-
-class Cell:
+class FollowerCell(RealtimeListener):
     """The emulated arms, and the driver of the left one."""
 
     def __init__(self):
         self.hardware = EmulatedArms(HARDWARE)
         twin = Twin("close_laptop", "easy", HARDWARE)
-        self.live = RealtimeTwin(twin, self.hardware.arms, self)
+        self.realtime = RealtimeTwin(twin, self.hardware.arms, self)
         self.states, self.reports = [], []
         self.driver = ArmDriver(
             DriverConfig.from_hardware(HARDWARE, "left"),
@@ -64,12 +38,6 @@ class Cell:
         )
         self.hardware.wait()
         self.driver.open()
-
-    def episode_state(self, state):
-        pass
-
-    def too_slow(self, text):
-        pass
 
     def enabled(self):
         """Whether the arm is enabled: a driver that has found its bus silent is asked again."""
@@ -91,37 +59,37 @@ class Cell:
     def close(self):
         self.driver.close()
         self.hardware.close()
-        self.live.twin.close()
+        self.realtime.twin.close()
 
 
 @pytest.fixture(scope="module")
 def cell():
-    cell = Cell()
+    cell = FollowerCell()
     yield cell
     cell.close()
 
 
 def test_the_driver_hears_where_the_twin_s_arm_is_and_leads_it(cell):
-    with moving(cell.live):
+    with moving(cell.realtime):
         until(lambda: len(cell.states) > 10)
         np.testing.assert_allclose(cell.states[-1].q, HOME, atol=0.02)
         until(cell.enabled)
         np.testing.assert_allclose(cell.states[-1].q, HOME, atol=0.02)
         wanted = np.add(HOME, [0.2, 0.1, -0.1, 0.0, 0.0, 0.3, -0.02])
         cell.lead(wanted)
-        np.testing.assert_allclose(cell.live.twin.positions()[:7], wanted, atol=0.03)
+        np.testing.assert_allclose(cell.realtime.twin.positions()[:7], wanted, atol=0.03)
 
 
 def test_a_fault_of_one_arm_stops_its_driver_and_its_end_does_not_start_it(cell):
-    with moving(cell.live):
+    with moving(cell.realtime):
         cell.hardware.inject("silence", "left")
         until(lambda: not cell.reports[-1].enabled and "silent" in cell.reports[-1].text)
-        before = cell.live.twin.positions()
+        before = cell.realtime.twin.positions()
         count = len(cell.states)
         cell.hardware.inject("none", "")
         until(lambda: len(cell.states) > count + 20)
         assert not cell.driver.enabled
-        np.testing.assert_allclose(cell.live.twin.positions(), before, atol=0.01)
+        np.testing.assert_allclose(cell.realtime.twin.positions(), before, atol=0.01)
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,6 @@
 """Emulated leaders, heard by the drivers of the real arms: on a shared bus, or on their own."""
 
 import contextlib
-import threading
-import time
 
 import numpy as np
 import pytest
@@ -17,18 +15,10 @@ from vega_sim.twin import Twin
 
 import hw_config
 
-WAIT_S = 120.0
+from .conftest import RealtimeListener, moving, until
 
 
-def until(condition, meanwhile=lambda: None):
-    end_s = time.monotonic() + WAIT_S
-    while not condition():
-        meanwhile()
-        assert time.monotonic() < end_s
-        time.sleep(0.005)
-
-
-class Cell:
+class LeaderCell(RealtimeListener):
     """The emulated arms and leaders, moved by keys, and the drivers of the left ones."""
 
     def __init__(self, hardware):
@@ -37,7 +27,7 @@ class Cell:
         twin = Twin("close_laptop", "easy", hardware)
         self.leaders = Leaders(twin, KEYBOARD, STATE_HZ)
         self.leader_moved = self.hardware.lead
-        self.live = RealtimeTwin(twin, self.hardware.arms, self, leaders=self.leaders)
+        self.realtime = RealtimeTwin(twin, self.hardware.arms, self, leaders=self.leaders)
         self.arm_states, self.leader_states = [], []
         roles = ["follower", LEADER] if hardware.arms["left"].leader_can else ["follower"]
         self.drivers = {
@@ -53,20 +43,8 @@ class Cell:
         self.hardware.wait()
         for driver in self.drivers.values():
             driver.open()
-        self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._run)
-        self.live.resume()
-        self._thread.start()
-
-    def _run(self):
-        while not self._ended.is_set():
-            self.live.tick()
-
-    def episode_state(self, state):
-        pass
-
-    def too_slow(self, text):
-        pass
+        self._physics = contextlib.ExitStack()
+        self._physics.enter_context(moving(self.realtime))
 
     def push(self):
         """A key that moves the left leader to its left."""
@@ -83,35 +61,30 @@ class Cell:
     @contextlib.contextmanager
     def standing_still(self):
         """The physics' thread is the only one that may touch the twin."""
-        self._ended.set()
-        self._thread.join()
+        self._physics.close()
         try:
             yield
         finally:
-            self._ended.clear()
-            self._thread = threading.Thread(target=self._run)
-            self.live.resume()
-            self._thread.start()
+            self._physics.enter_context(moving(self.realtime))
 
     def close(self):
-        self._ended.set()
-        self._thread.join()
+        self._physics.close()
         for driver in self.drivers.values():
             driver.close()
         self.hardware.close()
-        self.live.twin.close()
+        self.realtime.twin.close()
 
 
 @pytest.fixture(scope="module")
 def shared():
-    cell = Cell(hw_config.load())
+    cell = LeaderCell(hw_config.load())
     yield cell
     cell.close()
 
 
 @pytest.fixture(scope="module")
 def separate(bus_per_arm):
-    cell = Cell(bus_per_arm)
+    cell = LeaderCell(bus_per_arm)
     yield cell
     cell.close()
 
@@ -144,16 +117,16 @@ def test_the_follower_of_a_shared_bus_obeys_its_leader_by_itself(shared):
 
 
 def test_objects_are_laid_once_the_leaders_have_led_the_arms_home(shared):
-    until(lambda: shared.live.twin.positions()[0] > shared.home[0] + 0.3, shared.push)
+    until(lambda: shared.realtime.twin.positions()[0] > shared.home[0] + 0.3, shared.push)
     with (
         shared.standing_still(),
         pytest.raises(NotAtHome, match=r"left_joint\d .*service operator/act with data: false"),
     ):
-        shared.live.reset(1)
+        shared.realtime.reset(1)
     go_home(shared)
     before = shared.leader
     with shared.standing_still():
-        shared.live.reset(2)
+        shared.realtime.reset(2)
     until(lambda: len(shared.leader_states) > 10)
     np.testing.assert_allclose(shared.leader, before, atol=0.05)
 

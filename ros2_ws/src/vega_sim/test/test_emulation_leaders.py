@@ -2,30 +2,20 @@
 
 import pytest
 import rclpy
-from diagnostic_msgs.msg import DiagnosticArray
-from rclpy.lifecycle import TransitionCallbackReturn
 from std_srvs.srv import SetBool
-from vega_arms import buses, frames, protocol
+from vega_arms import frames, protocol
 from vega_msgs.srv import ResetScene
-from vega_runtime import qos
-from vega_sim.emulation_node import EmulationNode
 
 import hw_config
 
-from .conftest import NodeRig
+from .conftest import EmulationRig
 
 HARDWARE = hw_config.load()
 HOME = HARDWARE.arms["right"].home
 
 
-class EmulationRig(NodeRig):
+class LeaderRig(EmulationRig):
     """The node with a scripted operator, and somebody on the right bus."""
-
-    def __init__(self):
-        self.emulation = EmulationNode()
-        super().__init__(self.emulation)
-        self.reports = self.listen(DiagnosticArray, "/diagnostics", qos.REPORT)
-        self.bus = buses.open_bus("udp_multicast", HARDWARE.arms["right"].can)
 
     def second_joint(self, identifier):
         """What the newest frame of this kind says of joint 2, rad."""
@@ -35,18 +25,12 @@ class EmulationRig(NodeRig):
                 newest = protocol.decode(identifier, message.data)
         return None if newest is None else protocol.from_millidegrees(newest[1])
 
-    def close(self):
-        self.emulation.close()
-        super().close()
-        self.bus.shutdown()
-
 
 @pytest.fixture(scope="module")
 def rig():
     rclpy.init(args=["--ros-args", "-p", "operator:=scripted"])
-    rig = EmulationRig()
-    assert rig.emulation.trigger_configure() == TransitionCallbackReturn.SUCCESS
-    assert rig.emulation.trigger_activate() == TransitionCallbackReturn.SUCCESS
+    rig = LeaderRig()
+    rig.activate()
     yield rig
     rig.close()
     rclpy.shutdown()

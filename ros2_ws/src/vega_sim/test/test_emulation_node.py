@@ -4,46 +4,36 @@ import time
 
 import pytest
 import rclpy
-from diagnostic_msgs.msg import DiagnosticArray
-from rclpy.lifecycle import TransitionCallbackReturn
-from vega_arms import buses
 from vega_cameras.emulation.frame_link import LinkReader
 from vega_msgs.msg import TaskState
 from vega_msgs.srv import InjectFault, ResetScene
 from vega_runtime import qos
-from vega_sim.emulation_node import EmulationNode
 
 import hw_config
 
-from .conftest import WAIT_S, NodeRig
+from .conftest import WAIT_S, EmulationRig
 
 HARDWARE = hw_config.load()
 
 
-class EmulationRig(NodeRig):
+class LinkRig(EmulationRig):
     """The node, somebody who listens to it, and the ends of a bus and of the images' link."""
 
     def __init__(self):
-        self.emulation = EmulationNode()
-        super().__init__(self.emulation)
+        super().__init__()
         self.states = self.listen(TaskState, "sim/task_state", qos.LATCHED)
-        self.reports = self.listen(DiagnosticArray, "/diagnostics", qos.REPORT)
         self.link = LinkReader()
-        self.bus = buses.open_bus("udp_multicast", HARDWARE.arms["right"].can)
 
     def close(self):
-        self.emulation.close()
         super().close()
-        self.bus.shutdown()
         self.link.close()
 
 
 @pytest.fixture(scope="module")
 def rig():
     rclpy.init(args=[])
-    rig = EmulationRig()
-    assert rig.emulation.trigger_configure() == TransitionCallbackReturn.SUCCESS
-    assert rig.emulation.trigger_activate() == TransitionCallbackReturn.SUCCESS
+    rig = LinkRig()
+    rig.activate()
     yield rig
     rig.close()
     rclpy.shutdown()
@@ -71,9 +61,9 @@ def test_its_cameras_send_images_stamped_with_the_system_s_time(rig):
 def test_it_tells_the_episode_s_state_and_no_topic_of_a_driver(rig):
     rig.until(lambda: rig.states and rig.reports)
     assert (rig.states[-1].task, rig.states[-1].seed) == ("close_laptop", 0)
-    signs = rig.states[-1].signs
-    assert 0.05 < signs.closest_m < 1.0
-    assert not signs.touched
+    signals = rig.states[-1].signs
+    assert 0.05 < signals.closest_m < 1.0
+    assert not signals.touched
     names = [name for name, _ in rig.node.get_topic_names_and_types()]
     assert not any("follower" in name or "image" in name or name == "/clock" for name in names)
     (status,) = rig.reports[-1].status

@@ -22,16 +22,16 @@ def twins():
         twin.close()
 
 
-def play(twin, seed, seconds=None, look=True):
+def play(twin, seed, seconds=None, update=True):
     """The operator's episode, to success or for some seconds; the signals at every step."""
     twin.reset(seed)
     operator = operators.make(twin.task.config.name)
     operator.reset(twin)
     end = seconds or twin.task.config.time_limit_s
-    signals = [twin.update_signals()] if look else []
+    signals = [twin.update_signals()] if update else []
     while twin.time_s < end - 1e-9 and (seconds or not twin.success()):
         twin.advance(operator.act(twin))
-        if look:
+        if update:
             signals.append(twin.update_signals())
     return signals
 
@@ -138,8 +138,8 @@ def test_pressing_on_the_table_is_timed_and_weighed(twins):
 @pytest.mark.parametrize("task", built_tasks())
 def test_looking_changes_nothing(twins, task):
     twin, ends = twins[task], []
-    for look in (True, False):
-        play(twin, 3, seconds=4.0, look=look)
+    for update in (True, False):
+        play(twin, 3, seconds=4.0, update=update)
         ends.append(np.concatenate([twin.world.data.qpos, twin.world.data.qvel]))
     assert np.array_equal(ends[0], ends[1])
 

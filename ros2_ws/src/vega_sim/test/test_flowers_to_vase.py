@@ -14,20 +14,6 @@ TASK = "flowers_to_vase"
 HW = hw_config.load()
 
 
-@pytest.fixture(scope="module")
-def twin():
-    made = Twin(TASK)
-    yield made
-    made.close()
-
-
-@pytest.fixture(scope="module")
-def hard_twin():
-    made = Twin(TASK, "hard")
-    yield made
-    made.close()
-
-
 def operator_of(twin, seed):
     twin.reset(seed)
     operator = operators.make(TASK)

@@ -12,21 +12,7 @@ TASK = "handover_cucumber"
 LYING_Z = 0.0225  # of the cucumber's middle over a plate's foot, m
 
 
-@pytest.fixture(scope="module")
-def twin():
-    made = Twin(TASK)
-    yield made
-    made.close()
-
-
-@pytest.fixture(scope="module")
-def hard_twin():
-    made = Twin(TASK, "hard")
-    yield made
-    made.close()
-
-
-def lay(twin, spot, yaw=0.4):
+def place(twin, spot, yaw=0.4):
     """Puts the cucumber down at a spot and lets it settle."""
     twin.world.place("cucumber", spot, (0, 0, yaw))
     twin.step(100)
@@ -62,20 +48,20 @@ def test_plates_lie_apart_flat_on_the_table_with_the_cucumber_on_one(twin, hard_
 
 def test_success_needs_the_cucumber_on_the_target_plate(twin):
     twin.reset(3)
-    lay(twin, on_plate(twin, "plate_target"))
+    place(twin, on_plate(twin, "plate_target"))
     assert twin.success()
     assert all(twin.milestones().values())
-    lay(twin, on_plate(twin, "plate_target", aside=0.16))  # beside it, on the table
+    place(twin, on_plate(twin, "plate_target", aside=0.16))  # beside it, on the table
     assert not twin.success()
-    lay(twin, on_plate(twin, "plate_target", aside=0.07))  # over its rim
+    place(twin, on_plate(twin, "plate_target", aside=0.07))  # over its rim
     assert not twin.success()
-    lay(twin, on_plate(twin, "plate_start"))
+    place(twin, on_plate(twin, "plate_start"))
     assert not twin.success()
 
 
 def test_success_needs_the_cucumber_at_rest(twin):
     twin.reset(3)
-    lay(twin, on_plate(twin, "plate_target"))
+    place(twin, on_plate(twin, "plate_target"))
     twin.world.data.joint("cucumber").qvel[0] = 0.2
     assert not twin.success()
 

@@ -30,7 +30,7 @@ class Clock:
         self.now_s += seconds
 
 
-class Live:
+class RealtimeRig:
     """The real-time twin with both of its arms and what it says."""
 
     def __init__(self, twin):
@@ -63,50 +63,50 @@ def twin():
 
 
 @pytest.fixture
-def live(twin):
-    return Live(twin)
+def rig(twin):
+    return RealtimeRig(twin)
 
 
-def test_an_arm_that_has_never_had_power_rests_on_its_stand(live):
-    live.drive("left", np.zeros(6), powered=False)
-    live.run(0.5)
-    np.testing.assert_allclose(live.positions, HOME, atol=0.02)
+def test_an_arm_that_has_never_had_power_rests_on_its_stand(rig):
+    rig.drive("left", np.zeros(6), powered=False)
+    rig.run(0.5)
+    np.testing.assert_allclose(rig.positions, HOME, atol=0.02)
 
 
-def test_an_arm_goes_where_its_controller_says(live):
+def test_an_arm_goes_where_its_controller_says(rig):
     wanted = HOME[:6] + np.array([0.1, 0.0, 0.0, 0.0, 0.0, 0.2])
-    live.drive("left", wanted, gripper=0.02)
+    rig.drive("left", wanted, gripper=0.02)
     for _ in range(20):
-        live.drive("left", wanted, gripper=0.02)
-    live.run(1.0)
-    live.drive("left", wanted)
-    np.testing.assert_allclose(live.positions[:6], wanted, atol=0.02)
-    assert live.positions[6] == pytest.approx(0.02, abs=0.005)
-    np.testing.assert_allclose(live.positions[7:], HOME[7:], atol=0.02)
-    np.testing.assert_allclose(live.arms["left"].measured.q, live.positions[:6], atol=1e-9)
+        rig.drive("left", wanted, gripper=0.02)
+    rig.run(1.0)
+    rig.drive("left", wanted)
+    np.testing.assert_allclose(rig.positions[:6], wanted, atol=0.02)
+    assert rig.positions[6] == pytest.approx(0.02, abs=0.005)
+    np.testing.assert_allclose(rig.positions[7:], HOME[7:], atol=0.02)
+    np.testing.assert_allclose(rig.arms["left"].measured.q, rig.positions[:6], atol=1e-9)
 
 
 @pytest.mark.parametrize(("powered", "damped"), [(False, False), (True, True)])
 def test_an_arm_that_loses_power_sinks_and_is_held_where_it_is_when_it_has_it_again(
-    live, powered, damped
+    rig, powered, damped
 ):
-    live.drive("left", HOME[:6])
-    live.run(0.1)
+    rig.drive("left", HOME[:6])
+    rig.run(0.1)
     for _ in range(200):
-        live.drive("left", HOME[:6], powered, damped)
-        live.run(0.005)
-    sunk = live.positions[:6]
+        rig.drive("left", HOME[:6], powered, damped)
+        rig.run(0.005)
+    sunk = rig.positions[:6]
     assert np.abs(sunk - HOME[:6]).max() > 0.05
-    live.drive("left", sunk)
-    live.run(0.5)
-    np.testing.assert_allclose(live.positions[:6], sunk, atol=0.03)
+    rig.drive("left", sunk)
+    rig.run(0.5)
+    np.testing.assert_allclose(rig.positions[:6], sunk, atol=0.03)
 
 
-def test_no_picture_is_copied_while_the_scene_is_looked_at(live, twin, monkeypatch):
+def test_no_picture_is_copied_while_the_scene_is_looked_at(rig, twin, monkeypatch):
     copied, takers, update = threading.Event(), [], twin.update_signals
 
     def update_with_a_photographer():
-        takers.append(threading.Thread(target=live.twin.take, args=("head",)))
+        takers.append(threading.Thread(target=rig.twin.take, args=("head",)))
         takers[-1].start()
         assert not copied.wait(0.2)
         return update()
@@ -114,69 +114,69 @@ def test_no_picture_is_copied_while_the_scene_is_looked_at(live, twin, monkeypat
     monkeypatch.setattr(twin, "still", copied.set)
     monkeypatch.setattr(twin, "render", lambda camera, data: None)
     monkeypatch.setattr(twin, "update_signals", update_with_a_photographer)
-    live.run(0.045)
+    rig.run(0.045)
     for taker in takers:
         taker.join(30.0)
     assert len(takers) == 1
     assert copied.is_set()
 
 
-def test_it_keeps_to_real_time_and_tells_its_state_ten_times_a_second(live):
-    live.run(2.0)
-    assert live.twin.state().time_s == pytest.approx(2.0, abs=0.006)
-    assert live.twin.state().real_time_factor == pytest.approx(1.0, abs=0.01)
-    assert len(live.told) == pytest.approx(20, abs=1)
-    assert not live.warned
+def test_it_keeps_to_real_time_and_tells_its_state_ten_times_a_second(rig):
+    rig.run(2.0)
+    assert rig.twin.state().time_s == pytest.approx(2.0, abs=0.006)
+    assert rig.twin.state().real_time_factor == pytest.approx(1.0, abs=0.01)
+    assert len(rig.told) == pytest.approx(20, abs=1)
+    assert not rig.warned
 
 
-def test_a_short_hold_up_is_made_up_for_and_a_long_one_is_lost_and_told(live):
-    live.run(0.5)
-    live.clock.sleep(0.3)
-    live.run(0.5)
-    assert live.twin.state().time_s == pytest.approx(1.3, abs=0.006)
-    live.clock.sleep(2.0)
-    live.run(2.5)
-    assert live.twin.state().time_s == pytest.approx(4.3, abs=0.02)
-    assert len(live.warned) == 1
-    assert "too slow" in live.warned[0]
+def test_a_short_hold_up_is_made_up_for_and_a_long_one_is_lost_and_told(rig):
+    rig.run(0.5)
+    rig.clock.sleep(0.3)
+    rig.run(0.5)
+    assert rig.twin.state().time_s == pytest.approx(1.3, abs=0.006)
+    rig.clock.sleep(2.0)
+    rig.run(2.5)
+    assert rig.twin.state().time_s == pytest.approx(4.3, abs=0.02)
+    assert len(rig.warned) == 1
+    assert "too slow" in rig.warned[0]
 
 
-def test_a_reset_lays_objects_anew_and_leaves_the_arms_alone(live):
+def test_a_reset_lays_objects_anew_and_leaves_the_arms_alone(rig):
     wanted = HOME[:6] + 0.1
     for _ in range(20):
-        live.drive("left", wanted)
-    live.run(1.0)
-    before = live.positions
-    live.twin.reset(5)
-    np.testing.assert_allclose(live.positions, before, atol=1e-6)
-    state = live.twin.state()
+        rig.drive("left", wanted)
+    rig.run(1.0)
+    before = rig.positions
+    rig.twin.reset(5)
+    np.testing.assert_allclose(rig.positions, before, atol=1e-6)
+    state = rig.twin.state()
     assert (state.seed, state.episode, state.time_s, state.success) == (5, 2, 0.0, False)
 
 
-def test_objects_are_not_laid_where_an_arm_is(live):
+def test_objects_are_not_laid_where_an_arm_is(rig):
     wanted = HOME[:6] + np.array([0.5, 0.0, 0.0, 0.0, 0.0, 0.0])
     for _ in range(40):
-        live.drive("right", wanted)
-    live.run(1.0)
+        rig.drive("right", wanted)
+    rig.run(1.0)
     with pytest.raises(NotAtHome, match=r"right_joint1 is 0\.50 away: send the arms home"):
-        live.twin.reset(5)
-    assert live.twin.state().episode == 1
+        rig.twin.reset(5)
+    assert rig.twin.state().episode == 1
 
 
 class Photographer:
     """A shutter whose images take a known time."""
 
-    def __init__(self, live, twin, monkeypatch, render_s):
+    def __init__(self, rig, twin, monkeypatch, render_s):
         self.images = []
 
         def render(camera, data):
-            live.clock.sleep(render_s)
+            rig.clock.sleep(render_s)
             return camera
 
         monkeypatch.setattr(twin, "render", render)
         cameras = dict.fromkeys(HARDWARE.cameras, 30.0)
-        self.shutter = Shutter(live.twin, cameras, self.write, live.clock)
-        self._clock = live.clock
+        self.shutter = Shutter(rig.twin, cameras, self.write, rig.clock)
+        self._clock = rig.clock
 
     def write(self, camera, pixels, stamp_ns):
         self.images.append((camera, pixels, stamp_ns))
@@ -187,8 +187,8 @@ class Photographer:
             self.shutter.tick()
 
 
-def test_every_camera_keeps_its_rate_while_there_is_time(live, twin, monkeypatch):
-    photographer = Photographer(live, twin, monkeypatch, render_s=0.005)
+def test_every_camera_keeps_its_rate_while_there_is_time(rig, twin, monkeypatch):
+    photographer = Photographer(rig, twin, monkeypatch, render_s=0.005)
     photographer.run(2.0)
     for camera in HARDWARE.cameras:
         taken = [stamp_ns for name, _, stamp_ns in photographer.images if name == camera]
@@ -196,11 +196,11 @@ def test_every_camera_keeps_its_rate_while_there_is_time(live, twin, monkeypatch
         assert (np.diff(taken) > 0).all()
     assert all(pixels == camera for camera, pixels, _ in photographer.images)
     assert set(photographer.shutter.skipped.values()) == {0}
-    assert sum(live.twin.frames.values()) == len(photographer.images)
+    assert sum(rig.twin.frames.values()) == len(photographer.images)
 
 
-def test_pictures_that_there_is_no_time_for_are_left_out_evenly(live, twin, monkeypatch):
-    photographer = Photographer(live, twin, monkeypatch, render_s=0.040)
+def test_pictures_that_there_is_no_time_for_are_left_out_evenly(rig, twin, monkeypatch):
+    photographer = Photographer(rig, twin, monkeypatch, render_s=0.040)
     photographer.run(4.0)
     counts = [sum(p[0] == c for p in photographer.images) for c in HARDWARE.cameras]
     assert sum(counts) == pytest.approx(100, abs=3)

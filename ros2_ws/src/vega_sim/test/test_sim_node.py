@@ -85,13 +85,13 @@ def test_joint_states_carry_the_joints_of_the_arm_at_its_rate(rig):
 
 
 def test_pictures_come_with_their_camera_info(rig):
-    picture = rig.wait_for(f"{HEAD.namespace}/image_raw")
-    assert (picture.width, picture.height, picture.encoding) == (640, 480, "rgb8")
-    assert picture.header.frame_id == HEAD.frame_id
-    assert images.from_message(picture).std() > 10.0
+    image = rig.wait_for(f"{HEAD.namespace}/image_raw")
+    assert (image.width, image.height, image.encoding) == (640, 480, "rgb8")
+    assert image.header.frame_id == HEAD.frame_id
+    assert images.from_message(image).std() > 10.0
     info = rig.wait_for(
         f"{HEAD.namespace}/camera_info",
-        where=lambda info: info.header.stamp == picture.header.stamp,
+        where=lambda info: info.header.stamp == image.header.stamp,
     )
     assert (info.width, info.height, info.header.frame_id) == (640, 480, HEAD.frame_id)
 

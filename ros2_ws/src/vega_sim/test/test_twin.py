@@ -16,6 +16,8 @@ from vega_sim.twin import CommandError, Twin
 import hw_config
 from benches.twin import run_seed
 
+from .conftest import assert_operator_is_smooth
+
 HW = hw_config.load()
 
 
@@ -145,16 +147,7 @@ def test_the_operator_closes_the_laptop(twin, seed):
 
 
 def test_the_operator_is_smooth(twin):
-    twin.reset(0)
-    operator = operators.make("close_laptop")
-    operator.reset(twin)
-    actions = []
-    for _ in range(150):
-        actions.append(operator.act(twin))
-        twin.advance(actions[-1])
-    speed = np.abs(np.diff(actions, axis=0)) * HW.rates.control_hz
-    assert np.delete(speed, [6, 13], axis=1).max() <= 1.5
-    assert speed[:, [6, 13]].max() <= HW.limits.velocity[6]
+    assert_operator_is_smooth(twin, 150)
 
 
 def test_an_operator_of_another_task_is_refused(twin):

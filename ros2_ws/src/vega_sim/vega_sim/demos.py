@@ -41,6 +41,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from vega_description.transforms import Array
 
+from vega_core.command_line import whole
 from vega_sim import command_line, operators
 from vega_sim.tasks import built_tasks, make_task
 from vega_sim.twin import Twin
@@ -243,15 +244,13 @@ def main(argv: list[str] | None = None) -> int:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--task", default="close_laptop", help=", ".join(built_tasks()))
-    parser.add_argument("--episodes", type=command_line.whole(1), default=100)
-    parser.add_argument("--seed", type=command_line.whole(0), default=1000, help="the first seed")
+    parser.add_argument("--episodes", type=whole(1), default=100)
+    parser.add_argument("--seed", type=whole(0), default=1000, help="the first seed")
     parser.add_argument("--variant", default="easy", help="easy or hard")
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument(
-        "--image-every", type=command_line.whole(1), default=4, help="steps between images"
-    )
+    parser.add_argument("--image-every", type=whole(1), default=4, help="steps between images")
     parser.add_argument("--noise", type=float, default=1.0, help="scale of the disturbances")
-    parser.add_argument("--workers", type=command_line.whole(1), default=1)
+    parser.add_argument("--workers", type=whole(1), default=1)
     args = parser.parse_args(argv)
 
     def command() -> int:

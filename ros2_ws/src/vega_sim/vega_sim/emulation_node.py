@@ -7,7 +7,6 @@ buses, and its images go to software RealSense cameras. Time is the system's.
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 from functools import partial
 
 from diagnostic_msgs.msg import DiagnosticArray
@@ -17,7 +16,7 @@ from vega_runtime import diagnostics
 from vega_runtime.lifecycle import LifecycleNode
 from vega_runtime.node import finish
 from vega_runtime.node import main as run_node
-from vega_runtime.parameters import declare, parameter
+from vega_runtime.parameters import declare
 
 import hw_config
 from vega_sim.cosimulation import EpisodeState
@@ -26,22 +25,10 @@ from vega_sim.leaders import NOBODY, Leaders, checked
 from vega_sim.realtime_twin import STATE_HZ, Array, Pixels, RealtimeTwin, Shutter
 from vega_sim.sim_outputs import TaskStates
 from vega_sim.twin import Twin
-from vega_sim.twin_services import OperatorServices, SceneServices
+from vega_sim.twin_services import OperatorServices, SceneParameters, SceneServices
 from vega_sim.worker import Worker
 
 _REPORT_PERIOD_S = 1.0
-
-
-@dataclass(frozen=True)
-class Parameters:
-    """Parameters of the node."""
-
-    task: str = parameter("close_laptop", "task of hw_config whose scene is set up")
-    variant: str = parameter("easy", "easy or hard")
-    seed: int = parameter(0, "seed of the first episode's placements", low=0)
-    operator: str = parameter(
-        NOBODY, "who moves the leader arms: none (there are none), scripted or keyboard"
-    )
 
 
 class EmulationNode(LifecycleNode):
@@ -49,7 +36,7 @@ class EmulationNode(LifecycleNode):
 
     def __init__(self) -> None:
         super().__init__("emulation")
-        self._given = declare(self, Parameters)
+        self._given = declare(self, SceneParameters)
         self._hw = hw_config.load()
         self._task_states = TaskStates(self, self._hw, (self._given.task, self._given.variant))
         self._physics, self._rendering = Worker(self._failed), Worker(self._failed)

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import hw_config
+from vega_core.command_line import whole, writable
 from vega_sim import command_line, operators
 from vega_sim.render import side_by_side
 from vega_sim.tasks import built_tasks
@@ -46,9 +47,9 @@ def main(argv: list[str] | None = None) -> int:
     """Command line; returns 0 on success, 1 when the operator failed, 2 on an error."""
     parser = argparse.ArgumentParser(prog="python -m vega_sim.play", description=__doc__)
     parser.add_argument("--task", default="close_laptop", help=", ".join(built_tasks()))
-    parser.add_argument("--seed", type=command_line.whole(0), default=0)
+    parser.add_argument("--seed", type=whole(0), default=0)
     parser.add_argument("--variant", default="easy", help="easy or hard")
-    parser.add_argument("--out", type=command_line.writable(".mp4"), default="episode.mp4")
+    parser.add_argument("--out", type=writable(".mp4"), default="episode.mp4")
     args = parser.parse_args(argv)
 
     def command() -> int:

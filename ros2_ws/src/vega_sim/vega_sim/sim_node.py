@@ -25,7 +25,7 @@ from vega_sim.leaders import NOBODY, SHARED_BUS, Leaders, checked
 from vega_sim.pacing import Pacer
 from vega_sim.sim_outputs import SimOutputs, TaskStates
 from vega_sim.twin import Twin
-from vega_sim.twin_services import OperatorServices, SceneServices
+from vega_sim.twin_services import OperatorServices, SceneParameters, SceneServices
 from vega_sim.worker import Worker
 
 _REPORT_PERIOD_S = 1.0
@@ -33,20 +33,14 @@ _SWITCH_INTERVAL_S = 0.0005
 
 
 @dataclass(frozen=True)
-class Parameters:
+class Parameters(SceneParameters):
     """Parameters of the node."""
 
-    task: str = parameter("close_laptop", "task of hw_config whose scene is set up")
-    variant: str = parameter("easy", "easy or hard")
-    seed: int = parameter(0, "seed of the first episode's placements", low=0)
     cameras: tuple[str, ...] = parameter(
         lambda: tuple(hw_config.load().cameras), "cameras that are rendered"
     )
     max_real_time_factor: float = parameter(
         1.0, "simulated seconds a second of wall time, at most", low=0.01, high=1.0
-    )
-    operator: str = parameter(
-        NOBODY, "who moves the leader arms: none (there are none), scripted or keyboard"
     )
 
 

@@ -3,16 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 
 from rclpy.node import Node
 from std_srvs.srv import SetBool
 from vega_msgs.msg import LeaderJog
-from vega_msgs.srv import InjectFault, ResetScene
-from vega_runtime import qos
+from vega_msgs.srv import ResetScene
+from vega_runtime import fault_injection, qos
+from vega_runtime.parameters import parameter
 
-from vega_sim.leaders import Leaders
+from vega_sim.leaders import NOBODY, Leaders
 from vega_sim.worker import Worker
+
+
+@dataclass(frozen=True)
+class SceneParameters:
+    """Parameters of both nodes."""
+
+    task: str = parameter("close_laptop", "task of hw_config whose scene is set up")
+    variant: str = parameter("easy", "easy or hard")
+    seed: int = parameter(0, "seed of the first episode's placements", low=0)
+    operator: str = parameter(
+        NOBODY, "who moves the leader arms: none (there are none), scripted or keyboard"
+    )
 
 
 class SceneServices:
@@ -30,25 +44,15 @@ class SceneServices:
         reset: Callable[[ResetScene.Request], int],
         inject: Callable[[str, str], None],
     ) -> None:
-        self._reset, self._inject = reset, inject
+        self._reset = reset
         node.create_service(ResetScene, "sim/reset", self._on_reset)
-        node.create_service(InjectFault, "sim/inject_fault", self._on_fault)
+        fault_injection.offer(node, "sim/inject_fault", inject)
 
     def _on_reset(
         self, request: ResetScene.Request, response: ResetScene.Response
     ) -> ResetScene.Response:
         try:
             response.episode = self._reset(request)
-            response.success = True
-        except ValueError as error:
-            response.message = str(error)
-        return response
-
-    def _on_fault(
-        self, request: InjectFault.Request, response: InjectFault.Response
-    ) -> InjectFault.Response:
-        try:
-            self._inject(request.kind, request.target)
             response.success = True
         except ValueError as error:
             response.message = str(error)

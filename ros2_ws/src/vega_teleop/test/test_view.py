@@ -15,7 +15,7 @@ from vega_teleop.view import View, format_duration
 import hw_config
 from teleop.dataset import cdr
 from teleop.placements import Grid
-from teleop.session.state import Phase, SessionState
+from teleop.session.state import SessionPhase, SessionState
 
 NAMES = hw_config.load().arms["left"].joint_names
 WAIT_S = 20.0
@@ -66,7 +66,7 @@ def image(stamp_ns, rgb=(200, 30, 10), encoding="rgb8"):
     return bytes(whole + np.array([192, pixels.size], "<u4").tobytes() + pixels.tobytes())
 
 
-def state(phase=Phase.RECORDING, **other):
+def state(phase=SessionPhase.RECORDING, **other):
     fields = {
         "phase": phase,
         "text": "Enter saves it",
@@ -159,7 +159,7 @@ def test_a_session_is_told_in_words():
     text = format_duration("close_laptop", state(problems=("no images", "disk is full")))
     assert text.startswith("# PROBLEM, RECORDING")
     assert text.endswith("- no images\n\n- disk is full")
-    text = format_duration("close_laptop", state(Phase.READY, left_s=math.nan, placement=""))
+    text = format_duration("close_laptop", state(SessionPhase.READY, left_s=math.nan, placement=""))
     assert text.splitlines()[0] == "# READY"
     assert "left" not in text
     assert "Place" not in text
@@ -186,7 +186,7 @@ def test_coverage_is_drawn_when_an_episode_has_come_or_gone(view, shown, monkeyp
     assert (len(shown.takes), read) == (2, ["/data/set"])
     placement = grid.next_placement(infos)
     infos.append(SimpleNamespace(task="close_laptop", outcome="success", placement=placement))
-    update(saved=1, phase=Phase.SAVING)
+    update(saved=1, phase=SessionPhase.SAVING)
     assert len(read) == 1
     update(saved=1)
     assert len(read) == 2

@@ -31,7 +31,7 @@ _MODES = {
 }
 
 
-class Leading(Protocol):
+class LeaderFollowing(Protocol):
     """Whether the arms follow their leaders."""
 
     def lacking(self) -> list[str]:
@@ -46,7 +46,7 @@ class Leading(Protocol):
 
 def watch(
     node: Node, hardware: HardwareConfig, robot: str, newest: Callable[[str], bytes | None]
-) -> Leading:
+) -> LeaderFollowing:
     """Watches the leaders of a cell.
 
     Args:

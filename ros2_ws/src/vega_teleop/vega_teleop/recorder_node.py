@@ -100,11 +100,8 @@ class RecorderNode(LifecycleNode):
             variant=given.variant,
             robot=given.robot,
             wanted=given.episodes,
+            recorder=recorder,
             begin=self._begin,
-            event=recorder.event,
-            lacking=recorder.lacking,
-            update=recorder.update,
-            newest=recorder.newest.get,
             news=self._news,
         )
         self._session = SessionServices(self, parts)
@@ -188,7 +185,7 @@ class RecorderNode(LifecycleNode):
 
 
 def main() -> None:
-    """Runs the node."""
+    """Runs the node; a take that runs at its end is left to be recovered."""
     run_node(RecorderNode)
 
 

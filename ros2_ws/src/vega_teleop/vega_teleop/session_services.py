@@ -18,8 +18,9 @@ from vega_runtime.owned import OwnedEntities
 from hw_config import HardwareConfig, TaskConfig
 from teleop.dataset.episode import EpisodeInfo
 from teleop.dataset.store import Store
+from teleop.recording.recorder import Recorder
 from teleop.session.session import RecordingSession
-from teleop.session.state import Answer, Phase, Placement, Recording, without_figures
+from teleop.session.state import Answer, OngoingTake, Placement, SessionPhase, without_figures
 from vega_teleop import leading
 from vega_teleop.staging import TwinScene, by_hand
 
@@ -42,11 +43,8 @@ class SessionParts:
         variant: Of the task.
         robot: sim, emulated or real.
         wanted: Number of good episodes.
-        begin: Begins a take with a placement; see `SessionListener`.
-        event: Writes an event (kind, text) into the running take; the message, as CDR.
-        lacking: What has to be mended before a take may begin; asked five times a second.
-        update: Judges the running take; called ten times a second.
-        newest: The newest message of a joint topic, as CDR; None before the first.
+        recorder: Watches the topics, and records takes.
+        begin: Begins a take with a placement; see `RecordingListener`.
         news: What an operator should know from the beginning.
     """
 
@@ -56,11 +54,8 @@ class SessionParts:
     variant: str
     robot: str
     wanted: int
-    begin: Callable[[Placement | None], Recording]
-    event: Callable[[str, str], bytes]
-    lacking: Callable[[], Sequence[str]]
-    update: Callable[[], None]
-    newest: Callable[[str], bytes | None]
+    recorder: Recorder
+    begin: Callable[[Placement | None], OngoingTake]
     news: str = ""
 
 
@@ -79,7 +74,7 @@ class SessionServices:
         self._events = node.create_publisher(TakeEvent, "teleop/event", qos.REPORT)
         self._owned = OwnedEntities(node)
         self._logged = ""
-        self._leading = leading.watch(node, parts.hardware, parts.robot, parts.newest)
+        self._leading = leading.watch(node, parts.hardware, parts.robot, parts.recorder.newest.get)
         self._twin: TwinScene | None = None
         self._plan = (
             by_hand(parts.task, parts.variant) if parts.robot == "real" else _placed_by_twin
@@ -132,39 +127,39 @@ class SessionServices:
         return self.session.close()
 
     def _start(self) -> Answer:
-        asked = self._leading.hand_over() if self.session.phase is Phase.WAITING else None
+        asked = self._leading.hand_over() if self.session.phase is SessionPhase.WAITING else None
         return self.session.start() if asked is None else Answer(False, asked)
 
     def _poll(self) -> None:
-        self._parts.update()
+        self._parts.recorder.update()
         self.session.update()
 
     def _check_what_lacks(self) -> None:
-        if self.session.phase in (Phase.WAITING, Phase.READY, Phase.FINISHED):
+        if self.session.phase in (SessionPhase.WAITING, SessionPhase.READY, SessionPhase.FINISHED):
             scene = self._twin.lacking() if self._twin else []
-            self.session.lack([*self._parts.lacking(), *self._leading.lacking(), *scene])
+            self.session.lack([*self._parts.recorder.lacking(), *self._leading.lacking(), *scene])
 
     def _publish_length(self) -> None:
-        if self.session.phase is Phase.RECORDING:
+        if self.session.phase is SessionPhase.RECORDING:
             self.changed()
 
     # What the session asks of its listener.
 
-    def begin(self, placement: Placement | None) -> Recording:
-        """Begins a take; see `SessionListener`."""
+    def begin(self, placement: Placement | None) -> OngoingTake:
+        """Begins a take; see `RecordingListener`."""
         return self._parts.begin(placement)
 
     def plan(self, infos: Sequence[EpisodeInfo]) -> Placement | None:
-        """Where the objects belong next; see `SessionListener`."""
+        """Where the objects belong next; see `RecordingListener`."""
         return self._plan(infos)
 
     def submit(self, work: Callable[[], None]) -> object:
-        """Runs what takes time in a thread of the session; see `SessionListener`."""
+        """Runs what takes time in a thread of the session; see `RecordingListener`."""
         return self._worker.submit(work)
 
     def notify(self, kind: str, text: str) -> None:
         """Records and publishes an event, and logs what an operator has to know."""
-        self._events.publish(self._parts.event(kind, text))
+        self._events.publish(self._parts.recorder.event(kind, text))
         if kind in _LOUD:
             advice = " Discard it (d), or begin again at once (r)" if kind == "problem" else ""
             word = "BAD TAKE: " if kind == "problem" else ""
@@ -195,11 +190,14 @@ class SessionServices:
         self._state.publish(message)
         self._log(state.text, state.phase, state.placement)
 
-    def _log(self, text: str, phase: Phase, placement: str) -> None:
-        if phase is Phase.READY and placement:
+    def _log(self, text: str, phase: SessionPhase, placement: str) -> None:
+        if phase is SessionPhase.READY and placement:
             text += f". Place: {placement}"
-        logged = without_figures(text) if phase is Phase.WAITING else text
-        if phase in (Phase.WAITING, Phase.READY, Phase.FINISHED) and logged != self._logged:
+        logged = without_figures(text) if phase is SessionPhase.WAITING else text
+        if (
+            phase in (SessionPhase.WAITING, SessionPhase.READY, SessionPhase.FINISHED)
+            and logged != self._logged
+        ):
             self._logged = logged
             self._node.get_logger().info(text)
 

@@ -34,12 +34,12 @@ from teleop.dataset.store import read_infos
 from teleop.errors import TeleopError
 from teleop.session.operator import SCRIPTED
 from teleop.session.progress import format_duration
-from teleop.session.state import Phase
+from teleop.session.state import SessionPhase
 from teleop.session.unattended import (
     Action,
     GivenUp,
-    Request,
     SceneReport,
+    SessionRequest,
     Situation,
     UnattendedSession,
 )
@@ -65,7 +65,7 @@ class Parameters:
 
 
 class _Asked(NamedTuple):
-    request: Request
+    request: SessionRequest
     answer: Future
     until_s: float
 
@@ -145,7 +145,7 @@ class UnattendedSessionNode(Node):
     def _situation(self, state: TeleopState) -> Situation:
         placed = _SEED.match(state.placement)
         return Situation(
-            Phase(state.phase),
+            SessionPhase(state.phase),
             int(placed[1]) if placed else None,
             state.take_s,
             tuple(state.problems),
@@ -161,7 +161,7 @@ class UnattendedSessionNode(Node):
         away = np.abs(np.array(deserialize_message(data, JointState).position) - self._home[arm])
         return bool((away[:-1] < _HOME_RAD).all() and away[-1] < _HOME_M)
 
-    def _ask(self, request: Request | None) -> None:
+    def _ask(self, request: SessionRequest | None) -> None:
         if request is None:
             return
         client, message = self._message(request)
@@ -169,7 +169,7 @@ class UnattendedSessionNode(Node):
             until_s = time.monotonic() + _ANSWER_S
             self._asked = _Asked(request, client.call_async(message), until_s)
 
-    def _message(self, request: Request) -> tuple[Client, Any]:
+    def _message(self, request: SessionRequest) -> tuple[Client, Any]:
         if request.what is Action.RESET:
             given = self._given
             scene = ResetScene.Request(task=given.task, variant=given.variant, seed=request.seed)
@@ -218,7 +218,7 @@ class UnattendedSessionNode(Node):
 
 
 def main() -> None:
-    """Entry point."""
+    """Runs the node until the session is full, or it gives up."""
     run_node(UnattendedSessionNode)
 
 

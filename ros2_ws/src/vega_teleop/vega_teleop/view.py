@@ -23,19 +23,19 @@ from teleop import coverage
 from teleop.dataset.cdr import header_stamp, read_joint_series
 from teleop.dataset.store import read_infos
 from teleop.recording.jpeg import encode, read_image
-from teleop.session.state import Phase, SessionState
+from teleop.session.state import SessionPhase, SessionState
 
 ROLES = ("follower", "leader")
 _TRACK_HZ = 50.0
-_LONGEST_TRACK = 200  # joint states of an arm between two looks, at most
+_LONGEST_TRACK = 200  # joint states of an arm between two updates, at most
 _LOUD = ("problem", "failed")
 _SIGNS = {
-    Phase.WAITING: "WAITING",
-    Phase.READY: "READY",
-    Phase.RECORDING: "RECORDING",
-    Phase.PAUSED: "PAUSED",
-    Phase.SAVING: "SAVING",
-    Phase.FINISHED: "FINISHED",
+    SessionPhase.WAITING: "WAITING",
+    SessionPhase.READY: "READY",
+    SessionPhase.RECORDING: "RECORDING",
+    SessionPhase.PAUSED: "PAUSED",
+    SessionPhase.SAVING: "SAVING",
+    SessionPhase.FINISHED: "FINISHED",
 }
 
 
@@ -105,7 +105,7 @@ class View:
             self._session = _Session(stamp_ns, task, dataset, state)
 
     def offer_event(self, stamp_ns: int, kind: str, text: str) -> None:
-        """Something that happened."""
+        """An event of the session: its kind, and a sentence; shown with the next update."""
         self._events.append((stamp_ns, f"{kind}: {text}" if text else kind, kind in _LOUD))
 
     def start(self) -> None:
@@ -120,7 +120,7 @@ class View:
         self._sink.close()
 
     def update(self) -> None:
-        """Shows what came since the last look."""
+        """Shows what came since the last update."""
         for camera in list(self._images):
             self._show(self._show_image, camera, self._images.pop(camera))
         with self._lock:
@@ -161,7 +161,7 @@ class View:
     def _show_coverage(self, session: _Session) -> None:
         """Draws the coverage anew when an episode has come or gone."""
         now = (session.dataset, session.task, session.state.saved, session.state.episode)
-        if now == self._covered or session.state.phase is Phase.SAVING:
+        if now == self._covered or session.state.phase is SessionPhase.SAVING:
             return
         self._covered = now
         task = hw_config.load_task(session.task)
@@ -171,7 +171,7 @@ class View:
 
 
 class _Track:
-    """Joint states of an arm since the last look, not nearer to each other than is shown."""
+    """Joint states of an arm since the last update, not nearer to each other than is shown."""
 
     def __init__(self) -> None:
         self._messages: deque[bytes] = deque(maxlen=_LONGEST_TRACK)
@@ -193,7 +193,7 @@ class _Track:
 def format_duration(task: str, state: SessionState) -> str:
     """How a session stands, as Markdown."""
     title = _SIGNS[state.phase]
-    if state.phase in (Phase.RECORDING, Phase.PAUSED):
+    if state.phase in (SessionPhase.RECORDING, SessionPhase.PAUSED):
         title += f" {state.take_s:.1f} s"
     left = "" if math.isnan(state.left_s) else f", about {_minutes(state.left_s)} left"
     lines = [

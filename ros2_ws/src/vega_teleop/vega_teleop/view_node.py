@@ -17,7 +17,7 @@ from vega_runtime.stamps import to_ns
 
 import hw_config
 from hw_config import HardwareConfig
-from teleop.session.state import Phase, SessionState
+from teleop.session.state import SessionPhase, SessionState
 from vega_teleop.rerun_sink import RerunSink
 from vega_teleop.view import ROLES, View
 
@@ -72,12 +72,12 @@ class ViewNode(Node):
         self.get_logger().info(f"live view: {sink.where}")
 
     def close(self) -> None:
-        """Ends the view."""
+        """Ends the view and the programs that show it."""
         self._view.stop()
 
     def _on_state(self, message: TeleopState) -> None:
         state = SessionState(
-            Phase(message.phase),
+            SessionPhase(message.phase),
             message.text,
             message.episode,
             message.saved,
@@ -101,7 +101,7 @@ def _from_left_to_right(hardware: HardwareConfig) -> list[str]:
 
 
 def main() -> None:
-    """Entry point."""
+    """Runs the node until it is interrupted."""
     os.nice(_NICENESS)
     run_node(ViewNode)
 

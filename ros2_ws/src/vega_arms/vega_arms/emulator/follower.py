@@ -6,10 +6,9 @@ from collections.abc import Callable
 from functools import partial
 
 from vega_arms import frames, protocol
-from vega_arms.emulator.configuration import Configuration
 from vega_arms.emulator.leader import control_frames
 from vega_arms.emulator.physics import JOINTS, ArmPhysics, Drive, SimpleArm
-from vega_arms.emulator.settings import Settings
+from vega_arms.emulator.settings import Configuration, Settings
 from vega_arms.protocol import Frame
 
 TICK_S = 0.005

@@ -34,8 +34,8 @@ def run(arguments: Sequence[str]) -> int:
     given = _parser().parse_args(arguments)
     # Here, not above: this takes a while, and neither --help nor a Ctrl-C should wait for it.
     from vega_bringup.doctor import examination
-    from vega_bringup.doctor.findings import passed
     from vega_bringup.doctor.table import table, to_json
+    from vega_core.findings import passed
 
     if sys.stderr.isatty():
         print(f"looking, for up to {examination.LONGEST_S:.0f} s ...", file=sys.stderr, flush=True)

@@ -6,12 +6,17 @@ import importlib
 import threading
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+
+from vega_inference import doctor as policy
 
 import hw_config
 from hw_config import ConfigError, HardwareConfig
-from vega_bringup.doctor import machine_survey, policy_checks, stack_checks
-from vega_bringup.doctor.findings import Row, fail, ok, skip
+from vega_bringup.doctor import machine_survey, stack_checks
+from vega_core.findings import Finding, fail, ok, skip
+from vega_core.registry import Registry
 
 LONGEST_S = 14.0
 TWIN_POLICY = Path(hw_config.__file__).resolve().parents[1] / "models" / "twin"
@@ -19,31 +24,82 @@ _MEND = "mend this line; the comments in the file say what belongs there"
 _OTHER_CELL = "set VEGA_HW_CONFIG to a copy of hw_config, or unset it for the shipped one"
 _INSTALL = "run make setup (it installs the drivers' SDKs and libusb-1.0-0), then source env.sh"
 
-Survey = Callable[[], list[Row]]
+
+@dataclass(frozen=True)
+class Subject:
+    """What the doctor looks at.
+
+    Attributes:
+        hardware: The cell; None where hw_config is wrong.
+        robot: `real`, `emulated` or `sim`.
+        recordings: Folder into which recordings go.
+        checkpoint: Folder of the policy that shall run.
+    """
+
+    hardware: HardwareConfig | None
+    robot: str
+    recordings: Path
+    checkpoint: Path
 
 
-def examine(robot: str, recordings: Path, checkpoint: Path = TWIN_POLICY) -> dict[str, list[Row]]:
+Survey = Callable[[Subject], list[Finding]]
+
+
+def of_cell(survey: Callable[[HardwareConfig, Subject], list[Finding]]) -> Survey:
+    """A survey that needs to know the cell, and is skipped where hw_config is wrong."""
+
+    def run(subject: Subject) -> list[Finding]:
+        if subject.hardware is None:
+            return [skip("not checked", "hw_config is wrong", "mend it first")]
+        return survey(subject.hardware, subject)
+
+    return run
+
+
+def of_driver(module: str) -> Survey:
+    """The `survey(hardware, robot)` of a driver's module, which is loaded when it is run."""
+
+    def run(hardware: HardwareConfig, subject: Subject) -> list[Finding]:
+        if subject.robot == "sim":
+            return [skip("not checked", "the twin has none")]
+        try:
+            # Not before: without an SDK all other checks are still of use.
+            survey = importlib.import_module(module).survey
+        except (ImportError, OSError) as error:
+            return [fail("driver", f"cannot be loaded: {error}", _INSTALL)]
+        found: list[Finding] = survey(hardware, subject.robot)
+        return found
+
+    return of_cell(run)
+
+
+SURVEYS: Registry[Survey] = Registry("area of the doctor")
+SURVEYS.register("arms", of_driver("vega_arms.doctor.survey"))
+SURVEYS.register("cameras", of_driver("vega_cameras.doctor.survey"))
+SURVEYS.register("policy", of_cell(lambda cell, given: policy.survey(cell, given.checkpoint)))
+SURVEYS.register(
+    "computer", lambda given: machine_survey.survey(given.hardware, given.robot, given.recordings)
+)
+SURVEYS.register("ROS 2", lambda given: stack_checks.survey())
+
+
+def examine(
+    robot: str, recordings: Path, checkpoint: Path = TWIN_POLICY
+) -> dict[str, list[Finding]]:
     """All checks; the findings by area."""
     hardware, cell = _cell()
-    surveys: dict[str, Survey] = {}
-    if hardware is not None:
-        known = hardware
-        surveys["arms"] = lambda: _hardware("arm_survey", known, robot)
-        surveys["cameras"] = lambda: _hardware("camera_survey", known, robot)
-        surveys["policy"] = lambda: policy_checks.survey(known, checkpoint)
-    else:
-        for area in ("arms", "cameras", "policy"):
-            surveys[area] = lambda: [skip("not checked", "hw_config is wrong", "mend it first")]
-    surveys["computer"] = lambda: machine_survey.survey(hardware, robot, recordings)
-    surveys["ROS 2"] = stack_checks.survey
+    subject = Subject(hardware, robot, recordings, checkpoint)
+    surveys = {area: partial(survey, subject) for area, survey in SURVEYS.items()}
     return {"cell": cell, **at_once(surveys, LONGEST_S)}
 
 
-def at_once(surveys: Mapping[str, Survey], longest_s: float) -> dict[str, list[Row]]:
+def at_once(
+    surveys: Mapping[str, Callable[[], list[Finding]]], longest_s: float
+) -> dict[str, list[Finding]]:
     """Runs surveys in threads; one that fails or hangs becomes a row, never a traceback."""
-    found: dict[str, list[Row]] = {}
+    found: dict[str, list[Finding]] = {}
 
-    def run(area: str, survey: Survey) -> None:
+    def run(area: str, survey: Callable[[], list[Finding]]) -> None:
         try:
             found[area] = survey()
         except Exception as error:
@@ -63,7 +119,7 @@ def at_once(surveys: Mapping[str, Survey], longest_s: float) -> dict[str, list[R
     return {area: found.get(area, [hangs]) for area in surveys}
 
 
-def _cell() -> tuple[HardwareConfig | None, list[Row]]:
+def _cell() -> tuple[HardwareConfig | None, list[Finding]]:
     try:
         hardware = hw_config.load()
         tasks = [hw_config.load_task(name).name for name in hw_config.task_names()]
@@ -74,15 +130,3 @@ def _cell() -> tuple[HardwareConfig | None, list[Row]]:
         ]
     text = f"{hw_config.config_dir()}: {hardware.topology}, {len(tasks)} tasks"
     return hardware, [ok("hw_config", text)]
-
-
-def _hardware(module: str, hardware: HardwareConfig, robot: str) -> list[Row]:
-    if robot == "sim":
-        return [skip("not checked", "the twin has none")]
-    try:
-        # Here, not above: without an SDK all other checks are still of use.
-        survey = importlib.import_module(f"vega_bringup.doctor.{module}")
-    except (ImportError, OSError) as error:
-        return [fail("driver", f"cannot be loaded: {error}", _INSTALL)]
-    rows: list[Row] = survey.survey(hardware, robot)
-    return rows

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from vega_bringup.doctor.findings import Row, fail, ok, skip, warn
+from vega_core.findings import Finding, fail, ok, skip, warn
 
 _GB, _MB = 1e9, 1e6
 _COMPRESSED = 0.1  # of the raw frames, at the least, is what a recording of them takes
@@ -40,7 +40,7 @@ class UsbNode:
     writable: bool
 
 
-def space(disk: Disk, raw_bytes_s: float | None) -> Row:
+def space(disk: Disk, raw_bytes_s: float | None) -> Finding:
     """There is room for recordings; what the cameras give may not be known."""
     check = "disk: space"
     if disk.problem:
@@ -55,7 +55,7 @@ def space(disk: Disk, raw_bytes_s: float | None) -> Row:
     return ok(check, text)
 
 
-def write_speed(disk: Disk, raw_bytes_s: float | None) -> Row:
+def write_speed(disk: Disk, raw_bytes_s: float | None) -> Finding:
     """The disk keeps up with the cameras; what they give may not be known."""
     check = "disk: write speed"
     if disk.problem or disk.write is None:
@@ -72,7 +72,7 @@ def write_speed(disk: Disk, raw_bytes_s: float | None) -> Row:
     return ok(check, text)
 
 
-def clock(synchronised: bool | None) -> Row:
+def clock(synchronised: bool | None) -> Finding:
     """The computer's clock is synchronised; None when that cannot be told."""
     check = "clock"
     if synchronised is None:
@@ -86,7 +86,7 @@ def clock(synchronised: bool | None) -> Row:
     )
 
 
-def preference(niceness: int) -> Row:
+def preference(niceness: int) -> Finding:
     """The gate may have the processor before others; `niceness` is the least this user may take."""
     check = "rights: priority"
     if niceness > _GATE_NICENESS:
@@ -100,7 +100,7 @@ def preference(niceness: int) -> Row:
     return ok(check, f"niceness down to {niceness:d}")
 
 
-def usb_rights(nodes: Sequence[UsbNode], has_rules: bool) -> Row:
+def usb_rights(nodes: Sequence[UsbNode], has_rules: bool) -> Finding:
     """This user may open the cameras."""
     check = "rights: cameras"
     remedy = (
@@ -117,7 +117,7 @@ def usb_rights(nodes: Sequence[UsbNode], has_rules: bool) -> Row:
     return ok(check, "udev rules are installed; no camera is connected")
 
 
-def dds(profile: str, exists: bool, loopback: bool, buffer_bytes: int | None) -> Row:
+def dds(profile: str, exists: bool, loopback: bool, buffer_bytes: int | None) -> Finding:
     """ROS 2 has a transport that camera frames fit through.
 
     Args:

@@ -13,8 +13,8 @@ from pathlib import Path
 from hw_config import HardwareConfig
 from hw_config.naming import usb_cameras
 from vega_bringup.doctor import machine_checks
-from vega_bringup.doctor.findings import Row
 from vega_bringup.doctor.machine_checks import Disk, UsbNode
+from vega_core.findings import Finding
 
 _BLOCK, _MOST_BLOCKS, _MOST_S = 4 << 20, 24, 1.5
 _TIME_ERROR = 5
@@ -23,7 +23,7 @@ _TIMEX_BYTES = 512
 _RULES = ("/etc/udev/rules.d", "/lib/udev/rules.d", "/usr/lib/udev/rules.d")
 
 
-def survey(hardware: HardwareConfig | None, robot: str, recordings: Path) -> list[Row]:
+def survey(hardware: HardwareConfig | None, robot: str, recordings: Path) -> list[Finding]:
     """Checks disk, clock, rights and ROS 2's settings."""
     cameras = hardware.cameras.values() if hardware else ()
     raw = float(sum(c.width * c.height * 3 * c.fps for c in cameras)) or None
@@ -102,7 +102,7 @@ def _has_rules() -> bool:
     return any(file for folder in _RULES for file in Path(folder).glob("*realsense*"))
 
 
-def _transport() -> Row:
+def _transport() -> Finding:
     profile = os.environ.get("FASTRTPS_DEFAULT_PROFILES_FILE", "")
     try:
         text = Path(profile).read_text(encoding="utf-8") if profile else ""

@@ -13,7 +13,7 @@ _DISCOVER_S = 1.5
 _COMMAND = "/follower/command"
 
 
-def look() -> tuple[list[str], dict[str, int]]:
+def participants() -> tuple[list[str], dict[str, int]]:
     """Names of all nodes, and how many publish each topic by which an arm is commanded."""
     rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
     node = rclpy.create_node(f"doctor_{os.getpid()}")
@@ -32,4 +32,4 @@ def look() -> tuple[list[str], dict[str, int]]:
 
 
 if __name__ == "__main__":
-    print(json.dumps(look()))
+    print(json.dumps(participants()))

@@ -10,7 +10,7 @@ import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from vega_bringup.doctor.findings import Row, fail, ok, warn
+from vega_core.findings import Finding, fail, ok, warn
 
 _LONGEST_S = 10.0
 _HIGHEST_DOMAIN = 232
@@ -20,7 +20,7 @@ class NoRos(RuntimeError):
     """ROS 2 cannot be used here; the text says why."""
 
 
-def survey() -> list[Row]:
+def survey() -> list[Finding]:
     """Checks the ROS domain of this environment."""
     domain = os.environ.get("ROS_DOMAIN_ID") or "0"
     if not domain.isdecimal() or int(domain) > _HIGHEST_DOMAIN:
@@ -35,7 +35,7 @@ def survey() -> list[Row]:
     return [row, duplicates(domain, nodes, commanders)]
 
 
-def launches(domain: str, runs: bool) -> Row:
+def launches(domain: str, runs: bool) -> Finding:
     """No launch of this stack runs in the domain on this machine."""
     check = "ROS 2: launches"
     if not runs:
@@ -48,7 +48,7 @@ def launches(domain: str, runs: bool) -> Row:
     )
 
 
-def duplicates(domain: str, nodes: Sequence[str], commanders: Mapping[str, int]) -> Row:
+def duplicates(domain: str, nodes: Sequence[str], commanders: Mapping[str, int]) -> Finding:
     """No node is there twice, and one gate at most commands an arm."""
     check = "ROS 2: nodes"
     remedy = "end one of the two stacks, also on other machines, or set another ROS_DOMAIN_ID"

@@ -8,13 +8,18 @@ import textwrap
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from vega_bringup.doctor.findings import Row, State, passed
+from vega_core.findings import Finding, Severity, passed
 
-_COLOURS = {State.OK: "32", State.WARN: "33", State.FAIL: "31;1", State.SKIP: "2"}
+_COLOURS = {
+    Severity.OK: "32",
+    Severity.WARN: "33",
+    Severity.FAIL: "31;1",
+    Severity.SKIP: "2",
+}
 _LEAST_WIDTH, _MOST_WIDTH = 60, 140
 
 
-def table(areas: Mapping[str, Sequence[Row]], colour: bool, width: int | None = None) -> str:
+def table(areas: Mapping[str, Sequence[Finding]], colour: bool, width: int | None = None) -> str:
     """One line a check, with its remedy below it, and a verdict."""
     wide = width or shutil.get_terminal_size((100, 24)).columns
     wide = min(max(wide, _LEAST_WIDTH), _MOST_WIDTH)
@@ -28,7 +33,7 @@ def table(areas: Mapping[str, Sequence[Row]], colour: bool, width: int | None = 
     return "\n".join([*lines[1:], "", _verdict(rows)])
 
 
-def to_json(areas: Mapping[str, Sequence[Row]], robot: str) -> str:
+def to_json(areas: Mapping[str, Sequence[Finding]], robot: str) -> str:
     """The same as JSON."""
     rows = [
         {
@@ -45,7 +50,7 @@ def to_json(areas: Mapping[str, Sequence[Row]], robot: str) -> str:
     return json.dumps({"robot": robot, "passed": ready, "rows": rows}, indent=2) + "\n"
 
 
-def _lines(row: Row, column: int, width: int, colour: bool) -> list[str]:
+def _lines(row: Finding, column: int, width: int, colour: bool) -> list[str]:
     state = f"{row.state.value:<4}"
     if colour:
         state = f"\x1b[{_COLOURS[row.state]}m{state}\x1b[0m"
@@ -66,10 +71,10 @@ def _wrapped(text: str, room: int) -> list[str]:
     return lines or [""]
 
 
-def _verdict(rows: Sequence[Row]) -> str:
+def _verdict(rows: Sequence[Finding]) -> str:
     counts = Counter(row.state for row in rows)
-    warnings = "1 warning" if counts[State.WARN] == 1 else f"{counts[State.WARN]} warnings"
-    said = f"{counts[State.FAIL]} failed, {warnings}, {counts[State.OK]} ok"
+    warnings = "1 warning" if counts[Severity.WARN] == 1 else f"{counts[Severity.WARN]} warnings"
+    said = f"{counts[Severity.FAIL]} failed, {warnings}, {counts[Severity.OK]} ok"
     if passed(rows):
         return f"Ready: {said}."
     return f"Not ready: {said}. Mend what failed before anything moves."

@@ -1,17 +1,51 @@
-"""The three software cameras in one SDK context, in the place of USB."""
+"""Devices that are not on USB in one SDK context, and the cell's software cameras in it."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+
+import pyrealsense2 as rs
 
 from hw_config import CameraConfig
-from vega_cameras.devices import CameraError
-from vega_cameras.emulation.sockets import Sockets
+from vega_cameras.devices import CameraError, Devices
 from vega_cameras.emulation.software_camera import FAULTS, SoftwareCamera
 
 _REBOOT_S = 0.3
 _UNPLUGGED = ("camera_gone", "camera_usb2")
+
+
+class Sockets(Devices):
+    """An SDK context into which software devices and recordings are plugged by name.
+
+    The context itself keeps only a weak reference to such a device: who holds the list that
+    announces it keeps it plugged in, who drops that list pulls the plug.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(rs.context())
+        self._lock = threading.RLock()
+        self._plugged: dict[str, rs.device_list] = {}
+        self._announced: list[rs.device_list] = []
+        self.context.set_devices_changed_callback(self._note)
+
+    def insert(self, name: str, add: Callable[[rs.context], object]) -> None:
+        """Plugs a device in by a call that adds it to the context; one that is in stays."""
+        with self._lock:
+            if name not in self._plugged:
+                self._announced.clear()
+                add(self.context)
+                self._plugged[name] = self._announced.pop()
+
+    def remove(self, name: str) -> None:
+        """Pulls the plug."""
+        with self._lock:
+            self._plugged.pop(name, None)
+
+    def _note(self, information: rs.event_information) -> None:
+        arrived = information.get_new_devices()
+        if len(arrived):
+            self._announced.append(arrived)
 
 
 class EmulatedDevices(Sockets):
@@ -41,9 +75,9 @@ class EmulatedDevices(Sockets):
         }
         self.resets: dict[str, int] = dict.fromkeys(self.cameras, 0)
         for name in self.cameras:
-            self.plug_in(name)
+            self.attach(name)
 
-    def plug_in(self, name: str) -> None:
+    def attach(self, name: str) -> None:
         """The camera boots and is listed from now on."""
         self.insert(name, lambda context: self.cameras[name].boot().add_to(context))
 
@@ -67,7 +101,7 @@ class EmulatedDevices(Sockets):
                 self.remove(name)
             camera.set_fault("" if kind == "none" else kind)
             if kind != "camera_gone":
-                self.plug_in(name)
+                self.attach(name)
 
     def reset(self, camera: CameraConfig) -> bool:
         try:
@@ -85,4 +119,4 @@ class EmulatedDevices(Sockets):
 
     def _rebooted(self, name: str) -> None:
         if self.cameras[name].fault != "camera_gone":
-            self.plug_in(name)
+            self.attach(name)

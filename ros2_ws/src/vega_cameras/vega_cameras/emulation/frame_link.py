@@ -1,4 +1,4 @@
-"""Pictures from another process on this machine: shared memory, and a datagram for each.
+"""Images from another process on this machine: shared memory, and a datagram for each.
 
 The reader (the cameras) owns both. The writer (the twin) never waits: a reader that is busy or not
 there costs it nothing.
@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-_SLOTS = 12  # three cameras, four pictures each
+_SLOTS = 12  # three cameras, four images each
 _SLOT_BYTES = 1920 * 1080 * 3
 _NOTE = struct.Struct("<16sIQQHH")  # camera, slot, sequence, captured_ns, height, width
 _SEQUENCE = struct.Struct("<Q")
@@ -29,8 +29,8 @@ _FOLDER = Path("/dev/shm")
 
 
 @dataclass(frozen=True)
-class Picture:
-    """A picture of the other process.
+class LinkedImage:
+    """An image of the other process.
 
     Attributes:
         camera: Its camera's name.
@@ -49,7 +49,7 @@ def default_name() -> str:
 
 
 class LinkReader:
-    """Receives pictures; there is one reader a name.
+    """Receives images; there is one reader a name.
 
     Raises:
         OSError: Another process reads this name already.
@@ -64,7 +64,7 @@ class LinkReader:
         except OSError:
             self._socket.close()
             raise OSError(
-                f"another cameras node takes the twin's pictures already (link {name}); end it, or "
+                f"another cameras node takes the twin's images already (link {name}); end it, or "
                 "use another ROS_DOMAIN_ID"
             ) from None
         # A new file: whoever still writes to that of an earlier reader finds out.
@@ -74,8 +74,8 @@ class LinkReader:
             self._memory = mmap.mmap(file.fileno(), 0)
         self.torn = 0
 
-    def read(self, timeout_s: float) -> Picture | None:
-        """The next picture, or None when none comes in time; `close` ends the wait."""
+    def read(self, timeout_s: float) -> LinkedImage | None:
+        """The next image, or None when none comes in time; `close` ends the wait."""
         self._socket.settimeout(max(timeout_s, 1e-3))
         try:
             note = self._socket.recv(_NOTE.size)
@@ -94,7 +94,7 @@ class LinkReader:
             self.torn += 1
             return None
         camera = name.rstrip(b"\0").decode("ascii", "replace")
-        return Picture(camera, captured_ns, pixels.reshape(height, width, 3))
+        return LinkedImage(camera, captured_ns, pixels.reshape(height, width, 3))
 
     def close(self) -> None:
         """Ends the link; writers find nobody."""
@@ -104,7 +104,7 @@ class LinkReader:
 
 
 class LinkWriter:
-    """Sends pictures to the reader of a name, when there is one."""
+    """Sends images to the reader of a name, when there is one."""
 
     def __init__(self, name: str | None = None) -> None:
         name = name or default_name()
@@ -117,7 +117,7 @@ class LinkWriter:
         self._sequence = 0
 
     def write(self, camera: str, pixels: NDArray[np.uint8], captured_ns: int | None = None) -> bool:
-        """Sends a picture.
+        """Sends an image.
 
         Args:
             camera: Its camera's name.

@@ -1,4 +1,4 @@
-"""A test picture that moves, and the thread that feeds a software camera with it."""
+"""A test image that moves, and the thread that feeds a software camera with it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from hw_config import CameraConfig
 from vega_cameras.emulation.software_camera import SoftwareCamera
 
 Source = Callable[[int], NDArray[np.uint8]]
-"""Gives the picture [H, W, 3] of a number."""
+"""Gives the image [H, W, 3] of a number."""
 
 _PIXELS_A_FRAME = 4
 _BAR = 8  # rows at the lower edge that show the number in binary
@@ -32,22 +32,22 @@ class Pattern:
 
     def __call__(self, number: int) -> NDArray[np.uint8]:
         begin = number * _PIXELS_A_FRAME % self._width
-        picture = self._wide[:, begin : begin + self._width].copy()
+        image = self._wide[:, begin : begin + self._width].copy()
         cell = self._width // _BITS
         for bit in range(_BITS):
-            picture[-_BAR:, bit * cell : (bit + 1) * cell] = 255 * (number >> bit & 1)
-        return picture
+            image[-_BAR:, bit * cell : (bit + 1) * cell] = 255 * (number >> bit & 1)
+        return image
 
 
-def number_in(picture: NDArray[np.uint8]) -> int:
+def number_in(image: NDArray[np.uint8]) -> int:
     """The number that a pattern shows (its lowest 16 bits)."""
-    cell = picture.shape[1] // _BITS
-    row = picture[-_BAR // 2, cell // 2 :: cell, 0][:_BITS]
+    cell = image.shape[1] // _BITS
+    row = image[-_BAR // 2, cell // 2 :: cell, 0][:_BITS]
     return sum(1 << bit for bit, value in enumerate(row) if value > 127)
 
 
 class Feeder:
-    """Pushes the pictures of a source into a software camera at the camera's rate."""
+    """Pushes the images of a source into a software camera at the camera's rate."""
 
     def __init__(self, camera: SoftwareCamera, source: Source) -> None:
         self._camera = camera

@@ -9,7 +9,7 @@ import pyrealsense2 as rs
 
 from hw_config import CameraConfig
 from vega_cameras.devices import CameraError, info
-from vega_cameras.emulation.sockets import Sockets
+from vega_cameras.emulation.devices import Sockets
 
 _SUFFIX = ".db3"
 

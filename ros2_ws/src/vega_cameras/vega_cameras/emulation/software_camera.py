@@ -14,7 +14,7 @@ from hw_config import CameraConfig
 
 FAULTS = {
     "camera_silent": "sends no frames",
-    "camera_frozen": "sends the same picture again and again, until it is reset",
+    "camera_frozen": "sends the same image again and again, until it is reset",
     "camera_stuck": "sends the same frame number and stamp, until it is reset",
     "camera_gone": "is unplugged",
     "camera_usb2": "is unplugged and plugged into a USB 2 port",
@@ -98,7 +98,7 @@ class SoftwareCamera:
             self.set_fault("")
 
     def push(self, pixels: NDArray[np.uint8], captured_ns: int | None = None) -> None:
-        """Sends a picture, as the fault lets it.
+        """Sends an image, as the fault lets it.
 
         Args:
             pixels: uint8 [H, W, 3].
@@ -169,7 +169,7 @@ def _range(low: float, high: float, step: float, default: float) -> rs.option_ra
 
 
 class _Noise:
-    """The lowest bit of every pixel, at random: no two pictures of a sensor are the same."""
+    """The lowest bit of every pixel, at random: no two images of a sensor are the same."""
 
     def __init__(self, config: CameraConfig) -> None:
         self._shape = (config.height, config.width, 3)

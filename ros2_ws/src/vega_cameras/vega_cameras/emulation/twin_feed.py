@@ -1,4 +1,4 @@
-"""Feeds software cameras with the twin's pictures."""
+"""Feeds software cameras with the twin's images."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from vega_cameras.emulation.software_camera import SoftwareCamera
 
 
 class TwinFeed:
-    """Pushes every picture of the twin into its camera.
+    """Pushes every image of the twin into its camera.
 
-    A camera goes on while the world stands still: until the twin has sent its first picture the
-    cameras see grey, and while it pauses (a new scene) the last picture again. A twin that says
+    A camera goes on while the world stands still: until the twin has sent its first image the
+    cameras see grey, and while it pauses (a new scene) the last image again. A twin that says
     nothing for long is dead, and the cameras fall silent.
 
     Args:
         cameras: The software cameras by name.
-        link: Where the twin's pictures come from; is closed by `stop`.
-        paused_s: After this time without a picture the last one is sent again.
+        link: Where the twin's images come from; is closed by `stop`.
+        paused_s: After this time without an image the last one is sent again.
         dead_s: After this time it is not.
     """
 
@@ -43,7 +43,7 @@ class TwinFeed:
         self._pushed_s = dict.fromkeys(cameras, 0.0)
         self._stamp_ns: dict[str, int] = dict.fromkeys(cameras, 0)
         self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="twin's pictures", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="twin's images", daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
@@ -54,12 +54,12 @@ class TwinFeed:
 
     def _run(self) -> None:
         while not self._stopping.is_set():
-            picture = self._link.read(self._period_s)
+            image = self._link.read(self._period_s)
             now_s = time.monotonic()
-            if picture is not None and picture.camera in self._cameras:
-                self._newest[picture.camera] = picture.pixels
-                self._seen_s[picture.camera] = self._pushed_s[picture.camera] = now_s
-                self._push(picture.camera, picture.pixels, picture.captured_ns)
+            if image is not None and image.camera in self._cameras:
+                self._newest[image.camera] = image.pixels
+                self._seen_s[image.camera] = self._pushed_s[image.camera] = now_s
+                self._push(image.camera, image.pixels, image.captured_ns)
             for name in self._cameras:
                 self._bridge(name, now_s)
 
@@ -72,13 +72,13 @@ class TwinFeed:
         if seen_s is not None and now_s - seen_s > self._dead_s:
             return
         camera = self._cameras[name]
-        picture = self._newest.get(name)
-        if picture is None:
-            picture = np.full((camera.config.height, camera.config.width, 3), 96, np.uint8)
+        image = self._newest.get(name)
+        if image is None:
+            image = np.full((camera.config.height, camera.config.width, 3), 96, np.uint8)
         self._pushed_s[name] = now_s
-        self._push(name, picture, time.time_ns())
+        self._push(name, image, time.time_ns())
 
     def _push(self, name: str, pixels: NDArray[np.uint8], captured_ns: int) -> None:
-        # A picture that was rendered during a pause is no older than what bridged the pause.
+        # An image that was rendered during a pause is no older than what bridged the pause.
         self._stamp_ns[name] = max(captured_ns, self._stamp_ns[name] + 1000)
         self._cameras[name].push(pixels, self._stamp_ns[name])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 from rclpy.clock import Clock, ClockType
@@ -12,13 +13,12 @@ from std_srvs.srv import Trigger
 from vega_msgs.srv import ResetScene
 from vega_runtime.node import finish
 from vega_runtime.node import main as run_node
-from vega_runtime.parameters import declare
+from vega_runtime.parameters import declare, parameter
 from vega_runtime.stamps import now_s
 
 import hw_config
-from vega_eval.episode.episode_state_machine import EpisodeScene, EpisodeStateMachine
+from vega_eval.episode.episode_state_machine import EpisodeScene, EpisodeStateMachine, Patience
 from vega_eval.episode.observer import Observer
-from vega_eval.episode.parameters import Parameters
 from vega_eval.episode.summary import EpisodeEnding, result_line, summarise, write_json
 
 _WATCH_PERIOD_S = 0.1
@@ -27,12 +27,46 @@ _SHUTDOWN_PATIENCE_S = 4.0
 _ANSWER_S = 10.0
 
 
+@dataclass(frozen=True)
+class EpisodeParameters:
+    """Parameters of the node `episode`."""
+
+    task: str = parameter("close_laptop", "task of hw_config")
+    variant: str = parameter("easy", "easy or hard")
+    seed: int = parameter(0, "seed of the placements", low=0)
+    output: str = parameter("", "folder for summary.json and episode.mp4; made if missing")
+    checkpoint: str = parameter("", "checkpoint of the policy, for the summary")
+    launched_at: float = parameter(0.0, "wall time of the launch (s since 1970), for the summary")
+    judged: bool = parameter(
+        True, "a twin resets the scene and says when the task is done; false on the real robot"
+    )
+    video_fps: int = parameter(15, "frames a second of the video, in ROS time", low=1, high=60)
+    start_patience_s: float = parameter(
+        90.0, "wall time that the stack may take until its first policy step", low=1.0
+    )
+    first_step_patience_s: float = parameter(
+        10.0, "ROS time that the gate, once active, may hold before the first policy step", low=0.1
+    )
+    hold_patience_s: float = parameter(
+        3.0, "ROS time that the gate may hold before the episode is aborted", low=0.1
+    )
+
+    @property
+    def patience(self) -> Patience:
+        """How long the episode waits."""
+        return Patience(
+            self.start_patience_s,
+            first_step_s=self.first_step_patience_s,
+            hold_s=self.hold_patience_s,
+        )
+
+
 class EpisodeNode(Node):
     """Resets the scene, follows the policy, writes what came of it and takes the stack down."""
 
     def __init__(self) -> None:
         super().__init__("episode")
-        self._given = declare(self, Parameters)
+        self._given = declare(self, EpisodeParameters)
         if not self._given.output:
             raise ValueError("the parameter 'output' is missing: a folder for the results")
         task = hw_config.load_task(self._given.task)

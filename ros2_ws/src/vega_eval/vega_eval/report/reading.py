@@ -127,7 +127,7 @@ def _amended(lines: Iterable[Line], attempts: Sequence[TrialRecord]) -> tuple[Am
 
 
 def _problems(
-    session: SessionSpec, key: BlindingKey | None, state: SessionStatus, said: journal.Journal
+    session: SessionSpec, key: BlindingKey | None, state: SessionStatus, said: journal.TrialJournal
 ) -> Iterable[str]:
     yield from said.damaged
     records = sum(isinstance(line, TrialRecord) for line in said.lines)

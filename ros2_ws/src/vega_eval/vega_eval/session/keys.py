@@ -27,7 +27,7 @@ _SIMPLE = {
 _ESCAPE, _ENTER, _ERASE = "\x1b", "\r\n", "\x7f\b"
 
 
-class Press(NamedTuple):
+class KeyPress(NamedTuple):
     """What was asked for; a judgement comes with its details, a note with its text."""
 
     verb: str
@@ -44,7 +44,7 @@ class _Asks(enum.Enum):
     TEXT = enum.auto()
 
 
-class Keys:
+class OperatorKeys:
     """Turns characters into what they ask for; some ask back.
 
     Attributes:
@@ -76,7 +76,7 @@ class Keys:
     def _steps(self) -> Sequence[str]:
         return self.milestones[:-1]
 
-    def feed(self, character: str) -> Press | None:
+    def feed(self, character: str) -> KeyPress | None:
         """Takes one character; returns what it asks for, if anything."""
         if character == _ESCAPE:
             self._asks = _Asks.NOTHING
@@ -88,11 +88,11 @@ class Keys:
             _Asks.TEXT: self._type,
         }[self._asks](character)
 
-    def _begin(self, character: str) -> Press | None:
+    def _begin(self, character: str) -> KeyPress | None:
         key = character.lower()
         self._reached = 0
         if key in "+=":
-            return Press("judge", TrialOutcome.SUCCESS)
+            return KeyPress("judge", TrialOutcome.SUCCESS)
         if key == "-":
             self._asks, self._outcome = _Asks.FAILURE, TrialOutcome.FAIL
         elif key in "%5":
@@ -101,31 +101,31 @@ class Keys:
             self._asks, self._text = _Asks.TEXT, ""
             self._outcome = TrialOutcome.INVALID if key == "x" else TrialOutcome.FAIL
         elif key in _SIMPLE:
-            return Press(_SIMPLE[key])
+            return KeyPress(_SIMPLE[key])
         return None
 
-    def _progress(self, character: str) -> Press | None:
+    def _progress(self, character: str) -> KeyPress | None:
         if character.isdecimal() and 1 <= int(character) <= len(self._steps):
             self._reached = int(character)
             self._asks = _Asks.FAILURE
         return None
 
-    def _failure(self, character: str) -> Press | None:
+    def _failure(self, character: str) -> KeyPress | None:
         key = character.lower()
         kinds = {kind.key: kind.value for kind in in_order()}
         if key not in kinds and character not in _ENTER:
             return None
         self._asks = _Asks.NOTHING
-        return Press("judge", self._outcome, self._reached, kinds.get(key, ""))
+        return KeyPress("judge", self._outcome, self._reached, kinds.get(key, ""))
 
-    def _type(self, character: str) -> Press | None:
+    def _type(self, character: str) -> KeyPress | None:
         if character in _ENTER:
             text, self._asks = self._text.strip(), _Asks.NOTHING
             if not text:
                 return None
             if self._outcome is TrialOutcome.INVALID:
-                return Press("judge", TrialOutcome.INVALID, text=text)
-            return Press("note", text=text)
+                return KeyPress("judge", TrialOutcome.INVALID, text=text)
+            return KeyPress("note", text=text)
         if character in _ERASE:
             self._text = self._text[:-1]
         elif character.isprintable():

@@ -48,7 +48,7 @@ class NodeCalls:
         """The answer of a service that may safely be asked twice.
 
         Raises:
-            BackendError: It does not answer, or refuses; its own words are told.
+            BackendError: It does not answer, or refuses; its own words are given.
         """
         client = self._clients[name]
         if not self.until(client.service_is_ready, _APPEAR_S):

@@ -16,8 +16,8 @@ from vega_msgs.srv import JudgeTrial, NoteTake
 from vega_runtime import qos
 from vega_runtime.terminal import Asking, Screen, run_keys
 
-from vega_eval.session.keys import HELP, Keys, Press
-from vega_eval.session.operator_console import Phase
+from vega_eval.session.keys import HELP, KeyPress, OperatorKeys
+from vega_eval.session.operator_console import SessionPhase
 from vega_eval.trials.record import TrialOutcome
 
 _TRIGGERS = ("ready", "stop", "redo", "pause", "resume")
@@ -35,7 +35,7 @@ _NO_SESSION = (
 
 def state_line(state: EvalState) -> str:
     """How the session stands, for people."""
-    line = f"{Phase(state.phase).name:9}  {state.valid}/{state.trials}  {state.text}"
+    line = f"{SessionPhase(state.phase).name:9}  {state.valid}/{state.trials}  {state.text}"
     if state.phase == EvalState.LAYING:
         line += "\n           the reference is blended over the head camera on eval/reset_help"
     return "\n".join([line, *(f"           ! {text}" for text in state.warnings)])
@@ -47,7 +47,7 @@ class OperatorNode(Node):
     def __init__(self, screen: Screen) -> None:
         super().__init__("eval_operator")
         self._screen = screen
-        self.keys = Keys()
+        self.keys = OperatorKeys()
         self._state: EvalState | None = None
         self._shown = ""
         self._clients_by_verb: dict[str, Client] = {
@@ -78,13 +78,13 @@ class OperatorNode(Node):
         """Call often: shows answers, and notices a session that does not answer."""
         self._asking.check(heard=self._state is not None)
 
-    def _ask(self, press: Press) -> None:
+    def _ask(self, press: KeyPress) -> None:
         verb = press.verb
         if verb == "pause" and self._state is not None and self._state.phase == EvalState.PAUSED:
             verb = "resume"
         self._asking.ask(verb, self._clients_by_verb[verb], self._request(press))
 
-    def _request(self, press: Press) -> Any:
+    def _request(self, press: KeyPress) -> Any:
         if press.verb == "note":
             return NoteTake.Request(text=press.text)
         if press.verb != "judge" or press.outcome is None:

@@ -18,7 +18,7 @@ from vega_eval.failure_types import FAILURE_TYPES, FailureType, in_order
 from vega_eval.trials.record import TrialOutcome, TrialRecord, TrialVerdict, share
 
 
-class Phase(enum.IntEnum):
+class SessionPhase(enum.IntEnum):
     """What the session is doing; the numbers are those of vega_msgs/EvalState."""
 
     PREPARING = 0
@@ -28,6 +28,9 @@ class Phase(enum.IntEnum):
     JUDGING = 4
     PAUSED = 5
     FINISHED = 6
+
+
+_IN_TRIAL = (SessionPhase.LAYING, SessionPhase.RUNNING, SessionPhase.JUDGING)
 
 
 class ConsoleAnswer(NamedTuple):
@@ -49,10 +52,10 @@ class ConsoleState:
         policy: Letter.
         placement: Where the objects lie.
         valid: Trials that count so far.
-        warnings: What an operator should look at.
+        warnings: What an operator should check.
     """
 
-    phase: Phase = Phase.PREPARING
+    phase: SessionPhase = SessionPhase.PREPARING
     text: str = "starting"
     trial: int = 0
     attempt: int = 0
@@ -101,7 +104,7 @@ class OperatorConsole:
     def ready(self) -> ConsoleAnswer:
         """The objects lie as they should."""
         with self._lock:
-            if self._state.phase is not Phase.LAYING:
+            if self._state.phase is not SessionPhase.LAYING:
                 text = f"nothing has to be laid now: {self._state.text}"
                 return ConsoleAnswer(False, text)
             self._requests.ready = True
@@ -114,7 +117,7 @@ class OperatorConsole:
         refusal, kind = self._refusal(outcome, milestones, failure, note)
         with self._lock:
             over = self._requests.verdict_taken
-            if over or self._state.phase not in (Phase.RUNNING, Phase.JUDGING):
+            if over or self._state.phase not in (SessionPhase.RUNNING, SessionPhase.JUDGING):
                 return ConsoleAnswer(False, f"no trial to judge: {self._state.text}")
             if refusal:
                 return ConsoleAnswer(False, refusal)
@@ -158,7 +161,7 @@ class OperatorConsole:
     def stop(self) -> ConsoleAnswer:
         """Ends the present trial; the arms hold."""
         with self._lock:
-            if self._state.phase is not Phase.RUNNING:
+            if self._state.phase is not SessionPhase.RUNNING:
                 return ConsoleAnswer(False, f"no trial runs: {self._state.text}")
             self._requests.stop = True
             return ConsoleAnswer(True, "the trial ends")
@@ -166,9 +169,9 @@ class OperatorConsole:
     def redo(self) -> ConsoleAnswer:
         """The last recorded trial becomes invalid and is played again."""
         with self._lock:
-            if self._state.phase is Phase.FINISHED:
+            if self._state.phase is SessionPhase.FINISHED:
                 return ConsoleAnswer(False, "the session is closed")
-            if self._state.phase in (Phase.RUNNING, Phase.JUDGING):
+            if self._state.phase in (SessionPhase.RUNNING, SessionPhase.JUDGING):
                 return ConsoleAnswer(False, "not now: judge the present trial first")
             if self._state.valid == 0:
                 return ConsoleAnswer(False, "no trial has been recorded yet")
@@ -186,11 +189,11 @@ class OperatorConsole:
     def pause(self) -> ConsoleAnswer:
         """Pauses before the next trial."""
         with self._lock:
-            if self._state.phase is Phase.FINISHED:
+            if self._state.phase is SessionPhase.FINISHED:
                 return ConsoleAnswer(False, "the session is finished")
             self._requests.pause = True
-            started = self._state.phase in (Phase.LAYING, Phase.RUNNING, Phase.JUDGING)
-            return ConsoleAnswer(True, "pauses after this trial" if started else "pauses")
+            in_trial = self._state.phase in _IN_TRIAL
+            return ConsoleAnswer(True, "pauses after this trial" if in_trial else "pauses")
 
     def resume(self) -> ConsoleAnswer:
         """Goes on."""
@@ -213,7 +216,7 @@ class OperatorConsole:
         with self._lock:
             return self._requests.pause
 
-    def begin_request(self, **changes: object) -> None:
+    def reset_requests(self, **changes: object) -> None:
         """Changes what is shown and forgets what was asked about what was shown before."""
         with self._lock:
             now = self._requests

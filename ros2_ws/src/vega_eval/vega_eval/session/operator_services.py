@@ -17,7 +17,7 @@ from vega_eval.session.operator_console import (
     ConsoleAnswer,
     ConsoleState,
     OperatorConsole,
-    Phase,
+    SessionPhase,
 )
 from vega_eval.session.ros_backend import RosBackend
 from vega_eval.trials.record import TrialOutcome
@@ -71,7 +71,7 @@ class OperatorServices:
             self._publish()
 
     def _publish_while_running(self) -> None:
-        if self._console.state.phase is Phase.RUNNING:
+        if self._console.state.phase is SessionPhase.RUNNING:
             self._publish()
 
     def _publish(self) -> None:
@@ -100,7 +100,10 @@ class OperatorServices:
             self._node.get_logger().info(state.text)
 
     def _publish_help(self) -> None:
-        if self._console.state.phase is not Phase.LAYING or not self._help.get_subscription_count():
+        if (
+            self._console.state.phase is not SessionPhase.LAYING
+            or not self._help.get_subscription_count()
+        ):
             return
         image = self._backend.reset_image()
         if image is not None:

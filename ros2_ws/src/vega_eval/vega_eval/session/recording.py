@@ -128,7 +128,7 @@ class TrialRecorder:
         self._store.save(recording.take, end)
 
     def close(self) -> None:
-        """Lets go of the dataset; a recording that was not sealed is repaired by the next one."""
+        """Lets go of the dataset; a recording that was not finished is repaired by the next one."""
         self._recorder.close()
         self._store.close()
 

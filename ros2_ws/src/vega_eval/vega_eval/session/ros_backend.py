@@ -28,11 +28,11 @@ from vega_eval.episode.observer import Observer, Tap
 from vega_eval.episode.summary import increase
 from vega_eval.failure_types import FailureType
 from vega_eval.scoring import NEVER_ACTED, failure_type, trial_figures, verdict_by_rules
-from vega_eval.session.health import Health
 from vega_eval.session.node_control import NODE, NodeCalls, PolicyControl
 from vega_eval.session.placement_images import RESET, CameraImage, PlacementImages
 from vega_eval.session.recording import TrialRecorder
 from vega_eval.session.robot_backend import BackendError, SessionStopped, TrialResult
+from vega_eval.session.robot_health import RobotHealth
 from vega_eval.trials.record import Files, TrialRecord, TrialStarted, TrialVerdict
 from vega_eval.trials.schedule import Placement
 from vega_eval.trials.session_spec import TaskSpec
@@ -54,7 +54,7 @@ class SessionSetup:
     Attributes:
         hardware: The setup.
         task: Of hw_config.
-        card: What is asked for.
+        task_spec: What is asked for.
         robot: sim, emulated or real.
         judged: Whether the twin's rules judge.
         patience: Of a trial's episode.
@@ -107,7 +107,7 @@ class RosBackend:
         self.recorder: TrialRecorder | None = None
         self.episode: EpisodeStateMachine | None = None
         self.observer = Observer(node, setup.hardware, video_fps, self._tap)
-        self._health = Health(node, setup.hardware, lambda: self.observer.gate)
+        self._health = RobotHealth(node, setup.hardware, lambda: self.observer.gate)
         self._taps: list[Tap] = [self._health.tap]
         self.images = PlacementImages(setup.task_spec, not setup.judged, node.get_logger().warning)
         self._calls = NodeCalls(node, stopping, NODE)

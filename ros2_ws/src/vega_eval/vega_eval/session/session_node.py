@@ -24,7 +24,7 @@ from vega_eval.episode.episode_state_machine import Patience
 from vega_eval.errors import EvalError
 from vega_eval.placements import placements_for
 from vega_eval.provenance import provenance_now
-from vega_eval.session.operator_console import OperatorConsole, Phase
+from vega_eval.session.operator_console import OperatorConsole, SessionPhase
 from vega_eval.session.operator_services import OperatorServices
 from vega_eval.session.recording import TrialRecorder
 from vega_eval.session.robot_backend import SessionStopped
@@ -207,7 +207,9 @@ class SessionNode(Node):
     def _close(self, why: str) -> None:
         assert self._folder is not None
         self._folder.finish(why)
-        self._console.show(phase=Phase.FINISHED, text=why, valid=len(self._folder.status.valid))
+        self._console.show(
+            phase=SessionPhase.FINISHED, text=why, valid=len(self._folder.status.valid)
+        )
         self.log(f"{why}; the identities are in {self._folder.folder / 'key.json'}")
         for letter, policy in self._folder.key.policies.items():
             played = self._folder.status.of(letter)

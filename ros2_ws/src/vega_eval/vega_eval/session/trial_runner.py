@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from vega_eval.errors import EvalError
-from vega_eval.session.operator_console import OperatorConsole, Phase, with_note
+from vega_eval.session.operator_console import OperatorConsole, SessionPhase, with_note
 from vega_eval.session.robot_backend import (
     BackendError,
     RobotBackend,
@@ -113,7 +113,7 @@ class TrialRunner:
         console = self._console
         console.show(valid=len(self._folder.status.valid))
         if console.paused:
-            console.show(phase=Phase.PAUSED, text="paused; eval/resume goes on")
+            console.show(phase=SessionPhase.PAUSED, text="paused; eval/resume goes on")
             self._folder.note("paused")
             while console.paused:
                 self._handle_requests()
@@ -150,8 +150,8 @@ class TrialRunner:
         placement = session.placements[trial.placement]
         total = len(session.schedule)
         attempt = self._folder.next_attempt(trial)
-        self._console.begin_request(
-            phase=Phase.PREPARING,
+        self._console.reset_requests(
+            phase=SessionPhase.PREPARING,
             text=f"trial {trial.number} of {total}: policy {trial.policy}",
             trial=trial.number,
             attempt=attempt,
@@ -163,7 +163,9 @@ class TrialRunner:
         self._home()
         self._reset_scene(trial, placement)
         self._until_nothing_is_missing()
-        self._console.show(phase=Phase.RUNNING, text=f"trial {trial.number}: policy {trial.policy}")
+        self._console.show(
+            phase=SessionPhase.RUNNING, text=f"trial {trial.number}: policy {trial.policy}"
+        )
         self._handle_requests()
         started = self._folder.begin(trial)
         try:
@@ -200,11 +202,11 @@ class TrialRunner:
 
         What is shown is `text`; the operator's `ready` is the consent.
         """
-        self._console.begin_request(phase=Phase.LAYING, text=text)
+        self._console.reset_requests(phase=SessionPhase.LAYING, text=text)
         while not self._console.is_ready():
             self._handle_requests()
             self._wait()
-        self._console.begin_request()
+        self._console.reset_requests()
 
     def _until_nothing_is_missing(self) -> None:
         self._insist(self._check_what_is_missing, _CHECK_AGAIN_S)
@@ -229,7 +231,7 @@ class TrialRunner:
             except BackendError as error:
                 text = str(error)
             if text != shown:
-                self._console.show(phase=Phase.WAITING, text=f"waits: {text}")
+                self._console.show(phase=SessionPhase.WAITING, text=f"waits: {text}")
                 shown = text
             waited_s = options.clock() - began_s
             if options.patience_s is not None and waited_s > options.patience_s:
@@ -245,7 +247,7 @@ class TrialRunner:
         given = self._console.take_verdict(result.verdict)
         if given is None:
             text = "how did it go? eval/judge; then the arms go home"
-            self._console.show(phase=Phase.JUDGING, text=text)
+            self._console.show(phase=SessionPhase.JUDGING, text=text)
             while (given := self._console.take_verdict()) is None:
                 self._wait()
         note = self._console.take_notes()

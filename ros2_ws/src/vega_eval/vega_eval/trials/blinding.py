@@ -79,7 +79,7 @@ def read_key(folder: Path, digest: str) -> BlindingKey:
     """The key of a session, from its blinded file.
 
     Raises:
-        SessionError: It is missing, unreadable, or not the one that session.json tells of.
+        SessionError: It is missing, unreadable, or not the one that session.json names.
     """
     path = folder / BLINDED_FILE
     try:

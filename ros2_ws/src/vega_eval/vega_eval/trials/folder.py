@@ -3,9 +3,9 @@
 DIR/session.json     what was planned; see `session_spec`
 DIR/key.sealed       which policy is which; key.json once the session is closed
 DIR/trials.jsonl     one line a trial; see `journal`
-DIR/trials/007-1/    video and pictures of an attempt
+DIR/trials/007-1/    video and images of an attempt
 DIR/recordings/      MCAP recordings, a dataset that `teleop` reads
-DIR/references/      the head camera's picture of each placement
+DIR/references/      the head camera's image of each placement
 DIR/.lock            held by the one process that runs the session
 """
 
@@ -208,7 +208,7 @@ class SessionFolder:
         return started
 
     def next_attempt(self, trial: Trial) -> int:
-        """The number of the next attempt at a trial: no folder has it, no line tells of it."""
+        """The number of the next attempt at a trial: no folder has it, no line mentions it."""
         prefix = f"{trial.number:03d}-"
         used = [r.attempt for r in self.status.attempts if r.trial == trial.number]
         folders = (self.folder / TRIALS).glob(f"{prefix}*")
@@ -216,7 +216,7 @@ class SessionFolder:
         return max(used, default=0) + 1
 
     def attempt_folder(self, started: TrialStarted) -> Path:
-        """Where an attempt's video and pictures go."""
+        """Where an attempt's video and images go."""
         return self.folder / TRIALS / f"{started.trial:03d}-{started.attempt}"
 
     def add(self, record: TrialRecord) -> None:

@@ -1,7 +1,7 @@
 """trials.jsonl: appended, on the disk before anything goes on, never rewritten.
 
 Each line ends with a check of what stands before it, so that a torn line, or one that somebody
-edited, is told and skipped: its trial is played again.
+edited, is reported and skipped: its trial is played again.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _CHECK_DIGITS = 16
 
 
 @dataclass(frozen=True)
-class Journal:
+class TrialJournal:
     """What a journal says.
 
     Attributes:
@@ -32,7 +32,7 @@ class Journal:
     damaged: tuple[str, ...] = ()
 
 
-def read(folder: Path) -> Journal:
+def read(folder: Path) -> TrialJournal:
     """Reads the journal of a session; an absent one is empty.
 
     Raises:
@@ -43,8 +43,8 @@ def read(folder: Path) -> Journal:
         lines, unreadable = jsonl.read(path, _parse)
     except OSError as error:
         raise SessionError(f"{path}: cannot be read ({error.strerror})") from None
-    damaged = (f"{path}, line {line.number}: {_in_words(line.error)}" for line in unreadable)
-    return Journal(lines, tuple(damaged))
+    damaged = (f"{path}, line {line.number}: {_format_error(line.error)}" for line in unreadable)
+    return TrialJournal(lines, tuple(damaged))
 
 
 def _parse(text: bytes) -> Line:
@@ -57,7 +57,7 @@ def _parse(text: bytes) -> Line:
     return parse(data)
 
 
-def _in_words(error: Exception) -> str:
+def _format_error(error: Exception) -> str:
     if isinstance(error, json.JSONDecodeError | UnicodeDecodeError):
         return "not a whole line of JSON"
     return " ".join(str(error).split())

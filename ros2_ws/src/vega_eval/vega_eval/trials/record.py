@@ -1,6 +1,6 @@
 """What is known of a trial when it is over: one line of trials.jsonl.
 
-A partial success counts as a failure wherever successes are counted; how far it came is told
+A partial success counts as a failure wherever successes are counted; how far it came is recorded
 beside. An INVALID trial says nothing about the policy and is played again.
 """
 
@@ -163,7 +163,7 @@ class TrialRecord(Data):
         verdict: How it went.
         figures: What was measured.
         reset_difference: How much the scene differs from that of the other policies at this
-            placement: mean difference of the head camera's pictures, 0 to 255; None unmeasured.
+            placement: mean difference of the head camera's images, 0 to 255; None unmeasured.
         operator: Who was there.
         lighting: What they noted of the light.
         checkpoint_tag: Proof of which checkpoint ran, to be checked with the session's key.

@@ -1,7 +1,7 @@
 """session.json: what was decided before the first trial, and never changes.
 
 The task spec says what counts as success, the schedule who plays what when. A session that is
-resumed must have been given the same; what differs is told.
+resumed must have been given the same; what differs is refused.
 """
 
 from __future__ import annotations

@@ -30,6 +30,7 @@ from vega_sim.tasks import built_tasks
 
 import hw_config
 from teleop.errors import TeleopError
+from vega_core.command_line import whole, writable
 from vega_eval.checkpoints import policies_of, untrained_for
 from vega_eval.errors import EvalError
 from vega_eval.provenance import provenance_now
@@ -86,11 +87,11 @@ def _parser() -> argparse.ArgumentParser:
         metavar="VARIANT[,VARIANT]",
         help="easy, hard or both",
     )
-    add("--trials", type=command_line.whole(1), default=20, help="of each policy in each session")
-    add("--seed", type=command_line.whole(0), default=0, help="of the first scene")
-    add("--replan-steps", type=command_line.whole(1), default=8)
-    add("--delay-steps", type=command_line.whole(0), default=3)
-    add("--workers", type=command_line.whole(1), default=1, help="each keeps the policies loaded")
+    add("--trials", type=whole(1), default=20, help="of each policy in each session")
+    add("--seed", type=whole(0), default=0, help="of the first scene")
+    add("--replan-steps", type=whole(1), default=8)
+    add("--delay-steps", type=whole(0), default=3)
+    add("--workers", type=whole(1), default=1, help="each keeps the policies loaded")
     add(
         "--ray",
         nargs="?",
@@ -101,7 +102,7 @@ def _parser() -> argparse.ArgumentParser:
     default = Path("runs") / f"{datetime.now(timezone.utc):%Y%m%d-%H%M%S}-twin"
     add("--output", type=Path, default=default, metavar="DIR", help="default: runs/<UTC>-twin")
     add("--videos", action="store_true", help="film every trial, which takes time")
-    add("--json", type=command_line.writable(".json"), help="write the figures here")
+    add("--json", type=writable(".json"), help="write the figures here")
     add("--check", action="store_true", help="exit 1 below 80 %% success")
     return parser
 

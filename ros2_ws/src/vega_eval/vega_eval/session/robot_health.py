@@ -15,7 +15,7 @@ from hw_config import HardwareConfig
 _FRESH_S = 2.0
 
 
-class Health:
+class RobotHealth:
     """Watches what comes, by the clock of the wall.
 
     Attributes:

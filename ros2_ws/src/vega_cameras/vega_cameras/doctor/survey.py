@@ -8,37 +8,37 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 import pyrealsense2 as rs
-from vega_cameras.colour_stream import ColourStream
-from vega_cameras.devices import CameraError, Devices, info
-from vega_cameras.stamps import Stamper
-from vega_cameras.supply import plug_in
 
 from hw_config import CameraConfig, HardwareConfig
-from vega_bringup.doctor import camera_checks
-from vega_bringup.doctor.camera_checks import Camera
-from vega_bringup.doctor.findings import Row
+from vega_cameras.colour_stream import ColourStream
+from vega_cameras.device_source import attach
+from vega_cameras.devices import CameraError, Devices, info
+from vega_cameras.doctor import checks
+from vega_cameras.doctor.checks import CameraFacts
+from vega_cameras.stamps import Stamper
+from vega_core.findings import Finding
 
 _FIRST_FRAME_S = 4.0
 _MEASURE_S = 1.5
 
 
 class _Opened(NamedTuple):
-    camera: Camera
+    camera: CameraFacts
     stream: ColourStream | None
 
 
-def survey(hardware: HardwareConfig, robot: str) -> list[Row]:
+def survey(hardware: HardwareConfig, robot: str) -> list[Finding]:
     """Checks every camera of the cell; `robot` is `real` or `emulated`."""
     configs = list(hardware.cameras.values())
-    supply = plug_in("usb" if robot == "real" else "pattern", configs)
+    source = attach("usb" if robot == "real" else "pattern", configs)
     try:
-        found = look_at(configs, supply.devices)
+        found = measure(configs, source.devices)
     finally:
-        supply.close()
-    return [row for config in configs for row in camera_checks.judge(config, found[config.name])]
+        source.close()
+    return [row for config in configs for row in checks.judge(config, found[config.name])]
 
 
-def look_at(configs: list[CameraConfig], devices: Devices) -> dict[str, Camera]:
+def measure(configs: list[CameraConfig], devices: Devices) -> dict[str, CameraFacts]:
     """Opens the cameras one after the other, then measures all at once, as they will be used."""
     opened = {config.name: _open(config, devices) for config in configs}
     with ThreadPoolExecutor(len(opened)) as pool:
@@ -49,8 +49,8 @@ def _open(config: CameraConfig, devices: Devices) -> _Opened:
     try:
         device = devices.find(config)
     except CameraError as error:
-        return _Opened(Camera(problem=str(error)), None)
-    camera = Camera(
+        return _Opened(CameraFacts(problem=str(error)), None)
+    camera = CameraFacts(
         found=True,
         firmware=info(device, rs.camera_info.firmware_version),
         usb=info(device, rs.camera_info.usb_type_descriptor),
@@ -64,7 +64,7 @@ def _open(config: CameraConfig, devices: Devices) -> _Opened:
         return _Opened(dataclasses.replace(camera, problem=str(error)), None)
 
 
-def _measured(opened: _Opened) -> Camera:
+def _measured(opened: _Opened) -> CameraFacts:
     camera, stream = opened
     if stream is None:
         return camera

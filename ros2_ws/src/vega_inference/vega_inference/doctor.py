@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from hw_config import HardwareConfig
-from vega_bringup.doctor.findings import Row, fail, ok, skip, warn
+from vega_core.findings import Finding, fail, ok, skip, warn
 from vega_policy.errors import CheckpointError, ContractError
 from vega_policy.kinds import load_contract
 
@@ -17,7 +17,7 @@ _OVER_WEIGHTS = 1.3  # activations and the CUDA context
 _SMI_S = 5.0
 
 
-def survey(hardware: HardwareConfig, checkpoint: Path) -> list[Row]:
+def survey(hardware: HardwareConfig, checkpoint: Path) -> list[Finding]:
     """Checks a checkpoint folder and the GPU."""
     weights = sum(file.stat().st_size for file in checkpoint.glob("*.safetensors"))
     row = contract(hardware, checkpoint, weights)
@@ -26,7 +26,7 @@ def survey(hardware: HardwareConfig, checkpoint: Path) -> list[Row]:
     return [row, gpu(gpus(), weights)]
 
 
-def contract(hardware: HardwareConfig, checkpoint: Path, weights: float) -> Row:
+def contract(hardware: HardwareConfig, checkpoint: Path, weights: float) -> Finding:
     """The checkpoint was trained for a robot like this one."""
     check = "checkpoint"
     try:
@@ -48,7 +48,7 @@ def contract(hardware: HardwareConfig, checkpoint: Path, weights: float) -> Row:
     return ok(check, f"{checkpoint} ({policy.recipe}; {tasks}): fits hw_config")
 
 
-def gpu(found: Sequence[tuple[str, float]] | None, weights: float) -> Row:
+def gpu(found: Sequence[tuple[str, float]] | None, weights: float) -> Finding:
     """The weights fit into a GPU, where they need one.
 
     Args:

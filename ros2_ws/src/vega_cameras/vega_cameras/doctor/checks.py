@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from hw_config import CameraConfig
-from vega_bringup.doctor.findings import Row, fail, ok, skip, warn
+from vega_core.findings import Finding, fail, ok, skip, warn
 
 _WELL, _ENOUGH = 0.95, 0.8
 _OLDEST_FIRMWARE = (5, 13)  # from it on, the D405 is supported
 
 
 @dataclass(frozen=True)
-class Camera:
+class CameraFacts:
     """What was found out about a camera.
 
     Attributes:
@@ -36,7 +36,7 @@ class Camera:
     age_s: float | None = None
 
 
-def device(config: CameraConfig, camera: Camera) -> Row:
+def device(config: CameraConfig, camera: CameraFacts) -> Finding:
     """The device with its serial number is there, is of its model, and can be opened."""
     check = f"{config.name}: device"
     if camera.problem:
@@ -45,7 +45,7 @@ def device(config: CameraConfig, camera: Camera) -> Row:
     return ok(check, f"{config.model}, serial {config.serial}, socket {camera.port or 'unknown'}")
 
 
-def firmware(config: CameraConfig, camera: Camera) -> Row:
+def firmware(config: CameraConfig, camera: CameraFacts) -> Finding:
     """Its firmware supports what is asked of it."""
     check = f"{config.name}: firmware"
     number = tuple(int(part) for part in camera.firmware.split(".") if part.isdigit())
@@ -56,7 +56,7 @@ def firmware(config: CameraConfig, camera: Camera) -> Row:
     return ok(check, camera.firmware)
 
 
-def usb(config: CameraConfig, camera: Camera) -> Row:
+def usb(config: CameraConfig, camera: CameraFacts) -> Finding:
     """It is connected by USB 3."""
     check = f"{config.name}: USB"
     if not camera.usb:
@@ -71,7 +71,7 @@ def usb(config: CameraConfig, camera: Camera) -> Row:
     )
 
 
-def rate(config: CameraConfig, camera: Camera) -> Row:
+def rate(config: CameraConfig, camera: CameraFacts) -> Finding:
     """Its frames come as often as hw_config says while all cameras stream."""
     check = f"{config.name}: rate"
     if camera.hz is None:
@@ -89,7 +89,7 @@ def rate(config: CameraConfig, camera: Camera) -> Row:
     return ok(check, text)
 
 
-def clock(config: CameraConfig, camera: Camera) -> Row:
+def clock(config: CameraConfig, camera: CameraFacts) -> Finding:
     """Its stamps are times of capture on this computer's clock."""
     check = f"{config.name}: stamps"
     if camera.age_s is None:
@@ -101,7 +101,7 @@ def clock(config: CameraConfig, camera: Camera) -> Row:
     return ok(check, f"time of capture, {1000 * camera.age_s:.0f} ms before arrival")
 
 
-def judge(config: CameraConfig, camera: Camera) -> list[Row]:
+def judge(config: CameraConfig, camera: CameraFacts) -> list[Finding]:
     """All checks of one camera; without a device there is nothing more to say."""
     rows = [device(config, camera)]
     if not camera.found:

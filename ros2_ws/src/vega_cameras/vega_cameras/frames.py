@@ -1,17 +1,46 @@
-"""Hands frames from a camera's thread to the ROS thread; when that is late, the newest win."""
+"""What a camera delivers, what is counted about it, and how it reaches the ROS thread."""
 
 from __future__ import annotations
 
 import threading
 from collections import deque
+from dataclasses import dataclass
 
-from vega_cameras.frame import Frame
+import numpy as np
+from numpy.typing import NDArray
 
 _DEPTH = 3
 
 
+@dataclass(frozen=True)
+class Frame:
+    """An image.
+
+    Attributes:
+        pixels: uint8 [H, W, 3]; the SDK's memory, so hold on to few of them.
+        stamp_ns: Time of capture on the system clock.
+        number: The device's count.
+    """
+
+    pixels: NDArray[np.uint8]
+    stamp_ns: int
+    number: int
+
+
+@dataclass
+class Counters:
+    """What happened to a camera since it was started."""
+
+    frames: int = 0
+    lost: int = 0
+    repeated: int = 0
+    failures: int = 0
+    resets: int = 0
+    returns: int = 0
+
+
 class Mailbox:
-    """Holds the newest few frames until they are taken, oldest first.
+    """Holds the newest few frames until the ROS thread takes them, oldest first.
 
     A short hold-up of a busy computer costs no frame; a long one costs the oldest.
 

@@ -1,4 +1,4 @@
-"""A finding of the doctor: one row of its table."""
+"""What a check finds: one row of the doctor's table. Checks live beside what they check."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 
-class State(enum.Enum):
+class Severity(enum.Enum):
     """How a check came out."""
 
     OK = "ok"
@@ -17,7 +17,7 @@ class State(enum.Enum):
 
 
 @dataclass(frozen=True)
-class Row:
+class Finding:
     """One check.
 
     Attributes:
@@ -28,31 +28,31 @@ class Row:
     """
 
     check: str
-    state: State
+    state: Severity
     found: str
     remedy: str = ""
 
 
-def ok(check: str, found: str) -> Row:
+def ok(check: str, found: str) -> Finding:
     """As it should be."""
-    return Row(check, State.OK, found)
+    return Finding(check, Severity.OK, found)
 
 
-def warn(check: str, found: str, remedy: str) -> Row:
+def warn(check: str, found: str, remedy: str) -> Finding:
     """The robot may move, but somebody should know."""
-    return Row(check, State.WARN, found, remedy)
+    return Finding(check, Severity.WARN, found, remedy)
 
 
-def fail(check: str, found: str, remedy: str) -> Row:
+def fail(check: str, found: str, remedy: str) -> Finding:
     """The robot must not, or cannot, move like this."""
-    return Row(check, State.FAIL, found, remedy)
+    return Finding(check, Severity.FAIL, found, remedy)
 
 
-def skip(check: str, found: str, remedy: str = "") -> Row:
+def skip(check: str, found: str, remedy: str = "") -> Finding:
     """Not looked at; `found` says why."""
-    return Row(check, State.SKIP, found, remedy)
+    return Finding(check, Severity.SKIP, found, remedy)
 
 
-def passed(rows: Iterable[Row]) -> bool:
+def passed(rows: Iterable[Finding]) -> bool:
     """Whether nothing failed."""
-    return all(row.state is not State.FAIL for row in rows)
+    return all(row.state is not Severity.FAIL for row in rows)

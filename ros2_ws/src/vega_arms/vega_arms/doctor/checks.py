@@ -1,15 +1,15 @@
-"""Judges what was heard on a CAN bus, and what Linux says about its interface."""
+"""What is found out about a CAN bus and the arm on it, and checks of it."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from vega_arms import frames, protocol
+from vega_arms.frames import MotorLimits, Status
 from vega_arms.limits import reconcile
-
-from vega_bringup.doctor.arm_facts import BIT_RATE, Arm, Heard, Interface
-from vega_bringup.doctor.findings import Row, fail, ok, skip, warn
+from vega_core.findings import Finding, fail, ok, skip, warn
 
 _HIGH_LOAD, _FULL_LOAD = 0.7, 0.9
 _RATE_TOLERANCE = 0.1
@@ -20,8 +20,80 @@ _CLOCK_S = 0.3
 _OUTSIDE = math.radians(6.0)
 _NAMING = "name the adapters by USB socket: python -m hw_config.naming"
 
+BIT_RATE = 1_000_000
+_BITS_A_FRAME = 120
 
-def interface(channel: str, found: Interface) -> Row:
+
+@dataclass(frozen=True)
+class CanInterface:
+    """What Linux says about a CAN interface.
+
+    Attributes:
+        exists: There is one of this name.
+        up: It is up.
+        bit_rate: Bits a second, None where it is not told.
+        bus_state: As ERROR-ACTIVE or BUS-OFF, empty where it is not told.
+        restart_ms: After which it leaves bus-off by itself; 0 never, None where it is not told.
+        driver: Of the kernel.
+        others: CAN interfaces of this machine.
+        supported: The kernel knows CAN.
+    """
+
+    exists: bool
+    up: bool = False
+    bit_rate: int | None = None
+    bus_state: str = ""
+    restart_ms: int | None = None
+    driver: str = ""
+    others: tuple[str, ...] = ()
+    supported: bool = True
+
+
+@dataclass(frozen=True)
+class Heard:
+    """What came in on a bus.
+
+    Attributes:
+        seconds: How long it was listened to.
+        counts: Frames by identifier.
+        error_frames: Frames by which the controller reports errors.
+        bus_off: One of them says that the bus is off.
+    """
+
+    seconds: float
+    counts: Mapping[int, int] = field(default_factory=dict)
+    error_frames: int = 0
+    bus_off: bool = False
+
+    def hz(self, identifier: int) -> float:
+        """Rate of a frame."""
+        return self.counts.get(identifier, 0) / self.seconds
+
+    @property
+    def load(self) -> float:
+        """Share of the bus that is used, 0 to 1."""
+        return sum(self.counts.values()) * _BITS_A_FRAME / (BIT_RATE * self.seconds)
+
+
+@dataclass(frozen=True)
+class ArmFacts:
+    """What the follower on a bus says of itself; None where it said nothing.
+
+    Attributes:
+        q: Joints 1-6 rad, gripper m.
+        age_s: Of its newest feedback by this computer's clock.
+    """
+
+    status: Status | None = None
+    motor_bits: Sequence[int | None] = (None,) * frames.JOINTS
+    firmware: str | None = None
+    limits: Mapping[int, MotorLimits] = field(default_factory=dict)
+    gripper_stroke_mm: int | None = None
+    q: Sequence[float] | None = None
+    age_s: float | None = None
+
+
+def interface(channel: str, found: CanInterface) -> Finding:
     """Exists, is up, has the arms' bit rate, is not bus-off and would come back from it."""
     check = f"{channel}: interface"
     up = f"sudo ip link set {channel} up type can bitrate {BIT_RATE} restart-ms 100"
@@ -58,7 +130,7 @@ def interface(channel: str, found: Interface) -> Row:
     return ok(check, text)
 
 
-def traffic(channel: str, heard: Heard) -> Row:
+def traffic(channel: str, heard: Heard) -> Finding:
     """Something comes in, without errors, and leaves room on the bus."""
     check = f"{channel}: bus load"
     if heard.bus_off:
@@ -80,7 +152,7 @@ def traffic(channel: str, heard: Heard) -> Row:
     return ok(check, text)
 
 
-def follower(channel: str, heard: Heard, state_hz: float) -> Row:
+def follower(channel: str, heard: Heard, state_hz: float) -> Finding:
     """A follower is there, and reports as often as hw_config says."""
     check = f"{channel}: follower"
     hz = heard.hz(frames.JOINT_FEEDBACK[0])
@@ -108,7 +180,7 @@ def follower(channel: str, heard: Heard, state_hz: float) -> Row:
     return ok(check, text)
 
 
-def leader(channel: str, heard: Heard, alone: bool) -> Row:
+def leader(channel: str, heard: Heard, alone: bool) -> Finding:
     """Whether a leader speaks, on the follower's bus or, `alone`, on its own."""
     check = f"{channel}: leader"
     hz = heard.hz(frames.JOINT_TARGET[0])
@@ -139,7 +211,7 @@ def leader(channel: str, heard: Heard, alone: bool) -> Row:
     )
 
 
-def state(channel: str, arm: Arm) -> Row:
+def state(channel: str, arm: ArmFacts) -> Finding:
     """The follower has no fault."""
     check = f"{channel}: arm state"
     if arm.status is None:
@@ -165,7 +237,7 @@ def state(channel: str, arm: Arm) -> Row:
     return ok(check, f"{status}, {mode}")
 
 
-def version(channel: str, arm: Arm) -> Row:
+def version(channel: str, arm: ArmFacts) -> Finding:
     """The firmware is known to this SDK."""
     check = f"{channel}: firmware"
     if not arm.firmware:
@@ -182,7 +254,7 @@ def version(channel: str, arm: Arm) -> Row:
     return ok(check, known.text)
 
 
-def versions(firmwares: Mapping[str, str | None]) -> Row | None:
+def versions(firmwares: Mapping[str, str | None]) -> Finding | None:
     """Both arms have the same firmware; None where not both have told it."""
     if None in firmwares.values() or len(firmwares) < 2:
         return None
@@ -192,7 +264,7 @@ def versions(firmwares: Mapping[str, str | None]) -> Row | None:
     return warn("arms: same firmware", told, "arms of different firmware move differently: update")
 
 
-def limits(channel: str, arm: Arm, lower: Sequence[float], upper: Sequence[float]) -> Row:
+def limits(channel: str, arm: ArmFacts, lower: Sequence[float], upper: Sequence[float]) -> Finding:
     """The arm's limits agree with hw_config's, and it stands inside them."""
     check = f"{channel}: limits"
     if not arm.limits:
@@ -212,7 +284,7 @@ def limits(channel: str, arm: Arm, lower: Sequence[float], upper: Sequence[float
     return ok(check, "arm and hw_config agree")
 
 
-def gripper(channel: str, arm: Arm, stroke_m: float) -> Row:
+def gripper(channel: str, arm: ArmFacts, stroke_m: float) -> Finding:
     """The gripper is the one that hw_config names."""
     check = f"{channel}: gripper"
     if arm.gripper_stroke_mm is None:
@@ -232,7 +304,7 @@ def gripper(channel: str, arm: Arm, stroke_m: float) -> Row:
     return ok(check, f"stroke {arm.gripper_stroke_mm} mm")
 
 
-def clock(channel: str, arm: Arm) -> Row:
+def clock(channel: str, arm: ArmFacts) -> Finding:
     """Frames are stamped by this computer's clock."""
     check = f"{channel}: stamps"
     if arm.age_s is None:

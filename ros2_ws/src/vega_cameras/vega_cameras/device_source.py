@@ -1,4 +1,4 @@
-"""What stands in for the cameras: USB, software devices or recordings."""
+"""Where the devices come from: USB, software devices or recordings."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from vega_cameras.emulation.twin_feed import TwinFeed
 
 
 @dataclass
-class Supply:
+class DeviceSource:
     """Devices, and what must be closed with them."""
 
     devices: Devices
@@ -40,24 +40,26 @@ class Supply:
             close()
 
 
-def plug_in(kind: str, configs: Sequence[CameraConfig]) -> Supply:
-    """The supply of a name: `usb`, `pattern`, `twin`, or a folder of recordings.
+def attach(kind: str, configs: Sequence[CameraConfig]) -> DeviceSource:
+    """The source of a name: `usb`, `pattern`, `twin`, or a folder of recordings.
 
     Raises:
         CameraError: A recording is missing or cannot be read.
-        ValueError: There is no such supply and no such folder.
+        ValueError: There is neither such a source nor such a folder.
     """
     if kind == "usb":
-        return Supply(Devices(rs.context()))
+        return DeviceSource(Devices(rs.context()))
     if kind not in ("pattern", "twin"):
         folder = Path(kind)
         if not folder.is_dir():
             raise ValueError(
                 f"devices is {kind!r}; expected usb, pattern, twin or a folder of recordings"
             )
-        return Supply(RecordedDevices(folder))
+        return DeviceSource(RecordedDevices(folder))
     devices = EmulatedDevices(configs)
     if kind == "twin":
         feed = TwinFeed(devices.cameras, LinkReader())
-        return Supply(devices, [feed.stop])
-    return Supply(devices, [Feeder(c, Pattern(c.config)).stop for c in devices.cameras.values()])
+        return DeviceSource(devices, [feed.stop])
+    return DeviceSource(
+        devices, [Feeder(c, Pattern(c.config)).stop for c in devices.cameras.values()]
+    )

@@ -15,43 +15,43 @@ from functools import partial
 from pathlib import Path
 
 import can
+
+from hw_config import HardwareConfig
+from hw_config.naming import can_adapters
 from vega_arms import buses, health
+from vega_arms.doctor import checks
+from vega_arms.doctor.checks import ArmFacts, CanInterface, Heard
 from vega_arms.emulator import POSE, Emulator, Follower, Leader, Settings, SimpleArm
 from vega_arms.emulator.leader import still
 from vega_arms.feedback_decoder import FeedbackDecoder
 from vega_arms.frames import JOINTS, GripperSetup
 from vega_arms.sdk_adapter import Opener
 from vega_arms.sdk_port import SdkPort
-
-from hw_config import HardwareConfig
-from hw_config.naming import can_adapters
-from vega_bringup.doctor import arm_checks
-from vega_bringup.doctor.arm_facts import Arm, Heard, Interface
-from vega_bringup.doctor.findings import Row, fail, ok
+from vega_core.findings import Finding, fail, ok
 
 _LISTEN_S, _MOST_S, _TRY_S, _ASK_AGAIN_S = 1.2, 2.5, 0.3, 0.4
 _IP_S = 5.0
 
 
-def survey(hardware: HardwareConfig, robot: str) -> list[Row]:
+def survey(hardware: HardwareConfig, robot: str) -> list[Finding]:
     """Checks every bus of the cell, all at once; `robot` is `real` or `emulated`."""
     channels = [arm.can for arm in hardware.arms.values()]
     leaders = [arm.leader_can for arm in hardware.arms.values() if arm.leader_can]
-    look = partial(_real_bus if robot == "real" else _emulated_bus, hardware)
+    examine = partial(_real_bus if robot == "real" else _emulated_bus, hardware)
     with ThreadPoolExecutor(len(channels) + len(leaders)) as pool:
-        found = dict(zip(channels + leaders, pool.map(look, channels + leaders)))
+        found = dict(zip(channels + leaders, pool.map(examine, channels + leaders)))
     rows = [row for rows, _ in found.values() for row in rows]
-    same = arm_checks.versions({channel: found[channel][1].firmware for channel in channels})
+    same = checks.versions({channel: found[channel][1].firmware for channel in channels})
     return [*rows, same] if same else rows
 
 
-def interface(channel: str, sys_root: Path = Path("/sys")) -> Interface:
+def interface(channel: str, sys_root: Path = Path("/sys")) -> CanInterface:
     """What Linux says about a CAN interface."""
     adapters = can_adapters(sys_root)
     mine = next((adapter for adapter in adapters if adapter.name == channel), None)
     if mine is None:
         others = tuple(adapter.name for adapter in adapters)
-        return Interface(False, others=others, supported=_kernel_knows_can())
+        return CanInterface(False, others=others, supported=_kernel_knows_can())
     try:
         state = (sys_root / "class" / "net" / channel / "operstate").read_text().strip()
     except OSError:
@@ -59,14 +59,14 @@ def interface(channel: str, sys_root: Path = Path("/sys")) -> Interface:
     return details(_ip_link(channel), up=state != "down", driver=mine.driver)
 
 
-def details(link: dict, up: bool, driver: str) -> Interface:
+def details(link: dict, up: bool, driver: str) -> CanInterface:
     """An interface from what `ip -details -json link show` says of it; {} when it says nothing."""
     data = link.get("linkinfo", {}).get("info_data", {})
     rate = data.get("bittiming", {}).get("bitrate")
-    return Interface(True, up, rate, data.get("state", ""), data.get("restart_ms"), driver)
+    return CanInterface(True, up, rate, data.get("state", ""), data.get("restart_ms"), driver)
 
 
-def listen(channel: str, opener: Opener) -> tuple[Heard, Arm]:
+def listen(channel: str, opener: Opener) -> tuple[Heard, ArmFacts]:
     """Listens to a bus for a second, asks its arm for its settings, and sums up what came.
 
     Raises:
@@ -109,9 +109,9 @@ def _told(decoder: FeedbackDecoder) -> bool:
     return known and len(decoder.limits) == JOINTS
 
 
-def _arm(decoder: FeedbackDecoder) -> Arm:
+def _arm(decoder: FeedbackDecoder) -> ArmFacts:
     state = decoder.follower
-    return Arm(
+    return ArmFacts(
         decoder.status,
         tuple(decoder.motor_bits),
         decoder.firmware.text if decoder.firmware else None,
@@ -122,15 +122,15 @@ def _arm(decoder: FeedbackDecoder) -> Arm:
     )
 
 
-def _real_bus(hardware: HardwareConfig, channel: str) -> tuple[list[Row], Arm]:
-    row = arm_checks.interface(channel, interface(channel))
+def _real_bus(hardware: HardwareConfig, channel: str) -> tuple[list[Finding], ArmFacts]:
+    row = checks.interface(channel, interface(channel))
     if row.state.name == "FAIL":
-        return [row], Arm()
+        return [row], ArmFacts()
     rows, arm = _judge(hardware, channel, partial(buses.open_bus, "socketcan"))
     return [row, *rows], arm
 
 
-def _emulated_bus(hardware: HardwareConfig, channel: str) -> tuple[list[Row], Arm]:
+def _emulated_bus(hardware: HardwareConfig, channel: str) -> tuple[list[Finding], ArmFacts]:
     check = f"{channel}: interface"
     if _somebody_emulates(channel):
         rows, arm = _judge(hardware, channel, partial(buses.open_bus, "udp_multicast"))
@@ -140,26 +140,28 @@ def _emulated_bus(hardware: HardwareConfig, channel: str) -> tuple[list[Row], Ar
     return [ok(check, "virtual, an emulator of the doctor's own"), *rows], arm
 
 
-def _judge(hardware: HardwareConfig, channel: str, opener: Opener) -> tuple[list[Row], Arm]:
+def _judge(
+    hardware: HardwareConfig, channel: str, opener: Opener
+) -> tuple[list[Finding], ArmFacts]:
     try:
         heard, arm = listen(channel, opener)
     except OSError as error:
         row = fail(f"{channel}: bus", str(error), "mend that, then run this again")
-        return [row], Arm()
+        return [row], ArmFacts()
     return judge(hardware, channel, heard, arm), arm
 
 
-def judge(hardware: HardwareConfig, channel: str, heard: Heard, arm: Arm) -> list[Row]:
+def judge(hardware: HardwareConfig, channel: str, heard: Heard, arm: ArmFacts) -> list[Finding]:
     """All checks of one bus."""
-    rows = [arm_checks.traffic(channel, heard)]
+    rows = [checks.traffic(channel, heard)]
     if not heard.counts:
         return rows
     mine = next((n for n, config in hardware.arms.items() if config.can == channel), None)
     if mine is None:
-        return [*rows, arm_checks.leader(channel, heard, alone=True)]
+        return [*rows, checks.leader(channel, heard, alone=True)]
     rows += [
-        arm_checks.follower(channel, heard, hardware.rates.state_hz),
-        arm_checks.leader(channel, heard, alone=False),
+        checks.follower(channel, heard, hardware.rates.state_hz),
+        checks.leader(channel, heard, alone=False),
     ]
     if arm.q is None and arm.status is None:
         return rows
@@ -167,11 +169,11 @@ def judge(hardware: HardwareConfig, channel: str, heard: Heard, arm: Arm) -> lis
     place = slice(start, start + JOINTS + 1)
     return [
         *rows,
-        arm_checks.state(channel, arm),
-        arm_checks.version(channel, arm),
-        arm_checks.limits(channel, arm, hardware.limits.lower[place], hardware.limits.upper[place]),
-        arm_checks.gripper(channel, arm, hardware.gripper_stroke_m),
-        arm_checks.clock(channel, arm),
+        checks.state(channel, arm),
+        checks.version(channel, arm),
+        checks.limits(channel, arm, hardware.limits.lower[place], hardware.limits.upper[place]),
+        checks.gripper(channel, arm, hardware.gripper_stroke_m),
+        checks.clock(channel, arm),
     ]
 
 
