@@ -1,28 +1,23 @@
-"""Writes weights as safetensors one tensor at a time.
-
-The library's own writer wants all tensors of a file in memory at once. The format is simple enough
-to be written as a stream: the header's length (8 bytes, little-endian), a JSON header with each
-tensor's dtype, shape and place, then the contents without gaps.
-"""
+"""Writes weights as safetensors, with no more than one file's contents in memory."""
 
 import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import BinaryIO
 
-import torch
+from safetensors import SafetensorError
+from safetensors.torch import save_file
+from torch import Tensor
 
-from vega_policy.checkpoint.files import DTYPES, INDEX_FILE, MODEL_FILE, Weight
+from vega_policy.checkpoint.files import INDEX_FILE, MODEL_FILE, Weight
 from vega_policy.errors import CheckpointError
 
-MAX_SHARD_BYTES = 5 * 10**9
+MAX_SHARD_BYTES = 2 * 10**9
+"""Also what a large model's export needs of memory."""
 _READABLE = 0o644
-_ALIGNMENT = 8
-_NAMES = {dtype: name for name, dtype in DTYPES.items()}
 
 
 def write_tensors(path: Path, state: Mapping[str, Weight]) -> None:
-    """Writes a .safetensors file; no more than one tensor is in memory at a time.
+    """Writes a .safetensors file.
 
     Args:
         path: The file, replaced if it exists.
@@ -31,34 +26,20 @@ def write_tensors(path: Path, state: Mapping[str, Weight]) -> None:
     Raises:
         CheckpointError: The disk is full, or the folder cannot be written to.
     """
-    # Wide dtypes first, so that every tensor is aligned; then by name: files are repeatable.
-    order = sorted(state, key=lambda key: (-state[key].dtype.itemsize, key))
-    header: dict[str, object] = {"__metadata__": {"format": "pt"}}
-    offset = 0
-    for key in order:
-        weight = state[key]
-        end = offset + weight.nbytes
-        header[key] = {
-            "dtype": _NAMES[weight.dtype],
-            "shape": list(weight.shape),
-            "data_offsets": [offset, end],
-        }
-        offset = end
-    text = json.dumps(header, separators=(",", ":")).encode()
-    text += b" " * (-len(text) % _ALIGNMENT)
     try:
-        with path.open("wb") as file:
-            file.write(len(text).to_bytes(8, "little") + text)
-            for key in order:
-                _write(file, state[key])
+        tensors = {key: _own(weight) for key, weight in state.items()}
+        save_file(tensors, path, metadata={"format": "pt"})
         path.chmod(_READABLE)
-    except OSError as error:
-        raise CheckpointError(f"cannot write {path}: {error.strerror or error}") from None
+    except (OSError, SafetensorError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise CheckpointError(f"cannot write {path}: {reason}") from None
 
 
-def _write(file: BinaryIO, weight: Weight) -> None:
+def _own(weight: Weight) -> Tensor:
+    """The weight by itself: the library refuses tensors that share their memory."""
     tensor = weight.read().detach().cpu().contiguous()
-    file.write(tensor.reshape(-1).view(torch.uint8).numpy().data)
+    alone = tensor.untyped_storage().nbytes() == tensor.nbytes
+    return tensor if alone else tensor.clone()
 
 
 def write_shards(

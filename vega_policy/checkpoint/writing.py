@@ -109,7 +109,7 @@ def write(
     max_shard_bytes: int = MAX_SHARD_BYTES,
     report: Callable[[str], None] = _silent,
 ) -> None:
-    """Writes a checkpoint folder, tensor by tensor.
+    """Writes a checkpoint folder, file by file.
 
     Args:
         directory: Where to; replaced once the new folder is complete.

@@ -266,16 +266,16 @@ def test_the_tokenizer_comes_from_the_folder_or_the_base(public, recipe, tmp_pat
 @pytest.mark.parametrize("error", [KeyboardInterrupt, OSError(28, "No space left on device")])
 def test_nothing_is_left_of_an_export_that_ends_early(saved, tmp_path, monkeypatch, capsys, error):
     count = 0
-    write = streaming._write
+    read = streaming._own
 
-    def interrupted(file, weight):
+    def interrupted(weight):
         nonlocal count
         count += 1
         if count > 20:
             raise error
-        write(file, weight)
+        return read(weight)
 
-    monkeypatch.setattr(streaming, "_write", interrupted)
+    monkeypatch.setattr(streaming, "_own", interrupted)
     code = main([str(saved), str(tmp_path / "deployed")])
     assert code == (130 if error is KeyboardInterrupt else 2)
     assert list(tmp_path.iterdir()) == []

@@ -1,4 +1,4 @@
-"""Files: read and written tensor by tensor, and refused when damaged."""
+"""Files: written one at a time, read tensor by tensor, and refused when damaged."""
 
 import json
 import subprocess
