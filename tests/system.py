@@ -147,6 +147,10 @@ class Probe:
 
         return self.until(state, f"the gate to {names[mode]}")
 
+    def client(self, kind: Any, name: str) -> Any:
+        """A client of a service, whose answers arrive while `until` waits."""
+        return self._node.create_client(kind, name)
+
     def call(self, kind: Any, name: str, /, **fields: object) -> Any:
         """Calls a service that may safely be asked twice, and returns its answer."""
         client = self._node.create_client(kind, name)

@@ -16,12 +16,38 @@ POLICY = Path(__file__).resolve().parents[1] / "models" / "twin"
 CAMERAS = {"head", "left_wrist", "right_wrist"}
 
 
+class Attendant:
+    """Enables an arm that a busy computer let fall silent, as a person would."""
+
+    def __init__(self, probe):
+        self.said = {
+            arm: probe.listen(ArmStatus, f"{arm}/follower/status", qos.LATCHED)
+            for arm in ("left", "right")
+        }
+        self._clients = {arm: probe.client(Trigger, f"{arm}/follower/enable") for arm in self.said}
+        self._asked = dict.fromkeys(self.said)
+
+    def looks_after(self, system):
+        """To be called again and again; whether the system has ended."""
+        for arm, said in self.said.items():
+            told = said[-1] if said else None
+            silent = told is not None and not told.enabled and "silent" in told.text
+            # Each state is answered once; the next one tells what became of it.
+            if silent and told is not self._asked[arm] and self._clients[arm].service_is_ready():
+                self._clients[arm].call_async(Trigger.Request())
+                self._asked[arm] = told
+        return system.exit_code is not None
+
+
 @pytest.fixture(scope="module")
 def episode(cell, tmp_path_factory):
     folder = tmp_path_factory.mktemp("runs") / "episode"
     arguments = ["robot:=emulated", f"checkpoint:={POLICY}", f"output:={folder}"]
     # The hardware does not wait for a busy computer: the policy gets more time instead.
-    with launched(*arguments, environment=cell(time_limit_s=60.0)) as system:
+    patient = cell(time_limit_s=300.0)
+    with launched(*arguments, environment=patient) as system, probing(system) as probe:
+        somebody = Attendant(probe)
+        probe.until(lambda: somebody.looks_after(system), lambda: f"its end:\n{system.text}")
         code = system.wait()
         left = system.processes()
     return code, left, system, folder
@@ -55,28 +81,21 @@ def busy(checkpoint, cell, tmp_path):
     arguments = ("robot:=emulated", f"checkpoint:={checkpoint}", f"output:={tmp_path / 'run'}")
     patient = cell(fps=10, time_limit_s=300.0)
     with launched(*arguments, environment=patient) as system, probing(system) as probe:
-        until_the_policy_leads(probe)
+        until_the_policy_leads(probe, system)
         yield system, probe
     assert system.count("Traceback") == 0, system.text
 
 
-def until_the_policy_leads(probe):
-    """Waits for it. An arm that a busy computer let fall silent is enabled, as a person would."""
-    status = {
-        arm: probe.listen(ArmStatus, f"{arm}/follower/status", qos.LATCHED)
-        for arm in ("left", "right")
-    }
+def until_the_policy_leads(probe, system):
+    """Waits for it, and meanwhile looks after the arms."""
+    somebody = Attendant(probe)
 
     def leads():
-        if probe.gate is not None and probe.gate.mode == GateState.EXECUTING:
-            return True
-        for arm, heard in status.items():
-            if heard and not heard[-1].enabled and "silent" in heard[-1].text:
-                probe.call(Trigger, f"{arm}/follower/enable")
-        return False
+        somebody.looks_after(system)
+        return probe.gate is not None and probe.gate.mode == GateState.EXECUTING
 
     def instead():
-        texts = [f"{arm} {heard[-1].text!r}" for arm, heard in status.items() if heard]
+        texts = [f"{arm} {said[-1].text!r}" for arm, said in somebody.said.items() if said]
         return f"the policy to lead; instead {probe.gate}, {', '.join(texts)}"
 
     probe.until(leads, instead)
@@ -101,7 +120,7 @@ def test_faults_hold_the_arms_and_no_recovery_moves_them(busy):
     probe.inject("none", "", "cameras")
     back = r"\[WARN\].*left_wrist camera.*is back"
     probe.until(lambda: system.count(back), "the camera to be back")
-    until_the_policy_leads(probe)
+    until_the_policy_leads(probe, system)
 
     # An arm that was gone has to be enabled by somebody.
     probe.inject("silence", "right")
@@ -117,7 +136,7 @@ def test_faults_hold_the_arms_and_no_recovery_moves_them(busy):
     assert moved.max() < 0.005
     answer = probe.call(Trigger, "right/follower/enable")
     assert answer.success, answer.message
-    until_the_policy_leads(probe)
+    until_the_policy_leads(probe, system)
 
 
 def test_a_killed_driver_leaves_its_arm_held_and_takes_everything_down(busy):
