@@ -105,16 +105,20 @@ class _File:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.lines: _Lines = {}
+        self.data: dict[str, Any] = {}
         try:
-            root = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
+            self._read(yaml.SafeLoader(path.read_text(encoding="utf-8")))
         except OSError as error:
             raise ConfigError(f"{path}: cannot be read ({error.strerror})") from None
         except (yaml.YAMLError, UnicodeDecodeError) as error:
             raise ConfigError(f"{path}: not valid YAML: {error}") from None
+
+    def _read(self, document: yaml.SafeLoader) -> None:
+        root = document.get_single_node()
         if not isinstance(root, yaml.MappingNode):
-            raise ConfigError(f"{path}: expected a mapping of keys to values")
+            raise ConfigError(f"{self.path}: expected a mapping of keys to values")
         self._index(root, ())
-        self.data: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
+        self.data = document.construct_document(root)
 
     def _index(self, node: yaml.Node, path: tuple[str, ...]) -> None:
         if isinstance(node, yaml.MappingNode):

@@ -120,6 +120,13 @@ def test_what_is_no_yaml_is_named(cell):
         hw_config.load(cell)
 
 
+def test_what_yaml_can_parse_but_not_make_is_named_too(cell):
+    spoil(cell / "arms.yaml", "\narms:", "\nextra: !!python/name:os.system\narms:")
+    with pytest.raises(hw_config.ConfigError, match=r"arms.yaml: not valid YAML"):
+        hw_config.load(cell)
+
+
+
 def test_a_duplicate_is_blamed_on_the_second_with_a_pointer_to_the_first(cell):
     line = spoil(cell / "cameras.yaml", '"000000000003"', '"000000000001"')
     with pytest.raises(
