@@ -126,7 +126,6 @@ def test_what_yaml_can_parse_but_not_make_is_named_too(cell):
         hw_config.load(cell)
 
 
-
 def test_a_duplicate_is_blamed_on_the_second_with_a_pointer_to_the_first(cell):
     line = spoil(cell / "cameras.yaml", '"000000000003"', '"000000000001"')
     with pytest.raises(
