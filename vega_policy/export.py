@@ -19,6 +19,7 @@ from pydantic import ValidationError
 import hw_config
 from hw_config import ConfigError
 from vega_core import command_line
+from vega_core.command_line import positive
 from vega_policy import contract as contracts
 from vega_policy.checkpoint import expected, gathering, hf_config, names, reading, writing
 from vega_policy.checkpoint.files import read_json
@@ -26,6 +27,7 @@ from vega_policy.contract import problems
 from vega_policy.data.dataset import DatasetFacts
 from vega_policy.errors import CheckpointError, PolicyError
 from vega_policy.model.config import ModelConfig
+from vega_policy.model.layout import sequence_length
 from vega_policy.normalization import Statistics
 from vega_policy.recipe import Recipe, load_recipe
 from vega_policy.training.provenance import training_contract
@@ -34,6 +36,7 @@ from vega_policy.vega_contract import VegaContract
 _PUBLIC_PLATFORMS = {(7, 8): ("LIBERO", 8), (14, 14): ("ALOHA", 25), (7, 7): ("Bridge", 5)}
 """Public platforms and their chunks by the lengths of action and robot state."""
 _TOKENIZER_FILE = "tokenizer.json"
+_SHORTEST_PROMPT = 8  # tokens
 _DROPPED_FIELDS = ("auto_map", "norm_stats", hf_config.OWN_KEY)
 
 
@@ -43,10 +46,12 @@ class Public(NamedTuple):
     Attributes:
         recipe: Sizes and preprocessing it was trained with.
         unnorm_key: Its dataset, in dataset_statistics.json; None if there is but one.
+        fold_adapter: Its adapter is not part of the weights beside it.
     """
 
     recipe: Recipe
     unnorm_key: str | None
+    fold_adapter: bool = False
 
 
 def _silent(line: str) -> None:
@@ -87,7 +92,14 @@ def export(
         )
     if not own and public is None:
         reading.refuse_public(source)
+    if public and not public.fold_adapter and gathering.unmerged_adapter(source):
+        report(
+            f"{source} has lora_adapter/ beside the whole model: assumed to be merged into it, as "
+            "OpenVLA-OFT's training saves it; --base BASE compares, --fold-adapter folds it"
+        )
     contents = _from_public(source, public, base) if public else _from_own(source, base)
+    for line in _assumptions(contents):
+        report(line)
     expected.check_weights(source, contents.config, contents.state)
     reading.load_tokenizer(contents.tokenizer_file, contents.contract, contents.config)
     writing.write(out, contents, report=report)
@@ -109,7 +121,7 @@ def _from_own(source: Path, base: Path | None) -> writing.Contents:
 
 
 def _from_public(source: Path, public: Public, base: Path | None) -> writing.Contents:
-    state = gathering.gather(source, base)
+    state = gathering.gather(source, base, public.fold_adapter)
     recipe = public.recipe
     wanted = recipe.model
     described = reading.described(source, base)
@@ -127,6 +139,28 @@ def _from_public(source: Path, public: Public, base: Path | None) -> writing.Con
         statistics,
         _kept_fields(described / hf_config.CONFIG_FILE),
     )
+
+
+def _assumptions(contents: writing.Contents) -> list[str]:
+    """What the checkpoint will be taken for, a line each."""
+    contract, weights = contents.contract, contents.state.values()
+    told = "; ".join(f"{task}: {text!r}" for task, text in contract.tasks.items())
+    scheme = contract.normalization.scheme
+    dtypes = sorted({str(each.dtype).removeprefix("torch.") for each in weights})
+    lines = [
+        f"chunk: {contract.chunk} steps at {contract.control_hz:g} a second",
+        f"cameras, in order: {', '.join(contract.camera_names)}",
+        f"joints, in order: {', '.join(contract.joint_names)}",
+        f"instructions: {told or 'not known'}",
+        f"normalisation: {scheme}",
+        f"weights: {', '.join(dtypes)}",
+    ]
+    parts = contract.normalization
+    for what, statistics in (("state", parts.proprio), ("action", parts.action)):
+        still = ", ".join(contract.joint_names[number] for number in statistics.constant(scheme))
+        if still:
+            lines.append(f"the {what} never changed in {still}: the policy cannot move it")
+    return lines
 
 
 def _kept_fields(path: Path) -> dict[str, Any]:
@@ -244,13 +278,23 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("out", type=Path, help="folder to make")
     parser.add_argument("--recipe", help="what a public folder was trained with")
+    parser.add_argument(
+        "--chunk", type=positive, help="steps a chunk of a public folder (default: the recipe's)"
+    )
+    parser.add_argument(
+        "--fold-adapter",
+        action="store_true",
+        help="a public folder's lora_adapter/ is not merged into the model beside it",
+    )
     parser.add_argument("--unnorm-key", help="dataset in a public folder's dataset_statistics.json")
     parser.add_argument(
         "--base", type=Path, help="folder of openvla-7b, if the checkpoint has an adapter alone"
     )
     arguments = parser.parse_args(argv)
-    if arguments.unnorm_key is not None and arguments.recipe is None:
-        parser.error("--unnorm-key needs --recipe: both are for public folders")
+    for option in ("unnorm_key", "chunk", "fold_adapter"):
+        if getattr(arguments, option) and arguments.recipe is None:
+            name = option.replace("_", "-")
+            parser.error(f"--{name} needs --recipe: both are for public folders")
     return arguments
 
 
@@ -266,10 +310,24 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(arguments: argparse.Namespace) -> int:
     public = None
     if arguments.recipe is not None:
-        public = Public(load_recipe(arguments.recipe), arguments.unnorm_key)
+        changed = [] if arguments.chunk is None else [f"model.chunk={arguments.chunk}"]
+        recipe = load_recipe(arguments.recipe, changed)
+        _check_chunk(recipe)
+        public = Public(recipe, arguments.unnorm_key, arguments.fold_adapter)
     written = export(arguments.checkpoint, arguments.out, public, arguments.base, print)
     print(f"{arguments.out}: {', '.join(written)}")
     return command_line.OK
+
+
+def _check_chunk(recipe: Recipe) -> None:
+    """Refuses chunks that do not fit into the language model's sequence."""
+    model = recipe.model
+    most = model.llm.max_positions - sequence_length(model, _SHORTEST_PROMPT)
+    if most < 0:
+        raise CheckpointError(
+            f"chunk: {model.chunk} steps are {-most} tokens more than the language model takes "
+            f"({model.llm.max_positions}, camera images among them): choose a shorter one"
+        )
 
 
 if __name__ == "__main__":

@@ -8,12 +8,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vega_policy import checkpoint
+from vega_policy import checkpoint, instructions
 from vega_policy.checkpoint import LoadedPolicy
 from vega_policy.errors import ObservationError
 from vega_policy.images import check_frame, preprocess
-from vega_policy.model.config import ModelConfig
-from vega_policy.model.layout import TextBatch, text_batch
+from vega_policy.model.layout import TextBatch, sequence_length, text_batch
 from vega_policy.model.vision import VisionModulation
 from vega_policy.normalization import Normalizer
 from vega_policy.policy import ActionChunk, Observation, checked_state
@@ -21,18 +20,6 @@ from vega_policy.policy import ActionChunk, Observation, checked_state
 _WARM_UP_PASSES = 2
 _REMEMBERED_INSTRUCTIONS = 16
 _NOISE_SEED = 0
-
-
-def sequence_length(config: ModelConfig, prompt_ids: int) -> int:
-    """Tokens that the language model works on.
-
-    Args:
-        config: Of the policy.
-        prompt_ids: Tokens of the prompt, BOS among them.
-    """
-    inserted = config.views * config.patches_per_view + config.proprio
-    inserted += config.head == "diffusion"
-    return inserted + prompt_ids + config.action_token_count + 1
 
 
 class VegaRunner:
@@ -124,19 +111,18 @@ class VegaRunner:
 
     def _instructed(self, instruction: object) -> tuple[TextBatch, VisionModulation | None]:
         """Prompt and FiLM of an instruction, kept because they depend on nothing else."""
-        if not isinstance(instruction, str) or not instruction.strip():
-            raise ObservationError(f"instruction: expected a sentence, got {instruction!r}")
+        wrong = instructions.fault(instruction)
+        if wrong or not isinstance(instruction, str):
+            raise ObservationError(f"instruction: {wrong}")
         if instruction not in self._instructions:
             if len(self._instructions) >= _REMEMBERED_INSTRUCTIONS:
                 self._instructions.clear()
             config = self._policy.config
             prompt = self._tokenizer.prompt(instruction)
             excess = sequence_length(config, len(prompt)) - config.llm.max_positions
-            if excess > 0:
-                raise ObservationError(
-                    f"instruction of {len(instruction)} characters: expected a prompt of at most "
-                    f"{len(prompt) - excess} tokens, got {len(prompt)}; give a shorter instruction"
-                )
+            wrong = instructions.excess_fault(instruction, len(prompt), excess)
+            if wrong:
+                raise ObservationError(f"instruction: {wrong}")
             text = text_batch([prompt], config.action_token_count).to(self._device)
             self._instructions[instruction] = (text, self._policy.modulation(text))
         return self._instructions[instruction]

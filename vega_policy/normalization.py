@@ -55,6 +55,12 @@ class Statistics(BaseModel):
                     )
         return self
 
+    def constant(self, scheme: Scheme) -> list[int]:
+        """Dimensions that never change in the data, or that the scheme cannot move."""
+        low, high = (self.min, self.max) if scheme == "bounds" else (self.q01, self.q99)
+        still = self.std or (1.0,) * self.dim
+        return [n for n in range(self.dim) if low[n] == high[n] or still[n] == 0.0]
+
     @property
     def dim(self) -> int:
         """Values of the vector."""
@@ -92,14 +98,17 @@ class Normalizer:
         return np.where(self._constant, 0.0, y).astype(np.float32)
 
     def normalize_observation(self, values: ArrayLike) -> NDArray[np.float32]:
-        """Inference rule: every dimension is clipped, and constant ones are not set to 0.
+        """Inference rule: every dimension is clipped; constant ones become 0, as in training.
+
+        The reference feeds a constant dimension as -1 here, or as 1 with the least play, which the
+        policy has never seen.
 
         Args:
             values: [..., D] in physical units.
         """
         x = np.asarray(values, dtype=np.float64)
         y = np.where(self._mask, self._scaled(x), x)
-        return np.clip(y, -1.0, 1.0).astype(np.float32)
+        return np.where(self._constant, 0.0, np.clip(y, -1.0, 1.0)).astype(np.float32)
 
     def unnormalize(self, values: ArrayLike) -> NDArray[np.float32]:
         """Normalised actions [..., D] in physical units; not clipped."""
@@ -122,7 +131,11 @@ def statistics_of(values: NDArray[np.floating], minimum_span: ArrayLike = 0.0) -
     x = np.asarray(values, dtype=np.float64)
     span = np.broadcast_to(np.asarray(minimum_span, dtype=np.float64), x.shape[1:])
     low, high = _widened(x.min(axis=0), x.max(axis=0), span)
-    q01, q99 = _widened(np.quantile(x, 0.01, axis=0), np.quantile(x, 0.99, axis=0), span)
+    q01, q99 = np.quantile(x, 0.01, axis=0), np.quantile(x, 0.99, axis=0)
+    # A gripper that rests 99 % of the time has equal percentiles, and could never move.
+    rests = q01 == q99
+    q01, q99 = np.where(rests, x.min(axis=0), q01), np.where(rests, x.max(axis=0), q99)
+    q01, q99 = _widened(q01, q99, span)
     return Statistics(
         min=low.tolist(),
         max=high.tolist(),

@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from vega_policy.alignment.config import AlignmentConfig
 from vega_policy.errors import RecipeError
+from vega_policy.instructions import check_template
 from vega_policy.model.config import ModelConfig
 from vega_policy.normalization import Scheme
 
@@ -188,6 +189,12 @@ class Recipe(_Frozen):
         default=AlignmentConfig(), description="the alignment loss, VEGA's or another"
     )
     training: TrainingRecipe = Field(default=TrainingRecipe(), description="the loop")
+
+    @field_validator("instruction_template")
+    @classmethod
+    def _template(cls, value: str) -> str:
+        check_template(value)
+        return value
 
 
 def models_dir() -> Path:

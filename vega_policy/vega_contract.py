@@ -5,6 +5,7 @@ from typing import Any, ClassVar, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from vega_policy.contract import CameraContract, PolicyContract
+from vega_policy.instructions import check_template
 from vega_policy.normalization import Scheme, Statistics
 
 # Files of the first format, written before there were other kinds, have no `kind`, and the keys
@@ -65,8 +66,10 @@ class VegaContract(PolicyContract):
             problems.append(f"action statistics of {self.normalization.action.dim} values")
         if self.normalization.proprio.dim != self.proprio_dim:
             problems.append(f"state statistics of {self.normalization.proprio.dim} values")
-        if "{instruction}" not in self.instruction_template:
-            problems.append("instruction_template lacks {instruction}")
+        try:
+            check_template(self.instruction_template)
+        except ValueError as error:
+            problems.append(f"instruction_template {error}")
         return problems
 
     def document(self) -> dict[str, Any]:

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from pathlib import Path
 
+import torch
+
 from vega_policy import contract as contracts
 from vega_policy.checkpoint import lora, names
 from vega_policy.checkpoint.files import (
@@ -19,7 +21,9 @@ from vega_policy.recipe import models_dir
 from vega_policy.vega_contract import VegaContract
 
 
-def gather(directory: Path, base: Path | None = None) -> dict[str, Weight]:
+def gather(
+    directory: Path, base: Path | None = None, fold_adapter: bool = False
+) -> dict[str, Weight]:
     """All weights of a folder under the model's names, LoRA folded; nothing is read yet.
 
     A folder with a policy.yaml says there whether ``lora_adapter/`` is still to be folded. In a
@@ -29,9 +33,11 @@ def gather(directory: Path, base: Path | None = None) -> dict[str, Weight]:
     Args:
         directory: The folder.
         base: Where the model is if not in the folder; None for what policy.yaml says.
+        fold_adapter: A public folder's adapter is not part of the weights beside it.
 
     Raises:
-        CheckpointError: Something is missing or corrupt.
+        CheckpointError: Something is missing or corrupt, or weights are what `fold_adapter` says
+            that they are not.
     """
     if not directory.is_dir():
         raise CheckpointError(f"{directory} is no folder: expected the folder of a checkpoint")
@@ -43,7 +49,9 @@ def gather(directory: Path, base: Path | None = None) -> dict[str, Weight]:
         if base is None and contract.base_checkpoint is not None:
             base = base_folder(contract.base_checkpoint)
     else:
-        separate = adapter.is_dir() and not has_shards(directory)
+        separate = adapter.is_dir() and (fold_adapter or not has_shards(directory))
+        if fold_adapter and not adapter.is_dir():
+            raise CheckpointError(f"{directory} has no {lora.FOLDER}/ that could be folded")
     if has_shards(directory):
         state = _renamed(directory, names.MODEL, read_shards(directory))
     elif separate:
@@ -53,6 +61,8 @@ def gather(directory: Path, base: Path | None = None) -> dict[str, Weight]:
             f"{directory} has neither {MODEL_FILE} nor {INDEX_FILE} nor {lora.FOLDER}/: expected "
             "the folder of an OpenVLA or OpenVLA-OFT checkpoint"
         )
+    if not own and base is not None and adapter.is_dir() and has_shards(directory):
+        _check_merged(state, adapter, base, fold_adapter)
     vision = names.find_part(directory, names.VISION)
     replaced = vision is not None and _add_vision(state, vision, adapter)
     if separate:
@@ -62,6 +72,35 @@ def gather(directory: Path, base: Path | None = None) -> dict[str, Weight]:
         if path is not None:
             state |= _renamed(path, part, read_weights(path))
     return state
+
+
+def unmerged_adapter(directory: Path) -> bool:
+    """Whether a public folder has an adapter beside a whole model, so that both may be meant."""
+    own = (directory / contracts.FILE_NAME).exists()
+    return not own and (directory / lora.FOLDER).is_dir() and has_shards(directory)
+
+
+def _check_merged(state: Mapping[str, Weight], adapter: Path, base: Path, fold: bool) -> None:
+    """Compares adapted weights with the base's own.
+
+    Raises:
+        CheckpointError: They are the base's and are to be taken as they are, or are not and are to
+            be folded.
+    """
+    original = _base_state(adapter.parent, base)
+    adapted = [f"{module}.weight" for module in lora.Adapter.read(adapter).weights]
+    common = [name for name in adapted if name in state and name in original]
+    merged = any(not torch.equal(state[n].read(), original[n].read()) for n in common)
+    if common and not merged and not fold:
+        raise CheckpointError(
+            f"{adapter.parent}: the model's weights are those of {base}, so {adapter.name}/ is not "
+            "merged into them: give --fold-adapter"
+        )
+    if merged and fold:
+        raise CheckpointError(
+            f"{adapter.parent}: the model's weights are not those of {base}, so {adapter.name}/ is "
+            "merged into them already: leave out --fold-adapter"
+        )
 
 
 def _base_state(directory: Path, base: Path | None) -> dict[str, Weight]:

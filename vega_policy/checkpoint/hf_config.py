@@ -58,6 +58,21 @@ _PUBLIC_FIELDS: dict[str, Any] = {
 }
 
 
+_LLAMA_2: dict[str, Any] = {
+    "hidden_act": "silu",
+    "attention_bias": False,
+    "mlp_bias": False,
+    "tie_word_embeddings": False,
+    "partial_rotary_factor": 1.0,
+    "pretraining_tp": 1,
+    "rope_scaling": None,
+    "sliding_window": None,
+    "quantization_config": None,
+}
+"""What Llama 2 is, in fields that describe other models, too."""
+_MEANING = {"num_key_value_heads": "grouped queries", "rope_scaling": "scaled rotary positions"}
+
+
 class Platform(NamedTuple):
     """What a public checkpoint does not say of itself.
 
@@ -133,11 +148,15 @@ def _language_model(path: Path, data: dict[str, Any]) -> LanguageModelConfig:
         raise CheckpointError(f"{path}: text_config is no JSON object")
     text = _LLAMA_DEFAULTS | {key: value for key, value in stated.items() if value is not None}
     heads = text["num_attention_heads"]
-    if text.get("num_key_value_heads", heads) != heads or text.get("rope_scaling"):
-        raise CheckpointError(
-            f"{path}: text_config asks for grouped queries or scaled rotary positions; OpenVLA's "
-            "Llama 2 has neither"
-        )
+    wanted = _LLAMA_2 | {"num_key_value_heads": heads}
+    if isinstance(heads, int) and isinstance(text["hidden_size"], int) and heads > 0:
+        wanted["head_dim"] = text["hidden_size"] // heads
+    for field, value in wanted.items():
+        if text.get(field, value) != value:
+            raise CheckpointError(
+                f"{path}: text_config has {field} {text[field]} ({_MEANING.get(field, 'other')}), "
+                f"expected {value} as OpenVLA's Llama 2 has it"
+            )
     return LanguageModelConfig(
         dim=text["hidden_size"],
         ffn=text["intermediate_size"],
@@ -147,8 +166,25 @@ def _language_model(path: Path, data: dict[str, Any]) -> LanguageModelConfig:
         vocab_padding=data.get("pad_to_multiple_of", 64),
         max_positions=text["max_position_embeddings"],
         rms_norm_eps=text["rms_norm_eps"],
-        rope_theta=text["rope_theta"],
+        rope_theta=_rope_theta(path, stated, text["rope_theta"]),
     )
+
+
+def _rope_theta(path: Path, stated: Mapping[str, Any], usual: float) -> float:
+    """Base of the rotary positions; newer transformers write it into ``rope_parameters``."""
+    rope = stated.get("rope_parameters") or {}
+    if not isinstance(rope, dict) or rope.get("rope_type", "default") != "default":
+        raise CheckpointError(
+            f"{path}: text_config has rope_parameters {rope}, expected plain rotary positions "
+            "(rope_type default) as OpenVLA's Llama 2 has them"
+        )
+    unknown = set(rope) - {"rope_theta", "rope_type", "partial_rotary_factor"}
+    if unknown or rope.get("partial_rotary_factor", 1.0) != 1.0:
+        raise CheckpointError(f"{path}: text_config has rope_parameters {rope}, which has no use")
+    both = [x for x in (stated.get("rope_theta"), rope.get("rope_theta")) if x is not None]
+    if len(set(both)) > 1:
+        raise CheckpointError(f"{path}: text_config has two values of rope_theta: {both}")
+    return float(both[0]) if both else usual
 
 
 def _shape(path: Path, state: Mapping[str, Weight], key: str, axes: int) -> tuple[int, ...]:

@@ -10,11 +10,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from vega_policy import instructions
 from vega_policy.data.episodes import Episode, Source
 from vega_policy.data.frames import FrameCache, Frames
 from vega_policy.data.sources import open_source
 from vega_policy.errors import DatasetError
-from vega_policy.model.layout import TextBatch, text_batch
+from vega_policy.model.layout import TextBatch, sequence_length, text_batch
 from vega_policy.normalization import Normalizer, Statistics, statistics_of
 from vega_policy.recipe import Recipe
 from vega_policy.teachers.teacher import Scene
@@ -257,6 +258,7 @@ def open_datasets(
     """
     source = open_source(directory, recipe, report)
     episodes = successful_episodes(directory, source, report)
+    _check_instructions(directory, episodes, recipe, tokenizer)
     _say_tasks(episodes, report)
     every = recipe.data.image_every
     episodes = [e._replace(image_index=e.image_index[::every]) for e in episodes]
@@ -284,3 +286,33 @@ def _say_tasks(episodes: list[Episode], report: Callable[[str], None]) -> None:
     if len(counts) > 1:
         found = ", ".join(f"{task} ({number} episodes)" for task, number in counts.items())
         report(f"several tasks, one policy that is told which: {found}")
+
+
+def _check_instructions(
+    directory: Path, episodes: list[Episode], recipe: Recipe, tokenizer: InstructionTokenizer
+) -> None:
+    """Refuses before the first step what the policy would refuse to be told on the robot."""
+    texts: dict[str, list[str]] = {}
+    for episode in episodes:
+        for told in episode.tasks:
+            texts.setdefault(told.instruction, []).append(episode.name)
+
+    def too_long(text: str) -> str:
+        tokens = len(tokenizer.prompt(text))
+        excess = sequence_length(recipe.model, tokens) - recipe.model.llm.max_positions
+        return instructions.excess_fault(text, tokens, excess)
+
+    wrong = instructions.faults_by_text(texts, too_long)
+    if wrong:
+        raise DatasetError(f"{directory}: " + "; ".join(wrong))
+
+
+def constant_joints(facts: DatasetFacts, recipe: Recipe) -> list[str]:
+    """A line each for state and action of which joints never change in the data."""
+    lines = []
+    for what, statistics in (("state", facts.proprio), ("action", facts.action)):
+        still = statistics.constant(recipe.data.normalization)
+        if still:
+            names = ", ".join(facts.joint_names[number] for number in still)
+            lines.append(f"the {what} never changes in {names}: the policy cannot learn to move it")
+    return lines

@@ -140,12 +140,12 @@ class LeRobotSource:
         changes = []
         for step in firsts:
             number = int(steps.task[step])
-            instruction = self._instructions.get(number)
-            if instruction is None:
+            if number not in self._instructions:
                 raise DatasetError(
                     f"{row.data}: episode {row.number} has the task {number}, which tasks.parquet "
                     f"lacks: it has {sorted(self._instructions)}"
                 )
+            instruction = self._instructions[number]
             task = told.get("task") or self._known_tasks.get(instruction, instruction)
             changes.append(TaskChange(step, str(task), instruction))
         return tuple(changes)

@@ -117,7 +117,7 @@ def read_tasks(directory: Path) -> dict[int, str]:
     if len(texts) != 1:
         raise DatasetError(f"{path} has no column of instructions (task)")
     numbers, instructions = (table.column(name).to_pylist() for name in ("task_index", texts[0]))
-    return {int(number): str(text) for number, text in zip(numbers, instructions)}
+    return {int(number): text for number, text in zip(numbers, instructions)}
 
 
 class StepTables:

@@ -56,7 +56,7 @@ class NpzSource:
                     state=file["state"].astype(np.float32),
                     action=file["action"].astype(np.float32),
                     image_index=file["image_index"].astype(np.int64),
-                    instruction=str(metadata["instruction"]),
+                    instruction=metadata["instruction"],
                     task=str(metadata["task"]),
                     joint_names=tuple(metadata["joint_names"]),
                     camera_names=tuple(metadata["camera_names"]),

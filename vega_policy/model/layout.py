@@ -16,10 +16,24 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from vega_policy.model.config import ModelConfig
+
 BOS_ID = 1
 STOP_ID = 2
 QUERY_ID = 1
 """Placeholder at the query positions. Its embedding is replaced by zeros, so any id would do."""
+
+
+def sequence_length(config: ModelConfig, prompt_ids: int) -> int:
+    """Tokens that the language model works on.
+
+    Args:
+        config: Of the policy.
+        prompt_ids: Tokens of the prompt, BOS among them.
+    """
+    inserted = config.views * config.patches_per_view + config.proprio
+    inserted += config.head == "diffusion"
+    return inserted + prompt_ids + config.action_token_count + 1
 
 
 class TextBatch(NamedTuple):

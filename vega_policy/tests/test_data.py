@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from vega_policy.data.dataset import open_datasets
+from vega_policy.data.dataset import constant_joints, open_datasets
 from vega_policy.data.npz import NpzSource
 from vega_policy.errors import DatasetError
 from vega_policy.recipe import models_dir
@@ -88,6 +88,14 @@ def test_instructions_of_different_length_are_padded(tmp_path):
     assert text.uniform_length is None
     assert text.valid[0].sum() < text.valid[1].sum() == len(text.ids[1])
     assert text.ids[0, -1] == 259
+
+
+def test_joints_that_never_change_are_named(tmp_path):
+    write_dataset(tmp_path, 2)
+    facts = opened(tmp_path).facts
+    lines = constant_joints(facts, small_recipe())
+    assert len(lines) == 1
+    assert lines[0].startswith("the action never changes in left_joint1, ")
 
 
 def test_frames_are_resized_once(tmp_path):

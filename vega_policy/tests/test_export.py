@@ -316,3 +316,63 @@ def test_command_line(saved, public, tmp_path, capsys):
     with pytest.raises(SystemExit):
         main([str(public), str(tmp_path / "other"), "--unnorm-key", "x"])
     assert not (tmp_path / "other").exists()
+
+
+def with_adapter(policy, folder, merged):
+    """A public folder with an adapter beside the whole model, and the base of both."""
+    base = public_layout.write_public(folder / "base", policy)
+    oft = public_layout.write_public(folder / "oft", policy)
+    adapter = public_layout.random_adapter(policy)
+    public_layout.write_adapter(oft, adapter)
+    if merged:
+        for file in oft.glob("model*"):
+            file.unlink()
+        public_layout.write_shards(oft, public_layout.folded(policy, adapter))
+    return base, oft
+
+
+@pytest.mark.parametrize("merged", [True, False])
+def test_an_adapter_beside_the_model_is_compared_with_the_base(policy, recipe, tmp_path, merged):
+    base, oft = with_adapter(policy, tmp_path, merged)
+    lines = []
+    export(oft, tmp_path / "assumed", Public(recipe, None), report=lines.append)
+    assert any("assumed to be merged" in line and "--fold-adapter" in line for line in lines)
+    right, wrong = Public(recipe, None, not merged), Public(recipe, None, merged)
+    said = "merged into them already" if merged else "give --fold-adapter"
+    with pytest.raises(CheckpointError, match=said):
+        export(oft, tmp_path / "wrong", wrong, base)
+    export(oft, tmp_path / "right", right, base)
+    expected = public_layout.folded(policy, checkpoint.Adapter.read(oft / "lora_adapter"))
+    written = {
+        name: tensor
+        for part in weights(tmp_path / "right").values()
+        for name, tensor in part.items()
+    }
+    # The vision backbone has a file of its own, which is merged in either folder.
+    compared = [name for name in expected if name in written and name.startswith("language")]
+    assert compared
+    assert all(torch.equal(written[name], expected[name]) for name in compared)
+
+
+def test_what_was_assumed_is_said(public, recipe, tmp_path):
+    lines = []
+    export(public, tmp_path / "deployed", Public(recipe, None), report=lines.append)
+    said = "\n".join(lines)
+    for words in (
+        "chunk: ",
+        "cameras, in order: head, left_wrist",
+        "joints, in order: left_joint1",
+        "instructions: ",
+        "normalisation: bounds",
+        "weights: ",
+    ):
+        assert words in said
+
+
+def test_a_chunk_that_the_model_cannot_take_is_refused(public, tmp_path, capsys):
+    command = [str(public), str(tmp_path / "out"), "--recipe", "vega", "--chunk", "4000"]
+    assert main(command) == 2
+    assert "chunk: 4000 steps are" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        main([str(public), str(tmp_path / "out"), "--chunk", "8"])
+    assert "--chunk needs --recipe" in capsys.readouterr().err

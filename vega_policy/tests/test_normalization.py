@@ -56,12 +56,31 @@ def test_untouched_dimensions_pass_through_training(case):
     np.testing.assert_array_equal(normalizer.unnormalize(values), values.astype(np.float32))
 
 
-def test_the_rules_of_training_and_inference_differ_as_in_the_reference():
+def test_a_constant_dimension_is_0_in_training_and_on_the_robot():
     # A constant dimension; one that is not to be touched.
     normalizer = Normalizer(statistics((3.0, 0.0), (3.0, 1.0), (True, False)), "bounds")
     assert normalizer.normalize_training([3.0, 5.0]).tolist() == [0.0, 5.0]
-    assert normalizer.normalize_observation([3.0, 5.0]).tolist() == [-1.0, 1.0]
-    assert normalizer.normalize_observation([3.1, -5.0]).tolist() == [1.0, -1.0]
+    assert normalizer.normalize_observation([3.0, 5.0]).tolist() == [0.0, 1.0]
+    assert normalizer.normalize_observation([3.0001, -5.0]).tolist() == [0.0, -1.0]
+
+
+def test_a_gripper_that_rests_most_of_the_time_can_still_close():
+    values = np.full((1000, 1), 0.07)
+    values[500:505] = 0.0
+    stats = statistics_of(values)
+    assert (stats.q01, stats.q99) == ((0.0,), (0.07,))
+    normalizer = Normalizer(stats, "bounds_q99")
+    assert normalizer.unnormalize(normalizer.normalize_training([0.0])) == pytest.approx([0.0])
+    assert normalizer.unnormalize(normalizer.normalize_training([0.07])) == pytest.approx([0.07])
+    assert stats.constant("bounds_q99") == []
+
+
+def test_dimensions_that_never_change_are_known():
+    assert statistics_of(np.full((10, 2), [0.5, 0.0])).constant("bounds") == [0, 1]
+    widened = statistics_of(np.full((10, 1), 0.5), 0.1)
+    assert widened.min < widened.max
+    assert widened.constant("bounds_q99") == [0]
+    assert statistics((0.0,), (1.0,), q01=(0.5,), q99=(0.5,)).constant("bounds_q99") == [0]
 
 
 def test_actions_are_not_clipped_on_the_way_back():

@@ -215,6 +215,20 @@ def test_attention_heads_that_nothing_tells(policy, tmp_path):
         ({"image_sizes": [30, 30]}, "config.json is malformed: .*multiple of patch size"),
         ({"text_config": 3}, "text_config is no JSON object"),
         ({"text_config": {"num_key_value_heads": 8}}, "grouped queries"),
+        ({"text_config": {"hidden_size": "wide"}}, "config.json is malformed: dim"),
+        ({"text_config": {"head_dim": 7}}, r"head_dim 7 .*expected \d+"),
+        ({"text_config": {"hidden_act": "gelu"}}, "hidden_act gelu .*expected silu"),
+        ({"text_config": {"attention_bias": True}}, "attention_bias True .*expected False"),
+        ({"text_config": {"rope_scaling": {"factor": 2}}}, "scaled rotary positions"),
+        (
+            {"text_config": {"rope_parameters": {"rope_type": "llama3", "rope_theta": 5e5}}},
+            "expected plain rotary positions",
+        ),
+        (
+            {"text_config": {"rope_theta": 1e4, "rope_parameters": {"rope_theta": 5e5}}},
+            "two values of rope_theta",
+        ),
+        ({"text_config": {"rope_parameters": {"factor": 2.0}}}, "which has no use"),
         ({"text_config": {"num_hidden_layers": "two"}}, "config.json is malformed: layers"),
     ],
 )
@@ -224,6 +238,16 @@ def test_configurations_that_are_refused(policy, tmp_path, change, message):
     path.write_text(json.dumps(json.loads(path.read_text()) | change))
     with pytest.raises(CheckpointError, match=message):
         checkpoint.public_config(tmp_path, PLATFORM)
+
+
+def test_the_base_of_rotary_positions_is_read_where_newer_libraries_write_it(policy, tmp_path):
+    public_layout.write_public(tmp_path, policy)
+    path = tmp_path / "config.json"
+    content = json.loads(path.read_text())
+    content["text_config"].pop("rope_theta", None)
+    content["text_config"]["rope_parameters"] = {"rope_theta": 500000, "rope_type": "default"}
+    path.write_text(json.dumps(content))
+    assert checkpoint.public_config(tmp_path, PLATFORM).llm.rope_theta == 500000.0
 
 
 def test_training_starts_from_a_base(policy, tmp_path):

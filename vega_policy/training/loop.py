@@ -10,7 +10,7 @@ import torch
 
 from vega_policy import checkpoint
 from vega_policy.alignment.build import build_alignment
-from vega_policy.data.dataset import Batch, open_datasets
+from vega_policy.data.dataset import Batch, constant_joints, open_datasets
 from vega_policy.errors import CheckpointError, PolicyError, RecipeError
 from vega_policy.images import Crops, centre_crops
 from vega_policy.recipe import Recipe, models_dir
@@ -73,6 +73,8 @@ class Trainer:
             ranks.barrier()
         self._train, self._validation = data.train, data.validation
         self.contract = training_contract(recipe, data.facts)
+        for line in constant_joints(data.facts, recipe):
+            report(line)
         self.record = RunRecord(recipe.model_dump(mode="json"), data.digests)
         self.step = 0
         self._stop = False

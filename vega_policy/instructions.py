@@ -1,0 +1,70 @@
+"""What a policy can be told: the same rules before training and at every observation."""
+
+import string
+import unicodedata
+from collections.abc import Callable
+
+FIELD = "instruction"
+_SPECIAL = ("<unk>", "<s>", "</s>", "<pad>")
+_UNSEEN = {"Cc", "Cf", "Cs", "Co", "Cn"}
+"""Unicode categories of characters that nobody sees: control, format, surrogate, unassigned."""
+
+
+def fault(instruction: object) -> str:
+    """Why a policy cannot be told this, for people; empty if it can."""
+    if not isinstance(instruction, str) or not instruction.strip():
+        return f"expected a sentence, got {instruction!r}"
+    for place, character in enumerate(instruction):
+        if unicodedata.category(character) in _UNSEEN:
+            name = unicodedata.name(character, "a character without a name")
+            return f"character {place + 1} of {instruction!r} is U+{ord(character):04X} ({name})"
+    special = next((token for token in _SPECIAL if token in instruction.lower()), None)
+    if special is not None:
+        return f"{instruction!r} has {special}, which the tokenizer keeps for itself"
+    return ""
+
+
+def excess_fault(instruction: str, tokens: int, excess: int) -> str:
+    """What is wrong with an instruction whose prompt has so many tokens too many; or nothing."""
+    if excess <= 0:
+        return ""
+    return (
+        f"{len(instruction)} characters: expected a prompt of at most {tokens - excess} tokens, "
+        f"got {tokens}; give a shorter instruction"
+    )
+
+
+def check_template(template: str) -> None:
+    """Checks that a prompt has the one field ``{instruction}`` and no other.
+
+    Raises:
+        ValueError: It has not; the text says what it has.
+    """
+    try:
+        parts = list(string.Formatter().parse(template))
+    except ValueError as error:
+        raise ValueError(f"is no template ({error})") from None
+    fields = [field for _, field, _, _ in parts if field is not None]
+    others = ", ".join(f"{{{field}}}" for field in fields if field != FIELD)
+    if FIELD not in fields:
+        raise ValueError(f"lacks {{{FIELD}}}" + (f", has {others}" if others else ""))
+    if others or len(fields) > 1 or any(spec or conversion for _, _, spec, conversion in parts):
+        raise ValueError(f"has {others or 'more'} beside one plain {{{FIELD}}}")
+
+
+def faults_by_text(texts: dict[str, list[str]], more: Callable[[str], str]) -> list[str]:
+    """A line for each text that cannot be told, with the episodes that have it.
+
+    Args:
+        texts: Names of the episodes of each instruction.
+        more: A further check of texts that are fine so far.
+    """
+    lines = []
+    for text, episodes in texts.items():
+        wrong = fault(text) or more(text)
+        if wrong:
+            shown = ", ".join(episodes[:3]) + (
+                f" and {len(episodes) - 3} more" * (len(episodes) > 3)
+            )
+            lines.append(f"instruction of {shown}: {wrong}")
+    return lines
