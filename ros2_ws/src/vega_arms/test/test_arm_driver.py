@@ -107,6 +107,7 @@ class Heard(list):
 def test_a_far_target_is_approached_no_faster_than_the_limit(rig):
     rig.arm._targets = heard = Heard(rig.arm._targets)
     rig.lead((0, 1.0), until=lambda: rig.q[0] > 0.99)
+    assert len(heard.of_first) > 10
     # 2 rad/s, a quarter more for jitter, at most 20 ms at a time.
     assert max(b - a for a, b in itertools.pairwise(heard.of_first)) < 0.2
     assert rig.driver.counters["limited"] > 10
