@@ -156,6 +156,12 @@ class TrainingRecipe(_Frozen):
     )
     log_every: int = Field(default=50, gt=0, description="steps between two lines of the log")
     save_every: int = Field(default=10_000, gt=0, description="steps between two checkpoints")
+    keep: int = Field(
+        default=2,
+        gt=0,
+        description="checkpoints that stay: the newest as checkpoint/, earlier ones as "
+        "checkpoint-STEP/; the best on held-out episodes stays as best/ besides",
+    )
     optimizer: OptimizerRecipe = Field(
         default=OptimizerRecipe(), description="AdamW and its schedule"
     )

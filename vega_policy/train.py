@@ -14,10 +14,12 @@ prints all fields of a recipe and what they mean.
 import argparse
 import signal
 import sys
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
 
+import torch
 import yaml
 
 import hw_config
@@ -25,9 +27,10 @@ from vega_core import command_line
 from vega_policy.errors import PolicyError, RecipeError
 from vega_policy.recipe import Recipe, load_recipe, recipe_names
 from vega_policy.recipe_listing import listing
-from vega_policy.training.loop import STATE, Trainer
+from vega_policy.training.loop import Trainer
 from vega_policy.training.ranks import Ranks
 from vega_policy.training.resume import RECIPE_FILE
+from vega_policy.training.run_folder import STATE
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -77,6 +80,8 @@ def _train(recipe: Recipe, arguments: argparse.Namespace) -> int:
         raise RecipeError(f"{out} holds a run already: add --resume, or choose another --out")
     try:
         out.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=out):
+            pass
     except OSError as error:
         raise RecipeError(f"cannot write to {out}: {error}") from None
     ranks = Ranks()
@@ -101,8 +106,23 @@ def _train(recipe: Recipe, arguments: argparse.Namespace) -> int:
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, stop)
         return command_line.OK if trainer.run() else command_line.INTERRUPTED
+    except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
+        if not _is_out_of_memory(error):
+            raise
+        training = recipe.training
+        raise RecipeError(
+            f"out of memory on {ranks.device}: lower training.micro_batch (now "
+            f"{training.micro_batch or training.batch // ranks.size}), or set "
+            "training.gradient_checkpointing=true; what was saved stays, --resume goes on"
+        ) from None
     finally:
         ranks.close()
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    """Also on the CPU, where torch raises a plain RuntimeError."""
+    known = isinstance(error, torch.OutOfMemoryError | MemoryError)
+    return known or "can't allocate memory" in str(error)
 
 
 if __name__ == "__main__":

@@ -151,14 +151,26 @@ def _write_weights(
         write_tensors(folder / ALIGN_FILE, state)
 
 
+def restore_interrupted(directory: Path) -> None:
+    """Gives a checkpoint its name back that was being replaced when the process was killed."""
+    replaced = _replaced(directory)
+    if replaced.is_dir() and not directory.exists():
+        replaced.rename(directory)
+    shutil.rmtree(replaced, ignore_errors=True)
+
+
+def _replaced(directory: Path) -> Path:
+    return directory.with_name(directory.name + ".replaced")
+
+
 @contextmanager
 def _complete_or_nothing(directory: Path) -> Iterator[Path]:
     """A folder to write to, which takes the place of another once all is written."""
     partial = directory.with_name(directory.name + ".partial")
-    replaced = directory.with_name(directory.name + ".replaced")
+    replaced = _replaced(directory)
     try:
-        for left_over in (partial, replaced):
-            shutil.rmtree(left_over, ignore_errors=True)
+        restore_interrupted(directory)
+        shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir(parents=True)
         yield partial
         if directory.exists():

@@ -5,12 +5,14 @@ once per dataset and image size. The cache is memory-mapped: several training pr
 copy in RAM.
 """
 
+import fcntl
 import hashlib
 import math
 import os
 import shutil
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -85,9 +87,13 @@ class FrameCache:
             return
         partial = self._folder.with_name(f"{self._folder.name}.{os.getpid()}.partial")
         try:
-            partial.mkdir(parents=True)
-            self._write(partial, report)
-            partial.rename(self._folder)
+            self._folder.parent.mkdir(parents=True, exist_ok=True)
+            with _one_at_a_time(self._folder.with_suffix(".lock"), report):
+                if self._folder.is_dir():  # another run made it meanwhile
+                    return
+                partial.mkdir()
+                self._write(partial, report)
+                partial.rename(self._folder)
         except OSError as error:
             raise DatasetError(
                 f"cannot write the frame cache below {self._directory}: {error}"
@@ -167,6 +173,18 @@ class FrameCache:
                 part = torch.from_numpy(images[start : start + _RESIZED_AT_ONCE])
                 at = first + start
                 output[at : at + len(part), camera] = lanczos_resize(part, self._size).numpy()
+
+
+@contextmanager
+def _one_at_a_time(path: Path, report: Callable[[str], None]) -> Iterator[None]:
+    """Waits for another run that makes the same cache; its end, whatever it is, lets us in."""
+    with path.open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            report("another run resizes these frames: waiting for it")
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def _bytes(number: int) -> str:

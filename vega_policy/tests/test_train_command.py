@@ -9,7 +9,7 @@ import yaml
 from vega_policy import train
 from vega_policy.recipe import load_recipe
 from vega_policy.tests.synthetic import SMALL, write_dataset
-from vega_policy.training.loop import STATE
+from vega_policy.training.run_folder import STATE
 
 pytestmark = pytest.mark.usefixtures("on_the_cpu")
 

@@ -15,9 +15,10 @@ from vega_policy.recipe import OptimizerRecipe
 from vega_policy.tests.synthetic import SMALL, small_recipe
 from vega_policy.tests.test_inference import make_observation
 from vega_policy.training import augmentation
-from vega_policy.training.loop import STATE, Trainer
+from vega_policy.training.loop import Trainer
 from vega_policy.training.optimizer import MasterAdamW, learning_rate
 from vega_policy.training.ranks import Ranks
+from vega_policy.training.run_folder import STATE
 from vega_policy.training.sampling import sample_numbers
 
 pytestmark = pytest.mark.usefixtures("on_the_cpu")

@@ -14,8 +14,9 @@ from vega_policy.recipe import load_recipe, recipe_names
 from vega_policy.tests.small_models import OVERRIDES, TRAINED, write_small_models
 from vega_policy.tests.test_inference import make_observation
 from vega_policy.tests.test_training import log
-from vega_policy.training.loop import STATE, Trainer
+from vega_policy.training.loop import Trainer
 from vega_policy.training.ranks import Ranks
+from vega_policy.training.run_folder import STATE
 
 pytestmark = pytest.mark.usefixtures("on_the_cpu")
 

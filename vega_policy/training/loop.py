@@ -1,9 +1,9 @@
 """The training loop: one for every recipe, one process or several."""
 
-import json
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -21,12 +21,14 @@ from vega_policy.training.optimizer import MasterAdamW, learning_rate
 from vega_policy.training.provenance import training_contract
 from vega_policy.training.ranks import Ranks
 from vega_policy.training.resume import RunRecord, saved_record
+from vega_policy.training.run_folder import STATE, RunFolder
 from vega_policy.training.sampling import sample_numbers
 from vega_policy.training.start import require_base, starting_policy
 
-CHECKPOINT = "checkpoint"
-STATE = "training_state.pt"
-LOG = "log.jsonl"
+MOST_BAD_STEPS = 3
+"""So many steps in a row without finite gradients end a run."""
+LAUNCHER_PATIENCE_S = 30.0
+"""torchrun kills its processes so long after it was told to stop, unless told otherwise."""
 VALIDATION_SAMPLES = 256
 VALIDATION_BATCH = 32
 
@@ -37,7 +39,7 @@ class Trainer:
     Args:
         recipe: What to train and how.
         dataset: Folder of ``.npz`` episodes, or a LeRobot dataset.
-        out: Gets ``checkpoint/``, ``training_state.pt`` and ``log.jsonl``.
+        out: Gets what :class:`RunFolder` lists.
         ranks: The processes of the run.
         report: Gets lines for people.
 
@@ -54,7 +56,7 @@ class Trainer:
         report: Callable[[str], None],
     ) -> None:
         self.recipe = recipe
-        self.out = out
+        self._folder = RunFolder(out, recipe.training.keep)
         self._ranks = ranks
         self._report = report
         self._micro_batches = _micro_batches(recipe, ranks)
@@ -77,6 +79,9 @@ class Trainer:
             report(line)
         self.record = RunRecord(recipe.model_dump(mode="json"), data.digests)
         self.step = 0
+        self._bad_steps = 0
+        self._saved_step: int | None = None
+        self._best = float("inf")
         self._stop = False
 
         policy = starting_policy(recipe, ranks.device)
@@ -93,6 +98,7 @@ class Trainer:
         """
         training = self.recipe.training
         self._describe()
+        self._check_space()
         clock, logged = time.monotonic(), self.step
         while self.step < training.steps:
             losses = self._train_step()
@@ -102,7 +108,8 @@ class Trainer:
             if saves or self.step % training.log_every == 0:
                 self._log(losses, (time.monotonic() - clock) / (self.step - logged))
                 if saves:
-                    self.save()
+                    # Whoever stops a run may have little patience.
+                    self.save(validate=not stop)
                 clock, logged = time.monotonic(), self.step
             if stop:
                 return self.step == training.steps
@@ -131,7 +138,13 @@ class Trainer:
             (losses.total / len(self._micro_batches)).backward()
             self._optimizer.accumulate()
             parts.append(torch.stack([value.detach().float() for value in losses]))
-        self._optimizer.step(self.step, training.steps)
+        if self._optimizer.step(self.step, training.steps):
+            self._bad_steps = 0
+        else:
+            self._bad_steps += 1
+            self._report(f"step {self.step + 1}: gradients are not finite, the step is left out")
+        if self._bad_steps >= MOST_BAD_STEPS:
+            raise RecipeError(_not_finite(self.step + 1))
         return Losses(*torch.stack(parts).mean(dim=0))
 
     def _describe(self) -> None:
@@ -151,11 +164,8 @@ class Trainer:
         values = torch.stack(list(losses))
         self._ranks.average([values])
         total, action, first, alignment = values.tolist()
-        if not np.isfinite(total):
-            raise RecipeError(
-                f"the loss is not finite at step {self.step}: lower "
-                "training.optimizer.learning_rate or set training.optimizer.clip_norm"
-            )
+        if not np.isfinite(total) and self._bad_steps == 0:
+            raise RecipeError(_not_finite(self.step))
         if not self._ranks.is_first:
             return
         training = self.recipe.training
@@ -166,42 +176,74 @@ class Trainer:
             f"first {first:.4f}  align {alignment:.4f}  lr {rate:.1e}  "
             f"{training.batch / step_s:.1f} samples/s  ETA {_duration(left)}"
         )
-        self._write_log({"step": self.step, "action": action, "first": first, "align": alignment})
+        if self._bad_steps == 0:
+            entry = {"step": self.step, "action": action, "first": first, "align": alignment}
+            self._folder.add_to_log(entry)
 
-    def _write_log(self, entry: dict[str, float]) -> None:
-        with (self.out / LOG).open("a") as file:
-            file.write(json.dumps(entry) + "\n")
+    def save(self, validate: bool = True) -> None:
+        """Writes the state to go on from, and the checkpoint (averaged weights if there are any).
 
-    def save(self) -> None:
-        """Writes the checkpoint (averaged weights if there are any) and the state to go on from."""
+        Args:
+            validate: Whether to compute the loss on held-out samples.
+
+        Raises:
+            RecipeError: A weight is not finite; what was saved before stays.
+            CheckpointError: The disk is full or cannot be written; as above.
+        """
         if self._ranks.is_first:
+            began = time.monotonic()
+            if not self._optimizer.finite():
+                raise RecipeError(_not_finite(self.step))
+            self._folder.write_state(self._state())
             self._optimizer.use_averages()
-            held_out = self._validate()
-            policy, changes = self.objective.policy, self.recipe.lora
-            checkpoint.save(
-                self.out / CHECKPOINT,
-                policy,
-                self.contract,
-                self._tokenizer_file,
-                self.objective.align_projector,
-                None if changes is None else lora.extract(policy, changes),
-            )
+            held_out = self._validate() if validate else None
+            self._write_checkpoint()
             self._optimizer.use_masters()
-            state = {
-                "step": self.step,
-                "optimizer": self._optimizer.state(),
-                "run": self.record._asdict(),
-            }
-            partial = self.out / f"{STATE}.partial"
-            torch.save(state, partial)
-            partial.replace(self.out / STATE)
-            note = ""
-            if held_out is not None:
-                action, first = held_out
-                note = f"; held out: action {action:.4f}, first {first:.4f}"
-                self._write_log({"step": self.step, "val_action": action, "val_first": first})
-            self._report(f"saved {self.out / CHECKPOINT} at step {self.step}{note}")
+            self._report_saved(held_out, time.monotonic() - began)
         self._ranks.barrier()
+
+    def _state(self) -> dict[str, Any]:
+        return {
+            "step": self.step,
+            "optimizer": self._optimizer.state(),
+            "run": self.record._asdict(),
+            "best": self._best,
+        }
+
+    def _write_checkpoint(self) -> None:
+        policy, changes = self.objective.policy, self.recipe.lora
+        self._folder.set_aside(self._saved_step)
+        checkpoint.save(
+            self._folder.checkpoint,
+            policy,
+            self.contract,
+            self._tokenizer_file,
+            self.objective.align_projector,
+            None if changes is None else lora.extract(policy, changes),
+        )
+        self._saved_step = self.step
+
+    def _report_saved(self, held_out: tuple[float, float] | None, took_s: float) -> None:
+        note = ""
+        if held_out is not None:
+            action, first = held_out
+            note = f"; held out: action {action:.4f}, first {first:.4f}"
+            entry = {"step": self.step, "val_action": action, "val_first": first}
+            self._folder.add_to_log(entry)
+            if action < self._best:
+                self._best = action
+                self._folder.set_best()
+        self._report(f"saved {self._folder.checkpoint} at step {self.step}{note}")
+        if self._ranks.size > 1 and took_s > LAUNCHER_PATIENCE_S / 2:
+            self._report(
+                f"saving took {took_s:.0f} s; torchrun kills a run {LAUNCHER_PATIENCE_S:.0f} s "
+                f"after Ctrl-C: start it with torchrun --shutdown-timeout {2 * took_s + 60:.0f}"
+            )
+
+    def _check_space(self) -> None:
+        if self._ranks.is_first:
+            weights = sum(weight.nbytes for weight in self.objective.parameters())
+            self._folder.check_space(self._optimizer.state_bytes(), weights)
 
     @torch.no_grad()
     def _validate(self) -> tuple[float, float] | None:
@@ -213,7 +255,8 @@ class Trainer:
         torch.manual_seed(self.recipe.training.seed)
         numbers = np.linspace(0, len(data) - 1, min(VALIDATION_SAMPLES, len(data))).astype(int)
         sums = np.zeros(2)
-        for part in np.split(numbers, range(VALIDATION_BATCH, len(numbers), VALIDATION_BATCH)):
+        size = min(VALIDATION_BATCH, self._micro_batches[0].stop - self._micro_batches[0].start)
+        for part in np.split(numbers, range(size, len(numbers), size)):
             batch = data.batch(part).to(self._ranks.device)
             losses = self.objective(batch, self._centre(batch), None)
             sums += len(part) * np.array([float(losses.action), float(losses.first_action)])
@@ -231,13 +274,15 @@ class Trainer:
         Raises:
             CheckpointError: There is none, it is damaged, or it is of another recipe or dataset.
         """
-        path = self.out / STATE
+        path = self._folder.path / STATE
         try:
             state = torch.load(path, map_location="cpu", weights_only=True)
-            before = saved_record(state, self.out)
+            before = saved_record(state, self._folder.path)
             step, optimizer = int(state["step"]), state["optimizer"]
         except FileNotFoundError:
-            raise CheckpointError(f"{self.out} holds no run to resume: no {STATE}") from None
+            raise CheckpointError(
+                f"{self._folder.path} holds no run to resume: no {STATE}"
+            ) from None
         except PolicyError:
             raise
         except Exception as error:  # torch.load raises whatever the damage leads to
@@ -246,7 +291,12 @@ class Trainer:
         if before.episodes is None:
             self._report("the run does not say which episodes it had: not compared")
         self._optimizer.restore(optimizer)
-        self.step = step
+        self.step = self._saved_step = step
+        self._best = float(state.get("best", "inf"))
+        if self._ranks.is_first:
+            self._folder.forget_after(step)
+        if step >= self.recipe.training.steps:
+            self._report(f"the run has done its {step} steps: nothing is left to do")
 
 
 def _micro_batches(recipe: Recipe, ranks: Ranks) -> list[slice]:
@@ -264,6 +314,13 @@ def _micro_batches(recipe: Recipe, ranks: Ranks) -> list[slice]:
 
 def _noise_seed(seed: int, step: int, row: int) -> int:
     return int(np.random.SeedSequence([seed, 2, step, row]).generate_state(1, np.uint64)[0])
+
+
+def _not_finite(step: int) -> str:
+    return (
+        f"the loss is not finite at step {step}: lower training.optimizer.learning_rate or set "
+        "training.optimizer.clip_norm; what was saved before stays, --resume goes on from there"
+    )
 
 
 def _duration(seconds: float) -> str:

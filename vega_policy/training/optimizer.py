@@ -70,19 +70,29 @@ class MasterAdamW:
             master.grad = grad if master.grad is None else master.grad.add_(grad)
             parameter.grad = None
 
-    def step(self, step: int, steps: int) -> None:
+    def step(self, step: int, steps: int) -> bool:
         """Averages gradients over the processes and updates the weights.
 
         Args:
             step: Counted from 0; decides the learning rate.
             steps: Length of the run.
+
+        Returns:
+            Whether there was an update: gradients that are not finite change nothing, in any
+            process.
         """
         for master in self.masters:
             if master.grad is None:
                 master.grad = torch.zeros_like(master)
         self._ranks.average([master.grad for master in self.masters if master.grad is not None])
+        gradients = [master.grad for master in self.masters if master.grad is not None]
+        norm = nn.utils.get_total_norm(gradients)
+        if not bool(torch.isfinite(norm)):
+            for master in self.masters:
+                master.grad = None
+            return False
         if self._recipe.clip_norm is not None:
-            nn.utils.clip_grad_norm_(self.masters, self._recipe.clip_norm)
+            nn.utils.clip_grads_with_norm_(self.masters, self._recipe.clip_norm, norm)
         for group in self._adam.param_groups:
             group["lr"] = learning_rate(self._recipe, step, steps)
         self._adam.step()
@@ -93,6 +103,17 @@ class MasterAdamW:
             # Early averages forget the initial weights faster than the decay alone would.
             decay = min(self._recipe.ema, (step + 1) / (step + 10))
             torch._foreach_lerp_(self.averages, self.masters, 1 - decay)
+        return True
+
+    def finite(self) -> bool:
+        """Whether all weights are numbers."""
+        weights = [*self.masters, *(self.averages or ())]
+        return all(bool(torch.isfinite(weight).all()) for weight in weights)
+
+    def state_bytes(self) -> int:
+        """Size of :meth:`state`: weights, averages, two moments."""
+        copies = 3 + (self.averages is not None)
+        return copies * sum(master.nbytes for master in self.masters)
 
     @torch.no_grad()
     def _publish(self, weights: list[Tensor]) -> None:

@@ -11,7 +11,10 @@ from vega_policy.errors import CheckpointError
 from vega_policy.recipe import Recipe
 
 RECIPE_FILE = "recipe.yaml"
-FREE_FIELDS = ("description", "training.steps", "training.log_every", "training.save_every")
+FREE_FIELDS = (
+    *("description", "training.steps", "training.log_every", "training.save_every"),
+    "training.keep",
+)
 """Fields of a recipe that may differ when a run goes on."""
 _NAMED_AT_ONCE = 3
 
