@@ -97,6 +97,7 @@ _SLOW = frozenset(
         "vega_policy/tests/test_alignment.py",
         "vega_policy/tests/test_export.py",
         "vega_policy/tests/test_lerobot.py",
+        "vega_policy/tests/test_run_folder.py",
         "vega_policy/tests/test_streaming.py",
         "vega_policy/tests/test_train_command.py",
         "vega_policy/tests/test_training.py",
