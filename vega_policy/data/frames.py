@@ -88,7 +88,7 @@ class FrameCache:
         partial = self._folder.with_name(f"{self._folder.name}.{os.getpid()}.partial")
         try:
             self._folder.parent.mkdir(parents=True, exist_ok=True)
-            with _one_at_a_time(self._folder.with_suffix(".lock"), report):
+            with _one_at_a_time(self._folder.parent, report):
                 if self._folder.is_dir():  # another run made it meanwhile
                     return
                 partial.mkdir()
@@ -176,15 +176,18 @@ class FrameCache:
 
 
 @contextmanager
-def _one_at_a_time(path: Path, report: Callable[[str], None]) -> Iterator[None]:
-    """Waits for another run that makes the same cache; its end, whatever it is, lets us in."""
-    with path.open("w") as file:
+def _one_at_a_time(folder: Path, report: Callable[[str], None]) -> Iterator[None]:
+    """Waits for another run that writes below a folder; its end, whatever it is, lets us in."""
+    directory = os.open(folder, os.O_RDONLY)
+    try:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(directory, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             report("another run resizes these frames: waiting for it")
-            fcntl.flock(file, fcntl.LOCK_EX)
+            fcntl.flock(directory, fcntl.LOCK_EX)
         yield
+    finally:
+        os.close(directory)
 
 
 def _bytes(number: int) -> str:
