@@ -75,6 +75,22 @@ def test_a_resumed_log_has_every_step_once(dataset, tmp_path):
     assert [entry["step"] for entry in entries if "action" in entry] == [1, 2, 3, 4]
 
 
+def test_a_resumed_run_knows_its_best_and_of_which_step_its_checkpoint_is(dataset, tmp_path):
+    options = ("data.validation_episodes=1", "training.keep=3", *EACH_STEP)
+    assert trainer(tmp_path, dataset, "training.steps=2", *options).run()
+    resumed = trainer(tmp_path, dataset, "training.steps=4", *options)
+    resumed.resume()
+    assert resumed._best == min(log(tmp_path, "val_action"))
+    # Killed after the state of step 3, before its checkpoint: the one that is there is of step 2.
+    resumed.step = 3
+    resumed._folder.write_state(resumed._state())
+    again = trainer(tmp_path, dataset, "training.steps=4", *options)
+    again.resume()
+    assert again.run()
+    assert (tmp_path / "checkpoint-2").is_dir()
+    assert not (tmp_path / "checkpoint-3").exists()
+
+
 def test_a_run_with_nothing_left_to_do_says_so(dataset, tmp_path):
     assert trainer(tmp_path, dataset, "training.steps=2").run()
     lines = []
@@ -88,6 +104,7 @@ def test_a_kill_between_the_two_renames_of_a_save_costs_no_checkpoint(tmp_path):
     (tmp_path / "checkpoint.replaced" / "policy.yaml").write_text("kind: vega\n")
     (tmp_path / "checkpoint.partial").mkdir()
     folder = RunFolder(tmp_path, keep=2)
+    folder.make_whole()
     assert (folder.checkpoint / "policy.yaml").read_text() == "kind: vega\n"
     assert not (tmp_path / "checkpoint.replaced").exists()
 

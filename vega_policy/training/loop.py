@@ -57,6 +57,8 @@ class Trainer:
     ) -> None:
         self.recipe = recipe
         self._folder = RunFolder(out, recipe.training.keep)
+        if ranks.is_first:
+            self._folder.make_whole()
         self._ranks = ranks
         self._report = report
         self._micro_batches = _micro_batches(recipe, ranks)
@@ -207,7 +209,7 @@ class Trainer:
             "step": self.step,
             "optimizer": self._optimizer.state(),
             "run": self.record._asdict(),
-            "best": self._best,
+            "checkpoint": self._saved_step,
         }
 
     def _write_checkpoint(self) -> None:
@@ -243,7 +245,8 @@ class Trainer:
     def _check_space(self) -> None:
         if self._ranks.is_first:
             weights = sum(weight.nbytes for weight in self.objective.parameters())
-            self._folder.check_space(self._optimizer.state_bytes(), weights)
+            with_best = self._validation is not None
+            self._folder.check_space(self._optimizer.state_bytes(), weights, with_best)
 
     @torch.no_grad()
     def _validate(self) -> tuple[float, float] | None:
@@ -291,10 +294,12 @@ class Trainer:
         if before.episodes is None:
             self._report("the run does not say which episodes it had: not compared")
         self._optimizer.restore(optimizer)
-        self.step = self._saved_step = step
-        self._best = float(state.get("best", "inf"))
+        self.step = step
         if self._ranks.is_first:
+            whole = self._folder.has_checkpoint_of_state()
+            self._saved_step = step if whole else state.get("checkpoint")
             self._folder.forget_after(step)
+            self._best = self._folder.least_held_out()
         if step >= self.recipe.training.steps:
             self._report(f"the run has done its {step} steps: nothing is left to do")
 

@@ -12,6 +12,7 @@ Files of a checkpoint are never written again, so earlier ones and the best are 
 from __future__ import annotations
 
 import json
+import math
 import os
 import re
 import shutil
@@ -21,6 +22,7 @@ from typing import Any
 import torch
 
 from vega_core.files import write_atomically
+from vega_policy import contract as contracts
 from vega_policy.checkpoint.writing import restore_interrupted
 from vega_policy.errors import CheckpointError
 
@@ -31,7 +33,7 @@ _EARLIER = re.compile(rf"{CHECKPOINT}-(\d+)")
 
 
 class RunFolder:
-    """The folder of a run, made whole after whatever ended the last one.
+    """The folder of a run.
 
     Args:
         path: The folder.
@@ -41,8 +43,11 @@ class RunFolder:
     def __init__(self, path: Path, keep: int) -> None:
         self.path = path
         self._keep = keep
+
+    def make_whole(self) -> None:
+        """Mends what a kill in the middle of a save left; one process of a run does it."""
         restore_interrupted(self.checkpoint)
-        (path / f"{STATE}.partial").unlink(missing_ok=True)
+        (self.path / f"{STATE}.partial").unlink(missing_ok=True)
 
     @property
     def checkpoint(self) -> Path:
@@ -78,6 +83,20 @@ class RunFolder:
         """The newest checkpoint is the best one."""
         _link(self.checkpoint, self.path / BEST)
 
+    def has_checkpoint_of_state(self) -> bool:
+        """Whether the last save came to its end: the checkpoint is written after the state."""
+        written = self.checkpoint / contracts.FILE_NAME
+        state = self.path / STATE
+        return written.exists() and written.stat().st_mtime_ns >= state.stat().st_mtime_ns
+
+    def least_held_out(self) -> float:
+        """The least held-out action loss in the log; infinite if there is none."""
+        path = self.path / LOG
+        lines = path.read_text().splitlines() if path.exists() else []
+        return min(
+            (json.loads(each).get("val_action", math.inf) for each in lines), default=math.inf
+        )
+
     def add_to_log(self, entry: dict[str, float]) -> None:
         """Adds a line to the log."""
         with (self.path / LOG).open("a") as file:
@@ -91,16 +110,23 @@ class RunFolder:
         kept = [line for line in path.read_text().splitlines() if _step_of(line) <= step]
         write_atomically(path, "".join(f"{line}\n" for line in kept))
 
-    def check_space(self, state_bytes: int, checkpoint_bytes: int) -> None:
-        """Refuses a run whose first save would not fit.
+    def check_space(self, state_bytes: int, checkpoint_bytes: int, with_best: bool) -> None:
+        """Refuses a run whose saves would not fit.
 
-        A new state and checkpoint are written beside those before them.
+        A new state and checkpoint are written beside those that stay.
+
+        Args:
+            state_bytes: Size of the state.
+            checkpoint_bytes: Size of a checkpoint.
+            with_best: Whether the best one stays besides.
 
         Raises:
             CheckpointError: There is less room; the text says how much is needed.
         """
-        there = self._bytes_of(STATE) + self._bytes_of(CHECKPOINT)
-        needed = 2 * state_bytes + (1 + self._keep) * checkpoint_bytes - there
+        files = [path.stat() for path in self.path.rglob("*") if path.is_file()]
+        there = sum({stat.st_ino: stat.st_size for stat in files}.values())
+        checkpoints = self._keep + 1 + with_best
+        needed = 2 * state_bytes + checkpoints * checkpoint_bytes - there
         free = shutil.disk_usage(self.path).free
         if needed > free:
             raise CheckpointError(
@@ -108,11 +134,6 @@ class RunFolder:
                 f"free: free some space, choose another --out, or keep fewer checkpoints "
                 f"(training.keep, now {self._keep})"
             )
-
-    def _bytes_of(self, name: str) -> int:
-        path = self.path / name
-        files = path.rglob("*") if path.is_dir() else [path]
-        return sum(file.stat().st_size for file in files if file.is_file())
 
 
 def _link(source: Path, target: Path) -> None:
