@@ -92,7 +92,7 @@ def export(
         )
     if not own and public is None:
         reading.refuse_public(source)
-    if public and not public.fold_adapter and gathering.unmerged_adapter(source):
+    if public and not public.fold_adapter and gathering.has_both(source):
         report(
             f"{source} has lora_adapter/ beside the whole model: assumed to be merged into it, as "
             "OpenVLA-OFT's training saves it; --base BASE compares, --fold-adapter folds it"

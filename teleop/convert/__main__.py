@@ -31,7 +31,7 @@ from pathlib import Path
 
 from teleop.command_line import add_workers, log, run_export
 from teleop.convert.formats import FORMATS, ImportFormat, ImportOptions
-from teleop.convert.hdf5_source import camera_keys
+from teleop.convert.names import camera_keys
 from teleop.convert.streams import SAMPLES, prepared
 from teleop.export.demonstration import ExportError, Prepared
 from teleop.export.formats import ExportPlan

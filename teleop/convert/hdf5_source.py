@@ -13,7 +13,6 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-import hw_config
 from teleop.export.demonstration import ExportError, Image, StepImage
 from teleop.export.images import is_encoded, kept_if_jpeg, rgb_of_swapped_jpeg
 
@@ -97,11 +96,6 @@ def numbered_files(folder: Path, pattern: str) -> list[tuple[int, Path]]:
         example = re.sub(r"\(.*?\)", "0", pattern).replace("\\", "").replace("?", "")
         raise ExportError(f"{folder} has no file like {example}: give the folder with those files")
     return sorted(found)
-
-
-def camera_keys() -> tuple[str, ...]:
-    """Dataset keys of this cell's cameras, in order."""
-    return tuple(camera.dataset_key for camera in hw_config.load().cameras.values())
 
 
 def part(file: h5py.File, place: str) -> h5py.Dataset:

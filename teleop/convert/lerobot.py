@@ -348,7 +348,7 @@ class LeRobotImages:
             )
 
     def _from_table(self, key: str, rows: list[int]) -> Iterator[Image]:
-        column = LeRobotFolder(self.folder).steps(self.entry, [key]).column(key)
+        column = _opened(self.folder).steps(self.entry, [key]).column(key)
         for row in rows:
             yield self._file(key, column[row].as_py())
 

@@ -20,6 +20,11 @@ _OTHER_QUANTITY = re.compile(
 )
 
 
+def camera_keys() -> tuple[str, ...]:
+    """Dataset keys of this cell's cameras, in order."""
+    return tuple(camera.dataset_key for camera in hw_config.load().cameras.values())
+
+
 def words(key: str) -> frozenset[str]:
     """The words of a camera's key that say which one it is."""
     return frozenset(re.split(r"[^a-z0-9]+", key.lower())) - _NOISE - {""}

@@ -23,12 +23,12 @@ from numpy.typing import NDArray
 from teleop.convert.formats import ImportOptions, positive_rate
 from teleop.convert.hdf5_source import (
     Hdf5Images,
-    camera_keys,
     check_images,
     numbered_files,
     part,
     reading,
 )
+from teleop.convert.names import camera_keys
 from teleop.convert.streams import Series, SourceEpisode, regular_stamps
 from teleop.convert.units import KEPT_AS_IT_IS, check_grippers, check_joints, in_robot_units
 from teleop.export.demonstration import ActionSource, ExportError

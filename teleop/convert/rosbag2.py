@@ -35,7 +35,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 import hw_config
 from teleop.convert.formats import ImportOptions
-from teleop.convert.hdf5_source import camera_keys
+from teleop.convert.names import camera_keys
 from teleop.convert.streams import Series, SourceEpisode
 from teleop.convert.units import check_grippers, check_joints, in_robot_units, outside_limits
 from teleop.export.demonstration import ActionSource, ExportError, Image, StepImage
@@ -219,7 +219,7 @@ def _series(topic: str, stamps: list[int], values: list[Any]) -> Series:
     return Series(_rising(topic, np.asarray(stamps)), np.asarray(values, np.float32))
 
 
-def _both(arms: Sequence[ArmTopic], series: Mapping[str, Series], options: Any) -> Series:
+def _both(arms: Sequence[ArmTopic], series: Mapping[str, Series], options: ImportOptions) -> Series:
     """The arms side by side, at the times of the first."""
     if not arms:
         raise ExportError("the file of topics has no action: give --action follower")

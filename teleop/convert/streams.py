@@ -114,10 +114,10 @@ def prepared(episode: SourceEpisode, action: ActionSource, fps: int | None) -> P
     Raises:
         ExportError: It has no leader, too few steps, gaps, or images of several sizes.
     """
-    if action == "leader" and episode.leader is None:
-        raise ExportError(f"{episode.name}: has no leader: give --action follower")
     series = [episode.state]
-    if action == "leader" and episode.leader is not None:
+    if action == "leader":
+        if episode.leader is None:
+            raise ExportError(f"{episode.name}: has no leader: give --action follower")
         series.append(episode.leader)
     try:
         points, rows = _matched(episode, series, fps)
@@ -191,23 +191,16 @@ def _common_size(episode: SourceEpisode, rows: Mapping[str, NDArray[np.int64]]) 
     return next(iter(sizes.values()))
 
 
-def _rate_notes(source: float, fps: int | None) -> tuple[str, ...]:
-    if fps is None:
-        return (
-            ()
-            if round(source) == source
-            else (f"{source:.4g} steps a second are called {round(source)}: every step is kept",)
-        )
-    if fps > source + 0.5:
-        return (
-            f"{source:.4g} steps a second become {fps}: joints are interpolated, images repeat",
-        )
-    if abs(source / fps - round(source / fps)) > 1e-3:
-        return (
-            f"{source:.4g} steps a second become {fps}: joints are interpolated, images are the "
-            "nearest",
-        )
-    return ()
+def _rate_notes(source: float, fps: int | None) -> list[str]:
+    if fps is None and round(source) != source:
+        return [f"{source:.4g} steps a second are called {round(source)}: every step is kept"]
+    every_nth = (
+        fps is not None and fps <= source and abs(source / fps - round(source / fps)) <= 1e-3
+    )
+    if fps is None or every_nth:
+        return []
+    images = "images repeat" if fps > source + 0.5 else "images are the nearest"
+    return [f"{source:.4g} steps a second become {fps}: joints are interpolated, {images}"]
 
 
 def regular_stamps(count: int, fps: float) -> NDArray[np.int64]:

@@ -61,7 +61,7 @@ def gather(
             f"{directory} has neither {MODEL_FILE} nor {INDEX_FILE} nor {lora.FOLDER}/: expected "
             "the folder of an OpenVLA or OpenVLA-OFT checkpoint"
         )
-    if not own and base is not None and adapter.is_dir() and has_shards(directory):
+    if base is not None and has_both(directory):
         _check_merged(state, adapter, base, fold_adapter)
     vision = names.find_part(directory, names.VISION)
     replaced = vision is not None and _add_vision(state, vision, adapter)
@@ -74,7 +74,7 @@ def gather(
     return state
 
 
-def unmerged_adapter(directory: Path) -> bool:
+def has_both(directory: Path) -> bool:
     """Whether a public folder has an adapter beside a whole model, so that both may be meant."""
     own = (directory / contracts.FILE_NAME).exists()
     return not own and (directory / lora.FOLDER).is_dir() and has_shards(directory)

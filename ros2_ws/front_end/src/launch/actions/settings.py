@@ -104,38 +104,38 @@ def _full_description(description: str | None, choices: list[str] | None) -> str
     return f"{sentence} Valid choices are: {choices}"
 
 
-class SetLaunchConfiguration(Action):
+class _Setting(Action):
+    """Sets a value by its name, wherever a subclass keeps such values."""
+
+    def __init__(
+        self, name: SomeSubstitutionsType, value: SomeSubstitutionsType, **kwargs: Any
+    ) -> None:
+        """Create the action from the name and the value."""
+        super().__init__(**kwargs)
+        self._name = normalize_to_list_of_substitutions(name)
+        self._value = normalize_to_list_of_substitutions(value)
+
+    def _perform(self, context: LaunchContext) -> tuple[str, str]:
+        name = perform_substitutions(context, self._name)
+        return name, perform_substitutions(context, self._value)
+
+
+class SetLaunchConfiguration(_Setting):
     """Sets a launch configuration."""
 
-    def __init__(
-        self, name: SomeSubstitutionsType, value: SomeSubstitutionsType, **kwargs: Any
-    ) -> None:
-        """Create the action from the name and the value."""
-        super().__init__(**kwargs)
-        self._name = normalize_to_list_of_substitutions(name)
-        self._value = normalize_to_list_of_substitutions(value)
-
     def execute(self, context: LaunchContext) -> None:
         """Set it."""
-        name = perform_substitutions(context, self._name)
-        context.launch_configurations[name] = perform_substitutions(context, self._value)
+        name, value = self._perform(context)
+        context.launch_configurations[name] = value
 
 
-class SetEnvironmentVariable(Action):
+class SetEnvironmentVariable(_Setting):
     """Sets an environment variable."""
 
-    def __init__(
-        self, name: SomeSubstitutionsType, value: SomeSubstitutionsType, **kwargs: Any
-    ) -> None:
-        """Create the action from the name and the value."""
-        super().__init__(**kwargs)
-        self._name = normalize_to_list_of_substitutions(name)
-        self._value = normalize_to_list_of_substitutions(value)
-
     def execute(self, context: LaunchContext) -> None:
         """Set it."""
-        name = perform_substitutions(context, self._name)
-        context.environment[name] = perform_substitutions(context, self._value)
+        name, value = self._perform(context)
+        context.environment[name] = value
 
 
 class UnsetEnvironmentVariable(Action):
