@@ -2,6 +2,7 @@
 
 import functools
 import os
+import signal
 import sys
 from fnmatch import fnmatch
 from pathlib import Path
@@ -15,6 +16,10 @@ sys.path.insert(0, str(ROOT / "tests"))
 # factor of 20 to 100 on a busy machine; processes that tests start inherit it.
 for library in ("OMP", "MKL", "OPENBLAS", "NUMEXPR"):
     os.environ[f"{library}_NUM_THREADS"] = "1"
+
+# What a shell starts in the background ignores Ctrl-C, and would pass that on to what tests start.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 import tiers  # noqa: E402
 from domains import leased_domain  # noqa: E402
