@@ -30,7 +30,13 @@ from teleop.convert.hdf5_source import (
 )
 from teleop.convert.names import camera_keys
 from teleop.convert.streams import Series, SourceEpisode, regular_stamps
-from teleop.convert.units import KEPT_AS_IT_IS, check_grippers, check_joints, in_robot_units
+from teleop.convert.units import (
+    KEPT_AS_IT_IS,
+    check_grippers,
+    check_joints,
+    in_robot_units,
+    outside_limits,
+)
 from teleop.export.demonstration import ActionSource, ExportError
 from vega_core.files import sha256_of
 
@@ -78,8 +84,10 @@ def _episode(number: int, path: Path, file: h5py.File, options: ImportOptions) -
     rate = options.rate or _rate(file)
     group, parts = ("state", _NEW_PARTS) if is_new else ("joint_action", _OLD_PARTS)
     state = in_robot_units(_joined(file, group, parts), options.gripper_scale, options.degrees)
+    notes = []
     if options.gripper_scale != KEPT_AS_IT_IS:
         check_grippers(state)
+        notes.append(outside_limits(state, "states"))
     check_joints(state)
     cameras, place = (
         (_NEW_CAMERAS, "vision/{}/colors") if is_new else (_OLD_CAMERAS, "observation/{}/rgb")
@@ -102,6 +110,7 @@ def _episode(number: int, path: Path, file: h5py.File, options: ImportOptions) -
             "source_fps": rate,
             "gripper_scale": options.gripper_scale,
         },
+        notes=tuple(filter(None, notes)),
     )
 
 
@@ -129,16 +138,29 @@ def _columns(values: NDArray[Any]) -> NDArray[Any]:
 def _instruction(number: int, path: Path, file: h5py.File, is_new: bool) -> str:
     """One of the episode's own; episodes take turns through their lists."""
     if is_new:
-        known = json.loads(part(file, "instructions").asstr()[()])
+        known = _json(part(file, "instructions").asstr()[()])
     else:
         beside = path.parent.parent / "instructions" / f"episode{number}.json"
         try:
-            known = json.loads(beside.read_text(encoding="utf-8"))["seen"]
-        except (OSError, ValueError, KeyError, TypeError):
+            known = json.loads(beside.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
             raise ExportError(
                 f"{beside} has no instructions: restore it or give --instruction"
             ) from None
-    known = [text for text in known if isinstance(text, str) and text.strip()]
-    if not known:
+    if isinstance(known, dict):
+        known = known.get("seen")
+    listed = [known] if isinstance(known, str) else known if isinstance(known, list) else []
+    texts = [text for text in listed if isinstance(text, str) and text.strip()]
+    if not texts:
         raise ExportError("has no instructions: give --instruction")
-    return str(known[number % len(known)])
+    return texts[number % len(texts)]
+
+
+def _json(stored: Any) -> Any:
+    """What is stored: JSON, or one instruction as plain text, or an array of them."""
+    if not isinstance(stored, str):
+        return np.asarray(stored).reshape(-1).tolist()
+    try:
+        return json.loads(stored)
+    except ValueError:
+        return stored

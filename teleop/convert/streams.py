@@ -30,6 +30,8 @@ ROBOT_TYPE = "cobot_magic"
 SAMPLES = "joints interpolated by time, images nearest by time"
 MAX_MISSING = 0.01
 """Share of the steps that may be without an image or a joint state of their own time."""
+RATES = (1.0, 1000.0)
+"""Steps a second that an episode can have, at least and at most."""
 _EXACT = 1e-6
 """Part of a step within which a time is that of the step: stamps are rounded to nanoseconds."""
 
@@ -112,8 +114,11 @@ def prepared(episode: SourceEpisode, action: ActionSource, fps: int | None) -> P
         fps: Steps a second of the output; None: every step of the source is kept.
 
     Raises:
-        ExportError: It has no leader, too few steps, gaps, or images of several sizes.
+        ExportError: It has no leader, no words, too few steps or too many a second, gaps, or images
+            of several sizes.
     """
+    _check_rates(episode, fps)
+    _check_instruction(episode)
     series = [episode.state]
     if action == "leader":
         if episode.leader is None:
@@ -125,7 +130,8 @@ def prepared(episode: SourceEpisode, action: ActionSource, fps: int | None) -> P
         raise ExportError(f"{episode.name}: {error}") from None
     kept = points if action == "leader" else points[:-1]
     if len(kept) < 2:
-        raise ExportError(f"{episode.name}: too short: {len(episode.state.stamps_ns)} steps")
+        rate = episode.fps if fps is None else fps
+        raise ExportError(f"{episode.name}: too short: {len(kept)} steps at {rate:.4g} a second")
     acted = series[-1].at(kept if action == "leader" else points[1:])
     images = episode.images.chosen({key: each[: len(kept)] for key, each in rows.items()})
     height, width = _common_size(episode, rows)
@@ -152,6 +158,25 @@ def prepared(episode: SourceEpisode, action: ActionSource, fps: int | None) -> P
         robot_type=ROBOT_TYPE,
     )
     return Prepared(layout, demonstration, (*episode.notes, *_rate_notes(episode.fps, fps)))
+
+
+def _check_rates(episode: SourceEpisode, fps: int | None) -> None:
+    least, most = RATES
+    for rate, option in ((episode.fps, "--source-fps"), (fps or episode.fps, "--fps")):
+        if not least <= rate <= most:
+            raise ExportError(
+                f"{episode.name}: {rate:.4g} steps a second, expected {least:g} to {most:g}: "
+                f"give {option}"
+            )
+
+
+def _check_instruction(episode: SourceEpisode) -> None:
+    text = episode.instruction
+    if not text.strip() or not text.isprintable():
+        raise ExportError(
+            f"{episode.name}: the instruction is {text!r}, expected a sentence of printable "
+            "characters: give --instruction"
+        )
 
 
 def _matched(

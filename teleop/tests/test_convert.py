@@ -422,3 +422,81 @@ def test_degrees_have_to_be_said(tmp_path, capsys):
     assert "give --degrees" in capsys.readouterr().err
     assert convert(tmp_path / "src", tmp_path / "out", "cobot_magic", "--degrees") == 0
     assert columns(tmp_path / "out", "observation.state") == pytest.approx(joints()[1:], abs=1e-6)
+
+
+def changed_attribute(path, value):
+    cobot_magic(path)
+    with h5py.File(path, "a") as file:
+        file.attrs["fps"] = value
+
+
+@pytest.mark.parametrize("rate", [0, -30, float("nan"), float("inf"), "fast"])
+def test_a_rate_in_the_file_that_is_none_is_refused(rate, tmp_path, capsys):
+    changed_attribute(tmp_path / "src/episode_0.hdf5", rate)
+    assert convert(tmp_path / "src", tmp_path / "out", "cobot_magic") == 1
+    assert f"fps is {rate}, expected a number above 0: give --source" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "options", [("--source-fps", "1e300"), ("--source-fps", "0.2"), ("--fps", "100000")]
+)
+def test_a_rate_that_no_robot_has_is_refused(options, tmp_path, capsys):
+    cobot_magic(tmp_path / "src/episode_0.hdf5")
+    assert convert(tmp_path / "src", tmp_path / "out", "cobot_magic", *options) == 1
+    assert f"steps a second, expected 1 to 1000: give {options[0]}" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("text", ["", "  ", "close\nit", "close\u200bit", "close \udcff"])
+def test_what_cannot_be_told_is_no_instruction(text, tmp_path, capsys):
+    cobot_magic(tmp_path / "src/episode_0.hdf5")
+    options = ["--instruction", text]
+    assert convert(tmp_path / "src", tmp_path / "out", "cobot_magic", *options) == 1
+    assert f"the instruction is {text!r}, expected a sentence" in capsys.readouterr().err
+
+
+def with_instructions(folder, stored):
+    robotwin_new(folder, 0)
+    with h5py.File(folder / "episode_0.hdf5", "a") as file:
+        del file["instructions"]
+        file["instructions"] = stored
+
+
+@pytest.mark.parametrize(
+    "stored",
+    [
+        json.dumps("do it"),
+        json.dumps({"seen": ["do it"], "unseen": ["never"]}),
+        json.dumps({"seen": "do it"}),
+        "do it",
+        np.array([b"do it", b"please do it"]),
+    ],
+    ids=["one sentence", "seen and unseen", "one seen", "plain text", "an array"],
+)
+def test_robotwin_instructions_are_sentences_however_they_are_stored(stored, tmp_path):
+    with_instructions(tmp_path / "src", stored)
+    assert convert(tmp_path / "src", tmp_path / "out", "robotwin", "--gripper-scale", "1") == 0
+    assert rows(tmp_path / "out")[0]["tasks"] == ["do it"]
+
+
+@pytest.mark.parametrize("stored", ["null", "[]", "{}", "[null, 3]", json.dumps({"unseen": ["x"]})])
+def test_robotwin_without_instructions_is_refused(stored, tmp_path, capsys):
+    with_instructions(tmp_path / "src", stored)
+    assert convert(tmp_path / "src", tmp_path / "out", "robotwin", "--gripper-scale", "1") == 1
+    assert "has no instructions: give --instruction" in capsys.readouterr().err
+
+
+def test_both_kinds_of_colours_may_be_in_one_folder(tmp_path):
+    robotwin_new(tmp_path / "src", 0, marked=lambda row: True)
+    robotwin_new(tmp_path / "src", 1)
+    out = tmp_path / "out"
+    assert convert(tmp_path / "src", out, "robotwin", "--gripper-scale", "1") == 0
+    assert_colours(out, [step * 15 for step in range(STEPS - 2)] * 2)
+
+
+def test_float_images_of_robotwin_are_refused_too(tmp_path, capsys):
+    robotwin_new(tmp_path / "src", 0)
+    with h5py.File(tmp_path / "src/episode_0.hdf5", "a") as file:
+        del file["vision/cam_head/colors"]
+        file["vision/cam_head/colors"] = images("cam_high")[:-1].astype(np.float32) / 255
+    assert convert(tmp_path / "src", tmp_path / "out", "robotwin", "--gripper-scale", "1") == 1
+    assert "cam_high has images of float32 [11, 48, 64, 3]" in capsys.readouterr().err
