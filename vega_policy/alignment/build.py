@@ -1,6 +1,7 @@
 """Makes the alignment that a recipe asks for."""
 
-from collections.abc import Sequence
+from collections.abc import Callable
+from typing import NamedTuple
 
 from vega_policy.alignment.encoder import EncoderAlignment
 from vega_policy.alignment.method import Alignment, Targets
@@ -9,8 +10,40 @@ from vega_policy.alignment.rocket import Rocket
 from vega_policy.alignment.spatial_forcing import SpatialForcing
 from vega_policy.errors import RecipeError
 from vega_policy.recipe import Recipe, models_dir
-from vega_policy.teachers import NO_TEACHER, TEACHERS, Wanted
+from vega_policy.teachers import TEACHERS, Wanted
 from vega_policy.teachers.teacher import Teacher
+
+
+class _Method(NamedTuple):
+    """A way to align.
+
+    Attributes:
+        teacher_layers: Checks the recipe's own fields; layers of the teacher, or None for the one
+            that it has.
+        make: From the recipe, the teacher and how its features become targets.
+    """
+
+    teacher_layers: Callable[[Recipe], list[int] | None]
+    make: Callable[[Recipe, Teacher, Targets], Alignment]
+
+
+def check_alignment(recipe: Recipe, camera_names: tuple[str, ...]) -> None:
+    """What :func:`build_alignment` would refuse, as far as it is known before weights are read.
+
+    Args:
+        recipe: As there.
+        camera_names: As there.
+
+    Raises:
+        PolicyError: As there.
+    """
+    kind = recipe.alignment.kind
+    if kind is None:
+        return
+    wanted = _wanted(recipe, camera_names)
+    if kind.check is not None:
+        width = kind.check(recipe.alignment.teacher_config(recipe.alignment.teacher), wanted)
+        _targets(recipe, width)
 
 
 def build_alignment(recipe: Recipe, camera_names: tuple[str, ...]) -> Alignment | None:
@@ -26,33 +59,55 @@ def build_alignment(recipe: Recipe, camera_names: tuple[str, ...]) -> Alignment 
         CheckpointError: The teacher's file is corrupt or not of the published layout.
         DatasetError: The geometry teacher does not know a camera of the dataset.
     """
-    if recipe.alignment.teacher == NO_TEACHER:
-        return None
-    builders = {"encoder": _encoder, "spatial_forcing": _spatial_forcing, "rocket": _rocket}
-    return builders[recipe.alignment.method](recipe, camera_names)
-
-
-def _encoder(recipe: Recipe, camera_names: tuple[str, ...]) -> Alignment:
     config = recipe.alignment
-    teacher = _teacher(recipe, camera_names)
-    targets = _targets(recipe, teacher, config.encoder.position_embedding)
+    kind = config.kind
+    if kind is None:
+        return None
+    wanted = _wanted(recipe, camera_names)
+    teacher = kind.build(config.teacher_config(config.teacher), wanted)
+    return _METHODS[config.method].make(recipe, teacher, _targets(recipe, teacher.dim))
+
+
+def _wanted(recipe: Recipe, camera_names: tuple[str, ...]) -> Wanted:
+    layers = _METHODS[recipe.alignment.method].teacher_layers(recipe)
+    return Wanted(recipe.model.patch_grid, camera_names, models_dir(), layers)
+
+
+def _targets(recipe: Recipe, width: int) -> Targets:
+    config = recipe.alignment
+    position_embedding: bool = getattr(config, config.method).position_embedding
+    if position_embedding and width % 4:
+        raise RecipeError(
+            f"the teacher is {width} wide; a sine-cosine embedding needs a multiple of 4: "
+            f"set alignment.{config.method}.position_embedding=false"
+        )
+    return Targets(recipe.model.patch_grid, position_embedding, config.head_view_only)
+
+
+def _own_layer(recipe: Recipe) -> None:
+    del recipe
+
+
+def _encoder(recipe: Recipe, teacher: Teacher, targets: Targets) -> Alignment:
+    config = recipe.alignment
     projector = AlignmentProjector(recipe.model.dino.dim, teacher.dim, config.layer_norm)
     return EncoderAlignment(teacher, projector, targets, config.tap == "film")
 
 
-def _spatial_forcing(recipe: Recipe, camera_names: tuple[str, ...]) -> Alignment:
+def _spatial_forcing_layers(recipe: Recipe) -> None:
+    layer = recipe.alignment.spatial_forcing.layer
+    _check_student_layer("alignment.spatial_forcing.layer", layer, recipe.model.llm.layers)
+
+
+def _spatial_forcing(recipe: Recipe, teacher: Teacher, targets: Targets) -> Alignment:
     config = recipe.alignment
     method = config.spatial_forcing
-    _check_student_layer("alignment.spatial_forcing.layer", method.layer, recipe.model.llm.layers)
-    teacher = _teacher(recipe, camera_names)
-    targets = _targets(recipe, teacher, method.position_embedding)
     projector = AlignmentProjector(recipe.model.llm.dim, teacher.dim, config.layer_norm)
     return SpatialForcing(teacher, projector, targets, method.layer, method.shift_by_one)
 
 
-def _rocket(recipe: Recipe, camera_names: tuple[str, ...]) -> Alignment:
+def _rocket_layers(recipe: Recipe) -> list[int]:
     config = recipe.alignment
-    method = config.rocket
     layered = {name: kind.title for name, kind in TEACHERS.items() if kind.layered}
     if config.teacher not in layered:
         raise RecipeError(
@@ -60,17 +115,25 @@ def _rocket(recipe: Recipe, camera_names: tuple[str, ...]) -> Alignment:
             f"recipe has the teacher {config.teacher}: set "
             f"{' or '.join(f'alignment.teacher={name}' for name in layered)}, or another method"
         )
-    depth = recipe.model.llm.layers
-    layers = tuple(depth - 1 if student == -1 else student for student, _ in method.pairs)
+    layers = _rocket_students(recipe)
     for layer in layers:
-        _check_student_layer("alignment.rocket.pairs", layer, depth)
+        _check_student_layer("alignment.rocket.pairs", layer, recipe.model.llm.layers)
     if list(layers) != sorted(set(layers)):
         raise RecipeError(
             f"alignment.rocket.pairs: the student's layers have to rise, shallow to deep; they are "
             f"{list(layers)}"
         )
-    teacher = _teacher(recipe, camera_names, [layer for _, layer in method.pairs])
-    targets = _targets(recipe, teacher, method.position_embedding)
+    return [layer for _, layer in config.rocket.pairs]
+
+
+def _rocket_students(recipe: Recipe) -> tuple[int, ...]:
+    last = recipe.model.llm.layers - 1
+    return tuple(last if layer == -1 else layer for layer, _ in recipe.alignment.rocket.pairs)
+
+
+def _rocket(recipe: Recipe, teacher: Teacher, targets: Targets) -> Alignment:
+    config = recipe.alignment
+    method, layers = config.rocket, _rocket_students(recipe)
     projector = AlignmentProjector(recipe.model.llm.dim, teacher.dim, config.layer_norm)
     return Rocket(teacher, projector, targets, layers, method.shallowest_width, method.shift_by_one)
 
@@ -83,20 +146,8 @@ def _check_student_layer(field: str, layer: int, depth: int) -> None:
         )
 
 
-def _targets(recipe: Recipe, teacher: Teacher, position_embedding: bool) -> Targets:
-    config = recipe.alignment
-    if position_embedding and teacher.dim % 4:
-        raise RecipeError(
-            f"the teacher is {teacher.dim} wide; a sine-cosine embedding needs a multiple of 4: "
-            f"set alignment.{config.method}.position_embedding=false"
-        )
-    return Targets(recipe.model.patch_grid, position_embedding, config.head_view_only)
-
-
-def _teacher(
-    recipe: Recipe, camera_names: tuple[str, ...], layers: Sequence[int] | None = None
-) -> Teacher:
-    config = recipe.alignment
-    kind = TEACHERS.get(config.teacher)
-    wanted = Wanted(recipe.model.patch_grid, camera_names, models_dir(), layers)
-    return kind.build(config.teacher_config(config.teacher), wanted)
+_METHODS = {
+    "encoder": _Method(_own_layer, _encoder),
+    "spatial_forcing": _Method(_spatial_forcing_layers, _spatial_forcing),
+    "rocket": _Method(_rocket_layers, _rocket),
+}

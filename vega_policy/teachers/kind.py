@@ -62,6 +62,9 @@ class TeacherKind(NamedTuple):
         needs_scene: Whether it sees depth, segmentation and camera poses, known only in
             simulation, and not the images alone.
         layered: Whether it has features of several layers.
+        check: What `build` would refuse, found without reading weights: from the fields and from
+            names and shapes in its file. Returns the width of its features. None: only building
+            it tells.
     """
 
     title: str
@@ -70,3 +73,4 @@ class TeacherKind(NamedTuple):
     width: Callable[[Any], int | None]
     needs_scene: bool = False
     layered: bool = False
+    check: Callable[[Any, Wanted], int] | None = None

@@ -1,12 +1,14 @@
 """Reading the published weight files of teachers, strictly.
 
 read_state(path: Path, source: str) -> dict[str, Tensor]
+check_layout(model: nn.Module, state: Mapping[str, Tensor], path: Path) -> None
 load_strictly(model: nn.Module, state: Mapping[str, Tensor], path: Path, dtype) -> None
 """
 
 import argparse
 import pickle
 import re
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
@@ -31,6 +33,8 @@ _Module = TypeVar("_Module", bound=nn.Module)
 
 def read_state(path: Path, source: str) -> dict[str, Tensor]:
     """Weights of a file by name, without what training or wrappers put around them.
+
+    Their contents lie in the mapped file and are read when they are used.
 
     Args:
         path: ``.safetensors``, or anything that ``torch.save`` wrote; the latter is read with
@@ -61,7 +65,8 @@ def _read(path: Path) -> Any:
             return load_file(path)
         # A training checkpoint keeps its command line beside the weights.
         with torch.serialization.safe_globals([argparse.Namespace]):
-            return torch.load(path, map_location="cpu", weights_only=True)
+            zipped = zipfile.is_zipfile(path)  # files from before PyTorch 1.6 cannot be mapped
+            return torch.load(path, map_location="cpu", weights_only=True, mmap=zipped)
     except pickle.UnpicklingError as error:
         raise CheckpointError(
             f"{path} is corrupt, or holds more than weights and is not read for safety ({error})"
@@ -76,16 +81,8 @@ def _without_prefixes(state: dict[str, Tensor]) -> dict[str, Tensor]:
     return state
 
 
-def load_strictly(
-    model: _Module, state: Mapping[str, Tensor], path: Path, dtype: torch.dtype
-) -> _Module:
-    """Puts weights into a model of the meta device, frozen and in evaluation mode.
-
-    Args:
-        model: Made of the sizes that the file's shapes say.
-        state: All of its weights and nothing else.
-        path: The file, for errors.
-        dtype: Of the model from then on.
+def check_layout(model: nn.Module, state: Mapping[str, Tensor], path: Path) -> None:
+    """Compares the names and shapes of weights with a model's.
 
     Raises:
         CheckpointError: A weight is missing, superfluous or of another shape; they are named.
@@ -100,7 +97,25 @@ def load_strictly(
     ]
     if problems:
         raise CheckpointError(f"{path} is not of the published layout: {_listed(problems)}")
-    model.load_state_dict({key: value.to(dtype) for key, value in state.items()}, assign=True)
+
+
+def load_strictly(
+    model: _Module, state: Mapping[str, Tensor], path: Path, dtype: torch.dtype
+) -> _Module:
+    """Puts weights into a model of the meta device, frozen and in evaluation mode.
+
+    Args:
+        model: Made of the sizes that the file's shapes say.
+        state: All of its weights and nothing else; copied.
+        path: The file, for errors.
+        dtype: Of the model from then on.
+
+    Raises:
+        CheckpointError: A weight is missing, superfluous or of another shape; they are named.
+    """
+    check_layout(model, state, path)
+    copied = {key: value.to(dtype, copy=True) for key, value in state.items()}
+    model.load_state_dict(copied, assign=True)
     return model.eval().requires_grad_(False)
 
 

@@ -1,5 +1,6 @@
 """FiT3D: a vision transformer fine-tuned on multi-view consistent features."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vega_policy.teachers.fit3d.config import SOURCE, Fit3dConfig
@@ -9,11 +10,20 @@ if TYPE_CHECKING:
     from vega_policy.teachers.teacher import Teacher
 
 
+def _file(config: Fit3dConfig, wanted: Wanted) -> Path:
+    return wanted.weights("alignment.fit3d.checkpoint", config.checkpoint, SOURCE)
+
+
 def _build(config: Fit3dConfig, wanted: Wanted) -> "Teacher":
     from vega_policy.teachers.fit3d.vit import Fit3dTeacher
 
-    path = wanted.weights("alignment.fit3d.checkpoint", config.checkpoint, SOURCE)
-    return Fit3dTeacher(config, path, wanted.grid)
+    return Fit3dTeacher(config, _file(config, wanted), wanted.grid)
 
 
-KIND = TeacherKind("FiT3D", Fit3dConfig, _build, width=lambda config: config.dim)
+def _check(config: Fit3dConfig, wanted: Wanted) -> int:
+    from vega_policy.teachers.fit3d.vit import check_fit3d
+
+    return check_fit3d(config, _file(config, wanted))
+
+
+KIND = TeacherKind("FiT3D", Fit3dConfig, _build, width=lambda config: config.dim, check=_check)

@@ -39,7 +39,13 @@ from vega_policy.errors import CheckpointError, RecipeError
 from vega_policy.teachers.fit3d.config import SOURCE, Fit3dConfig
 from vega_policy.teachers.teacher import TeacherInput, dino_views, on_device_of
 from vega_policy.teachers.transformer import Block, PatchEmbed, heads_of, placed
-from vega_policy.teachers.weights import block_count, load_strictly, read_state, shape_of
+from vega_policy.teachers.weights import (
+    block_count,
+    check_layout,
+    load_strictly,
+    read_state,
+    shape_of,
+)
 
 
 class FineTunedViT(nn.Module):
@@ -130,8 +136,25 @@ def load_fit3d(
         CheckpointError: The file is corrupt or not of the published layout.
     """
     state = read_state(path, SOURCE)
-    model = _of_shapes(state, heads, path)
-    return load_strictly(model, state, path, dtype)
+    return load_strictly(_of_shapes(state, heads, path), state, path, dtype)
+
+
+def check_fit3d(config: Fit3dConfig, path: Path) -> int:
+    """Width of a teacher's features, from names and shapes in its file alone.
+
+    Raises:
+        RecipeError: The file is missing or not as wide as the recipe says.
+        CheckpointError: The file is corrupt or not of the published layout.
+    """
+    state = read_state(path, SOURCE)
+    model = _of_shapes(state, config.heads, path)
+    check_layout(model, state, path)
+    if config.dim is not None and config.dim != model.dim:
+        raise RecipeError(
+            f"alignment.fit3d.dim is {config.dim}, the teacher {path} is {model.dim} wide: correct "
+            "the recipe or take another file"
+        )
+    return model.dim
 
 
 def _of_shapes(state: Mapping[str, Tensor], heads: int | None, path: Path) -> FineTunedViT:
@@ -182,14 +205,8 @@ class Fit3dTeacher:
     """
 
     def __init__(self, config: Fit3dConfig, path: Path, grid: int) -> None:
-        dtype = getattr(torch, config.precision)
-        self.model = load_fit3d(path, config.heads, dtype)
-        if config.dim is not None and config.dim != self.model.dim:
-            raise RecipeError(
-                f"alignment.fit3d.dim is {config.dim}, the teacher {path} is {self.model.dim} "
-                "wide: correct the recipe or take another file"
-            )
-        self.dim = self.model.dim
+        self.dim = check_fit3d(config, path)
+        self.model = load_fit3d(path, config.heads, getattr(torch, config.precision))
         self._norm = config.final_norm
         self._side = grid * self.model.patch
 

@@ -18,6 +18,11 @@ def _build(config: GeometryConfig, wanted: Wanted) -> "Teacher":
     return GeometryTeacher(config, wanted.grid, _tangents(wanted.camera_names))
 
 
+def _check(config: GeometryConfig, wanted: Wanted) -> int:
+    _tangents(wanted.camera_names)
+    return config.width
+
+
 def _tangents(camera_names: tuple[str, ...]) -> list[tuple[float, float]]:
     """Of half the field of view of each camera, horizontal and vertical."""
     cameras = {str(name): camera for name, camera in hw_config.load().cameras.items()}
@@ -37,4 +42,5 @@ KIND = TeacherKind(
     _build,
     width=lambda config: config.width,
     needs_scene=True,
+    check=_check,
 )

@@ -31,7 +31,13 @@ from vega_policy.teachers.transformer import (
     plane_rotation,
 )
 from vega_policy.teachers.vggt.config import SOURCE, VggtConfig
-from vega_policy.teachers.weights import block_count, load_strictly, read_state, shape_of
+from vega_policy.teachers.weights import (
+    block_count,
+    check_layout,
+    load_strictly,
+    read_state,
+    shape_of,
+)
 
 UNUSED = (
     "camera_head.",
@@ -175,6 +181,35 @@ def load_aggregator(path: Path, dtype: torch.dtype = torch.float32) -> Aggregato
         RecipeError: The file is missing; the error says how to get it.
         CheckpointError: The file is corrupt or not of the published layout.
     """
+    state = _read(path)
+    return load_strictly(_of_shapes(state, path), state, path, dtype)
+
+
+def check_vggt(config: VggtConfig, path: Path, layers: Sequence[int]) -> int:
+    """Width of a teacher's features, from names and shapes in its file alone.
+
+    Raises:
+        RecipeError: The file is missing, a layer does not exist, or the image size is impossible.
+        CheckpointError: The file is corrupt or not of the published layout.
+    """
+    state = _read(path)
+    model = _of_shapes(state, path)
+    check_layout(model, state, path)
+    for layer in layers:
+        if not -1 <= layer < model.depth:
+            raise RecipeError(
+                f"VGGT layer {layer} does not exist: {path} has the entries 0 to "
+                f"{model.depth - 1}, and -1 for the last"
+            )
+    if config.image_size % model.patch:
+        raise RecipeError(
+            f"alignment.vggt.image_size is {config.image_size}, not a multiple of VGGT's patch "
+            f"size {model.patch}"
+        )
+    return 2 * model.dim
+
+
+def _read(path: Path) -> dict[str, Tensor]:
     found = read_state(path, SOURCE)
     found = {key: value for key, value in found.items() if not key.startswith(UNUSED)}
     foreign = [key for key in found if not key.startswith("aggregator.")]
@@ -182,9 +217,7 @@ def load_aggregator(path: Path, dtype: torch.dtype = torch.float32) -> Aggregato
         raise CheckpointError(
             f"{path} is not of the published layout: unexpected {', '.join(foreign[:8])}"
         )
-    state = {key.removeprefix("aggregator."): value for key, value in found.items()}
-    model = _of_shapes(state, path)
-    return load_strictly(model, state, path, dtype)
+    return {key.removeprefix("aggregator."): value for key, value in found.items()}
 
 
 def _of_shapes(state: Mapping[str, Tensor], path: Path) -> Aggregator:
@@ -231,22 +264,10 @@ class VggtTeacher:
     """
 
     def __init__(self, config: VggtConfig, path: Path, layers: Sequence[int]) -> None:
+        self.dim = check_vggt(config, path, layers)
         self.model = load_aggregator(path, getattr(torch, config.precision))
-        self.dim = 2 * self.model.dim
         self._layers = tuple(layers)
         self._size = config.image_size
-        depth = self.model.depth
-        for layer in layers:
-            if not -1 <= layer < depth:
-                raise RecipeError(
-                    f"VGGT layer {layer} does not exist: {path} has the entries 0 to {depth - 1}, "
-                    "and -1 for the last"
-                )
-        if self._size % self.model.patch:
-            raise RecipeError(
-                f"alignment.vggt.image_size is {self._size}, not a multiple of VGGT's patch size "
-                f"{self.model.patch}"
-            )
 
     @torch.no_grad()
     def targets(self, batch: TeacherInput) -> list[Tensor]:
