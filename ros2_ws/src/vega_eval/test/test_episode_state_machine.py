@@ -143,3 +143,22 @@ def test_where_nobody_judges_the_episode_starts_without_a_scene_and_ends_unjudge
     assert episode.outcome is EpisodeOutcome.UNJUDGED
     assert episode.outcome.carried_out
     assert episode.reason == "time limit; nobody judged success"
+
+
+@pytest.mark.parametrize("when", ["before it begins", "while it runs", "at the time limit"])
+def test_an_emergency_stop_ends_it_as_stopped_and_its_clock_with_it(episode, when):
+    if when != "before it begins":
+        episode.observe_scene(SCENE, False, 5.0)
+        episode.observe_step(5.0)
+        episode.advance(5.0, 105.0)
+    if when == "at the time limit":
+        episode.advance(5.0 + LIMIT_S - 0.01, 119.9)
+    episode.stop("emergency stop (hold) by a hand")
+    elapsed_s = episode.elapsed_s
+    episode.stop("and once more")
+    episode.advance(60.0, 160.0)
+    assert episode.outcome is EpisodeOutcome.STOPPED
+    assert episode.outcome.value == "stopped (emergency stop)"
+    assert episode.reason == "emergency stop (hold) by a hand"
+    assert episode.elapsed_s == elapsed_s < LIMIT_S
+    assert not episode.outcome.carried_out

@@ -17,6 +17,7 @@ class EpisodeOutcome(str, enum.Enum):
     FAILURE = "failure"
     UNJUDGED = "unjudged"
     ABORTED = "aborted"
+    STOPPED = "stopped (emergency stop)"
     INTERRUPTED = "interrupted"
 
     @property
@@ -48,8 +49,8 @@ class EpisodeStateMachine:
     """Follows one episode from the first sign of life to its outcome.
 
     The episode starts with the first policy step that the gate executes, and ends with success,
-    at the time limit, or, aborted, when the gate holds for too long or time stands still. Where
-    nobody judges success, there is neither success nor failure.
+    at the time limit, when the emergency stop is pressed, or, aborted, when the gate holds for too
+    long or time stands still. Where nobody judges success, there is neither success nor failure.
     """
 
     def __init__(
@@ -166,3 +167,8 @@ class EpisodeStateMachine:
         else:
             missing = f"no policy step was executed; the gate: {self._hold_reason}"
         return f"not started after {self._patience.start_s:g} s: {missing}"
+    def stop(self, reason: str) -> None:
+        """The emergency stop was pressed, also before the episode has begun."""
+        if self.outcome is None:
+            self._end(EpisodeOutcome.STOPPED, reason)
+

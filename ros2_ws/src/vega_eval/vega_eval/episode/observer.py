@@ -12,7 +12,7 @@ from rclpy.node import Node
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from rclpy.serialization import deserialize_message
 from sensor_msgs.msg import Image, JointState
-from vega_msgs.msg import ArmTarget, GateState, InferenceReport, TaskState
+from vega_msgs.msg import ArmTarget, EstopState, GateState, InferenceReport, TaskState
 from vega_runtime import qos
 from vega_runtime.stamps import now_s, to_seconds
 
@@ -60,6 +60,7 @@ class Observer:
         self.progress = ""
         self.twin_speed: float | None = None
         self.gate: GateState | None = None
+        self._estop: EstopState | None = None
         self.task: TaskState | None = None
         self.first_action_at = 0.0
         self._connect()
@@ -74,6 +75,7 @@ class Observer:
             listen(JointState, f"{arm}/follower/joint_states", on_joints, _EVERY_ONE, raw=True)
         listen(TaskState, "sim/task_state", self._on_task, qos.LATCHED)
         listen(GateState, "gate/state", self._on_gate, qos.LATCHED)
+        listen(EstopState, "gate/estop_state", self._on_estop, qos.LATCHED)
         listen(ArmTarget, "gate/target", self._on_step, qos.REPORT)
         listen(InferenceReport, "policy/inference", self._on_inference, qos.REPORT)
         self._node.create_timer(1.0 / self._fps, self._film)
@@ -88,6 +90,8 @@ class Observer:
             self._observe_scene(episode, self.task)
         if self.gate is not None:
             self._observe_gate(episode, self.gate)
+        if self._estop is not None:
+            self._on_estop(self._estop)
 
     def end(self) -> str:
         """Stops filming; returns what is wrong with the video, if anything."""
@@ -159,6 +163,8 @@ class Observer:
         if episode is None:
             return
         self._observe_gate(episode, message)
+        if before is not None and message.estops > before.estops:
+            episode.stop(message.reason)  # it may have been reset already
         if episode.outcome is not None:
             return
         record.clamped.append(message.commands_clamped)
@@ -170,6 +176,11 @@ class Observer:
         record.estops.append(message.estops)
         led = before is not None and before.mode == GateState.LEADER
         record.interventions += episode.running and message.mode == GateState.LEADER and not led
+
+    def _on_estop(self, message: EstopState) -> None:
+        self._estop = message
+        if message.active and self._episode is not None:
+            self._episode.stop(message.text)
 
     @staticmethod
     def _observe_gate(episode: EpisodeStateMachine, message: GateState) -> None:

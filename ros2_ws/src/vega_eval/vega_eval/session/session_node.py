@@ -18,18 +18,20 @@ from vega_runtime.parameters import ParameterError, declare, parameter
 import hw_config
 from teleop.dataset.episode import hardware_files
 from teleop.errors import TeleopError
+from teleop.session.consent import Consent
 from vega_core.provenance import git_state
 from vega_eval.checkpoints import policies_of, untrained_for
 from vega_eval.episode.episode_state_machine import Patience
 from vega_eval.errors import EvalError
 from vega_eval.placements import placements_for
 from vega_eval.provenance import provenance_now
+from vega_eval.session.early_end import EarlyEnd
 from vega_eval.session.operator_console import OperatorConsole, SessionPhase
 from vega_eval.session.operator_services import OperatorServices
 from vega_eval.session.recording import TrialRecorder
 from vega_eval.session.robot_backend import SessionStopped
 from vega_eval.session.ros_backend import RosBackend, SessionSetup
-from vega_eval.session.trial_runner import EarlyEnd, RunnerOptions, TrialRunner
+from vega_eval.session.trial_runner import RunnerOptions, TrialRunner
 from vega_eval.trials.blinding import REVEALED_FILE
 from vega_eval.trials.folder import SessionFolder, SessionPlan
 from vega_eval.trials.session_spec import Judge, Robot, TaskSpec, config_digest
@@ -92,7 +94,9 @@ class SessionNode(Node):
         self._hardware, self._task = hw_config.load(), hw_config.load_task(given.task)
         by = "rules" if given.judge == "rules" else (given.operator or "operator")
         self._task_spec = TaskSpec.of(self._task, given.variant)
-        self._console = OperatorConsole(self._task_spec.milestones, by)
+        # Where the twin's rules judge, nobody is at the table.
+        consent = Consent(unattended=given.judge == "rules", given=False)
+        self._console = OperatorConsole(self._task_spec.milestones, by, consent)
         self._setup = SessionSetup(
             hardware=self._hardware,
             task=self._task,
@@ -104,7 +108,12 @@ class SessionNode(Node):
             git=git_state(Path(hw_config.__file__).parent),
         )
         self._backend = RosBackend(
-            self, self._setup, given.video_fps, self.stop_requested, self._console.is_stopped
+            self,
+            self._setup,
+            given.video_fps,
+            self.stop_requested,
+            self._console.is_stopped,
+            consent,
         )
         self._shutdown = self.create_client(Trigger, "manager/shutdown")
         self._folder: SessionFolder | None = None
@@ -185,7 +194,9 @@ class SessionNode(Node):
                 self.get_logger().warning(text)
             backend.record_with(recorder)
         self._early_end = EarlyEnd(session, given.stop_early, self.log)
-        options = RunnerOptions(given.judge == "operator", given.ready_patience_s or None)
+        options = RunnerOptions(
+            given.judge == "operator", given.ready_patience_s or None, stopped=backend.stopped
+        )
         return TrialRunner(session, backend, self._console, self, options).run()
 
     def stop_requested(self) -> bool:
