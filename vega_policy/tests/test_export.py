@@ -369,6 +369,32 @@ def test_what_was_assumed_is_said(public, recipe, tmp_path):
         assert words in said
 
 
+def test_joints_that_never_change_are_named_by_an_export(public, recipe, tmp_path):
+    path = public / "dataset_statistics.json"
+    statistics = json.loads(path.read_text())
+    for field in ("min", "max", "q01", "q99"):
+        statistics["close_laptop"]["action"][field][6] = 0.07
+    path.write_text(json.dumps(statistics))
+    lines = []
+    export(public, tmp_path / "deployed", Public(recipe, None), report=lines.append)
+    (line,) = [line for line in lines if "never changed" in line]
+    assert line == "the action never changed in left_gripper: the policy cannot move it"
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "said"),
+    [("max", float("nan"), "max of dimension 0 is nan"), ("min", 5.0, "min of dimension 0 is 5")],
+)
+def test_statistics_that_are_none_are_refused(field, value, said, public, recipe, tmp_path):
+    path = public / "dataset_statistics.json"
+    statistics = json.loads(path.read_text())
+    statistics["close_laptop"]["proprio"][field][0] = value
+    path.write_text(json.dumps(statistics))
+    with pytest.raises(CheckpointError, match=rf"'close_laptop', proprio: .*{said}"):
+        export(public, tmp_path / "out", Public(recipe, None))
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_chunk_that_the_model_cannot_take_is_refused(public, tmp_path, capsys):
     command = [str(public), str(tmp_path / "out"), "--recipe", "vega", "--chunk", "4000"]
     assert main(command) == 2
