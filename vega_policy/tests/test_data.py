@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from vega_policy.data.dataset import constant_joints, open_datasets
+from vega_policy.data.facts import constant_joints
 from vega_policy.data.npz import NpzSource
+from vega_policy.data.plan import open_datasets
 from vega_policy.errors import DatasetError
 from vega_policy.recipe import models_dir
 from vega_policy.tests.synthetic import (
@@ -114,7 +115,10 @@ def test_frames_are_resized_once(tmp_path):
 def test_data_without_ground_truth(tmp_path):
     for seed in range(2):
         write_episode(tmp_path / f"{seed}.npz", seed, depth=None)
-    assert opened(tmp_path).train.batch(np.array([0])).scene is None
+    data = opened(tmp_path, "alignment.teacher=none")
+    assert data.train.batch(np.array([0])).scene is None
+    with pytest.raises(DatasetError, match=r"0\.npz, 1\.npz lacks the depth, .*teacher=geometry"):
+        opened(tmp_path)
 
 
 def test_digests_tell_episodes_apart(tmp_path):

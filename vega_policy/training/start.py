@@ -1,11 +1,11 @@
 """The policy that a run starts from: a base checkpoint's weights or random ones, LoRA on top."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
 
 from vega_policy import checkpoint
+from vega_policy.model.config import ModelConfig
 from vega_policy.model.initialization import initialize_from_scratch
 from vega_policy.model.policy import VegaPolicy
 from vega_policy.recipe import Recipe
@@ -15,17 +15,28 @@ if TYPE_CHECKING:
     from transformers import LlamaModel
 
 
-def require_base(recipe: Recipe) -> Path | None:
-    """Folder of the recipe's base checkpoint; None if it starts from random weights.
+def check_start(recipe: Recipe) -> str | None:
+    """What :func:`starting_policy` would refuse, found before weights are read.
+
+    Returns:
+        Digest of the base's weights; None if the run starts from random ones.
 
     Raises:
-        CheckpointError: It is not there.
+        PolicyError: As there.
     """
+    if recipe.lora is not None:
+        lora.require_peft()
     if recipe.base_checkpoint is None:
         return None
     folder = checkpoint.base_folder(recipe.base_checkpoint)
-    checkpoint.require_base(folder)
-    return folder
+    return checkpoint.digest_of(checkpoint.base_state(folder, _base_sizes(recipe)))
+
+
+def _base_sizes(recipe: Recipe) -> ModelConfig:
+    if recipe.lora is None:
+        return recipe.model
+    # Frozen weights that are never computed need no memory.
+    return recipe.model.model_copy(update={"full_layout": False})
 
 
 def starting_policy(recipe: Recipe, device: torch.device) -> VegaPolicy:
@@ -41,18 +52,15 @@ def starting_policy(recipe: Recipe, device: torch.device) -> VegaPolicy:
     Raises:
         PolicyError: The base checkpoint is missing or of other sizes, or peft is not installed.
     """
-    base = require_base(recipe)
     dtype = checkpoint.compute_dtype(recipe.training.precision)
     torch.manual_seed(recipe.training.seed)
-    if base is None:
+    if recipe.base_checkpoint is None:
         policy = VegaPolicy(recipe.model)
         initialize_from_scratch(policy)
         policy.to_compute_dtype(dtype)
     else:
-        sizes = recipe.model
-        if recipe.lora is not None:  # frozen weights that are never computed need no memory
-            sizes = sizes.model_copy(update={"full_layout": False})
-        policy = checkpoint.load_base(base, sizes, device, dtype)
+        base = checkpoint.base_folder(recipe.base_checkpoint)
+        policy = checkpoint.load_base(base, _base_sizes(recipe), device, dtype)
     if recipe.lora is not None:
         lora.inject(policy, recipe.lora)
     else:
