@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from shlex import quote
 
 from teleop.errors import DatasetError
 from vega_core import files
+
+
+def repair_command(dataset: Path) -> str:
+    """The command that repairs a dataset."""
+    return f"python -m teleop.repair {quote(str(dataset))}"
 
 
 def why(error: OSError) -> str:

@@ -39,7 +39,7 @@ from teleop.convert.names import camera_keys
 from teleop.convert.streams import Series, SourceEpisode
 from teleop.convert.units import check_grippers, check_joints, in_robot_units, outside_limits
 from teleop.export.demonstration import ActionSource, ExportError, Image, StepImage
-from teleop.export.images import is_encoded, kept_if_jpeg
+from teleop.export.images import at_step, is_encoded, kept_if_jpeg
 from vega_core.files import sha256_of
 from vega_core.stamps import NS
 
@@ -123,8 +123,9 @@ class BagImages:
                 key, made = cameras[topic], None
                 rows = self.rows[key]
                 while step[topic] < len(rows) and rows[step[topic]] == seen[topic]:
-                    made = _image(bag.decode(message, kind)) if made is None else made
-                    yield StepImage(key, step[topic], made)
+                    with at_step(key, step[topic], seen[topic]):
+                        made = _image(bag.decode(message, kind)) if made is None else made
+                    yield StepImage(key, step[topic], made, seen[topic])
                     step[topic] += 1
                 if all(step[each] == len(self.rows[cameras[each]]) for each in cameras):
                     return

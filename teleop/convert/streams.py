@@ -23,7 +23,7 @@ from teleop.export.demonstration import (
     Layout,
     Prepared,
 )
-from teleop.export.images import size
+from teleop.export.images import at_step, size
 from vega_core.stamps import NS
 
 ROBOT_TYPE = "cobot_magic"
@@ -115,23 +115,29 @@ def prepared(episode: SourceEpisode, action: ActionSource, fps: int | None) -> P
 
     Raises:
         ExportError: It has no leader, no words, too few steps or too many a second, gaps, or images
-            of several sizes.
+            of several sizes; the text names it.
     """
+    try:
+        return _prepared(episode, action, fps)
+    except (ExportError, resample.ResampleError) as error:
+        raise ExportError(f"{episode.name}: {error}") from None
+
+
+def _prepared(episode: SourceEpisode, action: ActionSource, fps: int | None) -> Prepared:
+    if fps is None and not _has_steps(episode):
+        fps = round(episode.fps)
     _check_rates(episode, fps)
     _check_instruction(episode)
     series = [episode.state]
     if action == "leader":
         if episode.leader is None:
-            raise ExportError(f"{episode.name}: has no leader: give --action follower")
+            raise ExportError("has no leader: give --action follower")
         series.append(episode.leader)
-    try:
-        points, rows = _matched(episode, series, fps)
-    except resample.ResampleError as error:
-        raise ExportError(f"{episode.name}: {error}") from None
+    points, rows = _matched(episode, series, fps)
     kept = points if action == "leader" else points[:-1]
     if len(kept) < 2:
         rate = episode.fps if fps is None else fps
-        raise ExportError(f"{episode.name}: too short: {len(kept)} steps at {rate:.4g} a second")
+        raise ExportError(f"too short: {len(kept)} steps at {rate:.4g} a second")
     acted = series[-1].at(kept if action == "leader" else points[1:])
     images = episode.images.chosen({key: each[: len(kept)] for key, each in rows.items()})
     height, width = _common_size(episode, rows)
@@ -165,8 +171,7 @@ def _check_rates(episode: SourceEpisode, fps: int | None) -> None:
     for rate, option in ((episode.fps, "--source-fps"), (fps or episode.fps, "--fps")):
         if not least <= rate <= most:
             raise ExportError(
-                f"{episode.name}: {rate:.4g} steps a second, expected {least:g} to {most:g}: "
-                f"give {option}"
+                f"{rate:.4g} steps a second, expected {least:g} to {most:g}: give {option}"
             )
 
 
@@ -174,8 +179,8 @@ def _check_instruction(episode: SourceEpisode) -> None:
     text = episode.instruction
     if not text.strip() or not text.isprintable():
         raise ExportError(
-            f"{episode.name}: the instruction is {text!r}, expected a sentence of printable "
-            "characters: give --instruction"
+            f"the instruction is {text!r}, expected a sentence of printable characters: give "
+            "--instruction"
         )
 
 
@@ -186,7 +191,7 @@ def _matched(
     cameras = episode.images.stamps_ns
     streams = [*(each.stamps_ns for each in series), *cameras.values()]
     if any(len(stamps) == 0 for stamps in streams):
-        raise ExportError(f"{episode.name}: has no steps")
+        raise ExportError("has no steps")
     if fps is not None:
         points = resample.grid(streams, fps)
     else:
@@ -209,10 +214,13 @@ def _matched(
 def _common_size(episode: SourceEpisode, rows: Mapping[str, NDArray[np.int64]]) -> tuple[int, int]:
     """Height and width of all cameras' images, by the first of each."""
     first = episode.images.chosen({key: each[:1] for key, each in rows.items()})
-    sizes = {each.camera: size(each.image) for each in first.read()}
+    sizes = {}
+    for each in first.read():
+        with at_step(each.camera, each.step, each.source):
+            sizes[each.camera] = size(each.image)
     if len(set(sizes.values())) > 1:
         said = ", ".join(f"{key} {width}x{height}" for key, (height, width) in sizes.items())
-        raise ExportError(f"{episode.name}: images of several sizes ({said}), expected one")
+        raise ExportError(f"images of several sizes ({said}), expected one")
     return next(iter(sizes.values()))
 
 

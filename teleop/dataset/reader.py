@@ -102,6 +102,7 @@ class Recorded:
         self._counts = summary.statistics.channel_message_counts if summary.statistics else {}
         self._messages: dict[int, list[tuple[int, bytes]]] | None = None
         self._images: dict[int, list[_StoredImage]] = {}
+        self._falls: dict[str, int] = {}
         self._unpacked: dict[int, bytes] = {}
         self.layout = self._read_layout()
 
@@ -146,6 +147,17 @@ class Recorded:
             EpisodeDamaged: As `joints`.
         """
         return self._series(arm, command_topic(arm))
+
+    def falls(self, topic: str) -> int:
+        """How many stamps of a topic are not later than that of the message that came before.
+
+        Of images, and of joints that were read.
+
+        Raises:
+            EpisodeDamaged: The file cannot be read.
+        """
+        self._index()
+        return self._falls.get(topic, 0)
 
     def image_stamps(self, camera: str) -> NDArray[np.int64]:
         """Capture stamps of a camera's images (ns), rising, int64 [N].
@@ -271,6 +283,7 @@ class Recorded:
             order = [series.names.index(joint) for joint in self.layout.arms[arm]]
         except (EpisodeDamaged, ValueError, KeyError) as error:
             raise self._damaged(f"{topic}: {error}") from None
+        self._falls[topic] = _falls(series.stamps_ns)
         rising = np.argsort(series.stamps_ns, kind="stable")
         pick = np.ix_(rising, np.asarray(order))
         return Joints(
@@ -312,7 +325,9 @@ class Recorded:
                         messages.setdefault(span.channel, []).append((span.log_ns, data))
             except EpisodeDamaged as error:
                 raise self._damaged(str(error)) from None
-        for rows in images.values():
+        by_id = {channel.id: topic for topic, channel in self._channels.items()}
+        for number, rows in images.items():
+            self._falls[by_id[number]] = _falls(np.array([image.stamp_ns for image in rows]))
             rows.sort(key=lambda image: image.stamp_ns)
         self._images = images
         self._messages = messages
@@ -332,6 +347,10 @@ class Recorded:
 
     def _damaged(self, text: str) -> EpisodeDamaged:
         return EpisodeDamaged(f"{self.folder / self.info.mcap.file}: {text}")
+
+
+def _falls(stamps: NDArray[np.int64]) -> int:
+    return int(np.count_nonzero(np.diff(stamps) <= 0))
 
 
 def open_episode(folder: Path, verify: bool = False) -> Recorded:

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from teleop.dataset.episode import DatasetLayout, EpisodeInfo, read_info
 from teleop.dataset.layout import QUARANTINE, episode_folders, read_layout, unsealed_folders
 from teleop.errors import DatasetError, EpisodeDamaged
-from teleop.export.selection import KINDS, kinds
+from teleop.export.selection import counted, kinds
 from teleop.export.workers import Workers
 from teleop.quality.cross_episode import check_across_episodes
 from teleop.quality.episode import EpisodeQuality, measure
@@ -193,9 +193,9 @@ def _about_dataset(
 
 
 def _selection(infos: Sequence[EpisodeInfo], include: Collection[str]) -> FindingDraft:
-    counts = Counter(kind for info in infos for kind in kinds(info) - set(include))
-    words = ", ".join(f"{counts[kind]} {kind}" for kind in KINDS if counts[kind])
-    text = f"exports leave some of the {len(infos)} episodes out: {words}"
+    reasons = [tuple(sorted(kinds(info) - set(include))) for info in infos]
+    left_out = Counter(each for each in reasons if each)
+    text = f"exports leave {left_out.total()} of the {len(infos)} episodes out: {counted(left_out)}"
     return FindingDraft(
         "warning", "left out", text, "with --include KIND they are exported, and checked"
     )
