@@ -72,11 +72,11 @@ class PolicyContract(BaseModel):
     chunk: int = Field(gt=0, description="actions of one prediction")
     control_hz: float = Field(gt=0, description="actions a second")
     cameras: tuple[CameraContract, ...] = ()
-    git_commit: str = Field(description="of the code that made it")
     instructions: dict[str, tuple[str, ...]] = Field(
         default={},
         description="all instructions of each task in the training data, where `tasks` has not all",
     )
+    git_commit: str = Field(description="of the code that made it")
 
     @model_validator(mode="after")
     def _consistent(self) -> "Self":
