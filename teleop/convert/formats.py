@@ -69,8 +69,13 @@ class ImportFormat(Protocol):
         """
 
 
-def positive_rate(value: Any, what: str) -> float:
+def positive_rate(value: Any, what: str, remedy: str = "give --source-fps") -> float:
     """A number that can be a rate.
+
+    Args:
+        value: What was found.
+        what: Where it was found.
+        remedy: What to do if it is none.
 
     Raises:
         ExportError: It is none, not finite, or not above 0.
@@ -80,7 +85,7 @@ def positive_rate(value: Any, what: str) -> float:
     except (TypeError, ValueError):
         rate = math.nan
     if not (math.isfinite(rate) and rate > 0):
-        raise ExportError(f"{what} is {value}, expected a number above 0: give --source-fps")
+        raise ExportError(f"{what} is {value}, expected a number above 0: {remedy}")
     return rate
 
 

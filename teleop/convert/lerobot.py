@@ -142,7 +142,7 @@ def _part(dataset: LeRobotFolder, text: str, vectors: list[str]) -> _Part:
 
 def _episode(dataset: LeRobotFolder, entry: Entry, options: ImportOptions) -> SourceEpisode:
     chosen = _chosen(dataset, options)
-    fps = positive_rate(dataset.fps, "fps of meta/info.json")
+    fps = positive_rate(dataset.fps, "fps of meta/info.json", "write the rate of the timestamps")
     vectors = [chosen.state] if chosen.action is None else [chosen.state, chosen.action]
     keys = {part.key for vector in vectors for part in vector.parts}
     table = dataset.steps(entry, [*keys, *_STEP_COLUMNS])

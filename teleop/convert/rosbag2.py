@@ -151,6 +151,14 @@ def _topics(path: Path | None) -> Topics:
             f"{path}: cameras are {', '.join(topics.cameras) or 'none'}, expected "
             f"{', '.join(camera_keys())}"
         )
+    arms = [each.topic for each in (*topics.state, *topics.action)]
+    for what, named in (("cameras", [*topics.cameras.values()]), ("state and action", arms)):
+        twice = sorted({topic for topic in named if named.count(topic) > 1})
+        if twice:
+            raise ExportError(
+                f"{path}: {', '.join(twice)} stands twice in {what}: name it once, with the joints "
+                "of both arms where it has both; without a topic of commands leave action out"
+            )
     return topics
 
 
@@ -241,9 +249,10 @@ def _rising(topic: str, stamps: NDArray[np.int64]) -> NDArray[np.int64]:
     steps = np.diff(stamps)
     if (steps <= 0).any():
         at = int((steps <= 0).argmax())
+        how = f"{-steps[at] / NS:.3f} s before" if steps[at] else "the same as"
         raise ExportError(
-            f"{topic}: the stamp of message {at + 1} is {-steps[at] / NS:.3f} s before the one "
-            "before it: the clock was set, or messages are double; cut the bag there"
+            f"{topic}: the stamp of message {at + 1} is {how} that of the message before it: the "
+            "clock was set, or messages are double; cut the bag there"
         )
     return stamps
 
@@ -264,14 +273,23 @@ def _image(message: Any) -> Image:
     if hasattr(message, "format"):
         data = message.data.tobytes()
         if not is_encoded(data):
-            raise ExportError(f"an image is of format {message.format}, expected JPEG or PNG")
+            raise ExportError(
+                f"an image of format {message.format} has {len(data)} bytes that are neither a "
+                "JPEG nor a PNG file"
+            )
         return kept_if_jpeg(data)
     if message.encoding not in _TO_RGB:
         raise ExportError(
             f"an image has the encoding {message.encoding}, expected {', '.join(_TO_RGB)}"
         )
     channels = 4 if "a" in message.encoding else 3
-    rows = np.asarray(message.data).reshape(message.height, message.step)
+    data = np.asarray(message.data)
+    if message.step < message.width * channels or len(data) != message.height * message.step:
+        raise ExportError(
+            f"an image of {message.width}x{message.height} {message.encoding} has {len(data)} "
+            f"bytes in rows of {message.step}"
+        )
+    rows = data.reshape(message.height, message.step)
     pixels = rows[:, : message.width * channels].reshape(message.height, message.width, channels)
     code = _TO_RGB[message.encoding]
     return np.ascontiguousarray(pixels) if code is None else np.asarray(cv2.cvtColor(pixels, code))

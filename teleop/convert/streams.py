@@ -32,6 +32,8 @@ MAX_MISSING = 0.01
 """Share of the steps that may be without an image or a joint state of their own time."""
 RATES = (1.0, 1000.0)
 """Steps a second that an episode can have, at least and at most."""
+_JITTER = 0.8
+"""Of its nominal rate, what two images of a camera may be apart."""
 _EXACT = 1e-6
 """Part of a step within which a time is that of the step: stamps are rounded to nanoseconds."""
 
@@ -111,7 +113,8 @@ def prepared(episode: SourceEpisode, action: ActionSource, fps: int | None) -> P
     Args:
         episode: What was read.
         action: follower: the state at the next step; leader: the leader's at the same time.
-        fps: Steps a second of the output; None: every step of the source is kept.
+        fps: Steps a second of the output; None: every step of the source is kept, or where joints
+            and images come at times of their own, as many as the source has images.
 
     Raises:
         ExportError: It has no leader, no words, too few steps or too many a second, gaps, or images
@@ -166,6 +169,12 @@ def _prepared(episode: SourceEpisode, action: ActionSource, fps: int | None) -> 
     return Prepared(layout, demonstration, (*episode.notes, *_rate_notes(episode.fps, fps)))
 
 
+def _has_steps(episode: SourceEpisode) -> bool:
+    """Whether each image belongs to one joint state."""
+    own = episode.state.stamps_ns
+    return all(np.array_equal(own, each) for each in episode.images.stamps_ns.values())
+
+
 def _check_rates(episode: SourceEpisode, fps: int | None) -> None:
     least, most = RATES
     for rate, option in ((episode.fps, "--source-fps"), (fps or episode.fps, "--fps")):
@@ -200,8 +209,9 @@ def _matched(
         own = series[0].stamps_ns
         points = own[(own >= begin) & (own <= end)]
     matches = {key: resample.nearest(stamps, points) for key, stamps in cameras.items()}
-    # What a source of this rate can give: half of its own period, or of the output's if longer.
-    rate = max(int(min(episode.fps, fps or episode.fps)), 1)
+    # What a source of this rate can give: half of its own period and some jitter, or half of the
+    # output's period if that is longer.
+    rate = max(int(min(_JITTER * episode.fps, fps or episode.fps)), 1)
     errors = {key: resample.fit(match, rate) for key, match in matches.items() if len(points)}
     names = ("state", "leader")
     for name, each in zip(names, series):

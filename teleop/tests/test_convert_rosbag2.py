@@ -1,5 +1,7 @@
 """Bags as `ros2 bag record` writes them, MCAP and SQLite, converted."""
 
+import json
+
 import av
 import cv2
 import numpy as np
@@ -132,6 +134,9 @@ def test_a_clock_that_was_set_back_is_refused(tmp_path, capsys):
         (TOPICS.replace("joints:", "names:"), "state.1.names: Extra inputs are not permitted"),
         (TOPICS.replace("[a, b,", "[x, b,"), "/puppet/right has no joint x: it has a, b"),
         ("cameras: [", "is no YAML"),
+        (TOPICS.replace("/camera_l", "/camera_f"), "/camera_f stands twice in cameras"),
+        (TOPICS.replace("/puppet/right", "/puppet/left"), "/puppet/left stands twice in state"),
+        (TOPICS.replace("/master", "/puppet"), "leave action out"),
     ],
 )
 def test_a_wrong_file_of_topics_is_named(topics, said, tmp_path, capsys):
@@ -144,3 +149,51 @@ def test_a_folder_without_bags_says_so(tmp_path, capsys):
     (tmp_path / "src").mkdir()
     assert convert(tmp_path / "src", tmp_path / "out") == 2
     assert "no metadata.yaml" in capsys.readouterr().err
+
+
+def test_without_a_rate_there_are_as_many_steps_as_images(tmp_path):
+    bag(tmp_path / "src")  # joints at 200 Hz, images at 30
+    assert convert(tmp_path / "src", tmp_path / "out") == 0
+    state = columns(tmp_path / "out", "observation.state")
+    assert json.loads((tmp_path / "out/meta/info.json").read_text())["fps"] == 30
+    assert len(state) == pytest.approx(SECONDS * 30, abs=3)
+    assert state[:, 0] == pytest.approx(0.2 + 0.1 * np.arange(len(state)) / 30, abs=1e-4)
+
+
+@pytest.mark.parametrize("encoding", ["mono8", "16UC1", "yuv422", "bayer_rggb8"])
+def test_images_of_other_encodings_are_named(encoding, tmp_path, capsys):
+    bag(tmp_path / "src", encoding=encoding, until=0.5)
+    assert convert(tmp_path / "src", tmp_path / "out") == 1
+    assert f"has the encoding {encoding}, expected rgb8, bgr8" in capsys.readouterr().err
+
+
+def test_a_bag_whose_file_was_cut_short_is_named(tmp_path, capsys):
+    bag(tmp_path / "src", until=0.5)
+    (file,) = (tmp_path / "src").glob("*.mcap")
+    file.write_bytes(file.read_bytes()[:-5000])
+    assert convert(tmp_path / "src", tmp_path / "out") == 1
+    assert f"{tmp_path / 'src'}: cannot be read" in capsys.readouterr().err
+
+
+def test_images_that_are_not_whole_are_named_with_camera_and_step(tmp_path, monkeypatch, capsys):
+    whole = image
+
+    def cut(at_s, topic, encoding, compressed):
+        message = whole(at_s, topic, encoding, compressed)
+        message.data = message.data[: 100 if at_s > 0.3 else None]
+        return message
+
+    monkeypatch.setitem(globals(), "image", cut)
+    bag(tmp_path / "src", until=0.6)
+    assert convert(tmp_path / "src", tmp_path / "out") == 1
+    said = capsys.readouterr().err
+    assert "an image of 64x48 bgr8 has 100 bytes in rows of 192" in said
+    assert "cam_high, step 1" in said
+
+
+def test_more_steps_a_second_are_interpolated_and_said(tmp_path, capsys):
+    bag(tmp_path / "src", until=1.0)
+    assert convert(tmp_path / "src", tmp_path / "out", "--fps", "60") == 0
+    assert "become 60: joints are interpolated, images repeat" in capsys.readouterr().err
+    state = columns(tmp_path / "out", "observation.state")
+    assert state[:, 0] == pytest.approx(0.2 + 0.1 * np.arange(len(state)) / 60, abs=1e-4)
