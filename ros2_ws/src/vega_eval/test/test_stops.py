@@ -10,10 +10,13 @@ from vega_eval.errors import EvalError
 from vega_eval.session.node_control import PolicyControl
 from vega_eval.session.operator_console import OperatorConsole, SessionPhase
 from vega_eval.session.robot_backend import BackendError, Refused, SessionStopped, TrialResult
+from vega_eval.session.robot_health import RobotHealth
 from vega_eval.session.trial_runner import RunnerOptions, TrialRunner
 from vega_eval.trials.folder import SessionFolder
 from vega_eval.trials.record import Files, TrialOutcome, TrialVerdict
+from vega_msgs.msg import ArmStatus, GateState
 
+import hw_config
 from teleop.session.consent import Consent
 
 INVALID = TrialVerdict(outcome=TrialOutcome.INVALID, progress=0.0, reason="a camera died")
@@ -319,3 +322,52 @@ def test_a_stop_at_any_moment_of_a_trial_is_refused_or_rested_but_no_error(stop_
     policy.rest()
     assert calls.asked[-1] == "gate/hold"
     assert calls.asked.count("activate") == calls.asked.count("deactivate")
+
+
+class Topics:
+    """A node that keeps who listens."""
+
+    def __init__(self):
+        self.heard = {}
+
+    def create_subscription(self, kind, topic, callback, profile):
+        self.heard[topic] = callback
+
+
+def test_what_is_over_before_anybody_looks_is_seen_all_the_same():
+    topics, consent = Topics(), Consent()
+    RobotHealth(topics, hw_config.load(), lambda: None, trouble=consent.interrupt)
+    arm, gate = topics.heard["left/follower/status"], topics.heard["gate/state"]
+    arm(ArmStatus(enabled=True))
+    gate(GateState(mode=GateState.HOLD, estops=1))
+    gate(GateState(mode=GateState.EXECUTING, estops=1))
+    assert consent.given
+
+    arm(ArmStatus(enabled=False, text="emergency stop: hold the arm, then reset it"))
+    arm(ArmStatus(enabled=True))
+    assert consent.barred().startswith("the left arm was not enabled: emergency stop")
+
+    consent.give()
+    gate(GateState(mode=GateState.HOLD, estops=2))  # pressed and reset: only the newest is kept
+    assert consent.barred() == "the emergency stop was pressed"
+
+
+def test_as_long_as_something_is_wrong_no_consent_lasts():
+    topics, consent, now_s = Topics(), Consent(), [0.0]
+    hardware = hw_config.load()
+    gate = GateState(mode=GateState.HOLD)
+    health = RobotHealth(
+        topics, hardware, lambda: gate, lambda: now_s[0], trouble=consent.interrupt
+    )
+    for now_s[0] in (0.0, 1.0):
+        for name in hardware.cameras:
+            health.tap("camera", name, b"")
+        for name in hardware.arms:
+            health.tap("arm", name, b"")
+    health.watch()
+    assert consent.given
+    now_s[0] = 4.0
+    for _ in range(2):
+        consent.give()
+        health.watch()
+        assert "has been silent for more than 2 s" in consent.barred()

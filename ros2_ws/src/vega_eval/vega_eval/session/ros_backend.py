@@ -270,7 +270,7 @@ class RosBackend:
                 raise SessionStopped
             problems = self._health.problems()
             if self._health.estopped:
-                episode.stop(problems[0])
+                episode.stop("the emergency stop was pressed")
             elif problems:
                 episode.abort(problems[0])
                 return "; ".join(problems), False
