@@ -53,7 +53,11 @@ def generate_launch_description() -> LaunchDescription:
             *decide_evaluation(),
             *log_to(LaunchConfiguration("output")),
             include("robot.launch.py", "task", "robot", "variant", "seed", "namespace"),
-            require(policy, "the trial does not count and is played again by the same command"),
+            require(
+                policy,
+                "the trial does not count and is played again by the same command",
+                uses_robot=True,
+            ),
             end_with(manager, "the stack did not come up"),
             end_with(session, "the session was not completed; the same command goes on with it"),
             GroupAction(

@@ -66,7 +66,7 @@ def generate_launch_description() -> LaunchDescription:
             refuse_if(checkpoint_problem),
             *log_to(output),
             include("robot.launch.py", "task", "robot", "variant", "seed", "namespace"),
-            require(policy, "the gate holds the arms; shutting down"),
+            require(policy, "the gate holds the arms; shutting down", uses_robot=True),
             end_with(manager, "the stack did not come up"),
             end_with(waiting, "the stack did not come up"),
             end_with(episode, "the episode was not carried out"),

@@ -73,7 +73,7 @@ def generate_launch_description() -> LaunchDescription:
                 "robot.launch.py",
                 *("task", "robot", "variant", "seed", "namespace", "gate", "leaders"),
             ),
-            require(recorder, _RECOVERED),
+            require(recorder, _RECOVERED, uses_robot=True),
             end_with(manager, "the stack did not come up"),
             end_with(conductor, "the session was not completed"),
             GroupAction(

@@ -32,6 +32,7 @@ from vega_runtime.launched import LAUNCH_PID
 
 import hw_config
 from vega_bringup.hardware import missing_hardware
+from vega_bringup.stop_kept import once_stop_is_left
 
 ROBOTS = ("sim", "emulated", "real")
 SESSION_ARGUMENTS = ("operator", "episodes", "dataset", "view")
@@ -186,32 +187,39 @@ def log_to(folder: LaunchConfiguration) -> list[Action]:
     ]
 
 
-def require(node: Node, means: str) -> RegisterEventHandler:
+def require(node: Node, means: str, uses_robot: bool = False) -> RegisterEventHandler:
     """Ends the launch, with an error, when a node dies; the gate gets 2 s to hold first.
 
     Args:
         node: the node.
         means: what its death means, for people.
+        uses_robot: it is no part of the robot: an emergency stop can be left without it, and is
+            left before the launch ends.
     """
 
     def on_exit(event: ProcessExited, context: LaunchContext) -> list[LaunchDescriptionEntity]:
         if context.is_shutdown or event.returncode == 0:
             return []
         text = f"{event.process_name} died (exit code {event.returncode}): {means}"
-        return [TimerAction(period=_HOLD_S, actions=[_fail(text)])]
+        end = once_stop_is_left(_fail(text)) if uses_robot else _fail(text)
+        return [TimerAction(period=_HOLD_S, actions=[end])]
 
     return RegisterEventHandler(OnProcessExit(target_action=node, on_exit=on_exit))
 
 
 def end_with(node: Node, failed: str) -> RegisterEventHandler:
-    """Ends the launch when a node ends; with the error `failed` if its exit code is not 0."""
+    """Ends the launch when a node ends; with the error `failed` if its exit code is not 0.
+
+    With an emergency stop latched, also one that is pressed just after the node has failed, it ends
+    only once that is left: the gate holds it.
+    """
 
     def on_exit(event: ProcessExited, context: LaunchContext) -> Sequence[LaunchDescriptionEntity]:
         if context.is_shutdown:
             return []
         if event.returncode == 0:
-            return [Shutdown(reason="the work is done")]
-        return [_fail(failed)]
+            return [once_stop_is_left(Shutdown(reason="the work is done"))]
+        return [TimerAction(period=_HOLD_S, actions=[once_stop_is_left(_fail(failed))])]
 
     return RegisterEventHandler(OnProcessExit(target_action=node, on_exit=on_exit))
 
