@@ -12,6 +12,7 @@ import pytest
 from vega_arms import frames, protocol
 from vega_arms.emulator import POSE, Settings
 from vega_arms.emulator.faults import Fault
+from vega_arms.emulator.leader import still
 from vega_arms.enabling import NotEnabled
 
 FRAMES_A_SECOND = 3040
@@ -150,6 +151,17 @@ def test_an_overcurrent_of_the_gripper_by_name(rig):
     begin = partial(rig.emulator.inject, Fault.GRIPPER_OVERCURRENT)
     stops(rig, "gripper: overcurrent", begin)
     rig.driver.enable()
+
+
+def test_a_fault_is_told_also_while_a_leader_leads_the_arm(make_rig):
+    rig = make_rig(leader=still(POSE)).start(enable=False)
+    rig.until_said("a leader arm, or another program, commands this arm")
+    rig.emulator.inject(Fault.GRIPPER_HOT)
+    rig.until_said("gripper: motor too hot; let it cool")
+    rig.emulator.inject(None)
+    rig.until(lambda: "a leader arm" in rig.reports[-1].text)
+    rig.arm.motor_faults[3] = 1 << 1
+    rig.until_said("joint 4: motor too hot; let it cool")
 
 
 def test_a_gripper_that_stays_hot_is_not_enabled_and_told_when_it_is_well(rig):

@@ -56,7 +56,7 @@ class ArmDriver:
         self._target: Target | None = None
         self._sender = threading.Thread(target=self._send, name=f"{config.channel} send")
         self._link = Link(self.port, self.decoder, self._on_back)
-        watch = FollowingWatch(config.following)
+        watch = FollowingWatch(config.following, config.gripper_effort)
         self._health = HealthMonitor(config.channel, self._link, config.role == FOLLOWER, watch)
         self._enable_call = f"call {config.arm}/follower/enable"
         # What an operator should know of an arm that is enabled.
@@ -286,7 +286,7 @@ class ArmDriver:
         """The old cause is no news any more: what is wanted now is the next step."""
         starts = time.monotonic() < self._starts_until_s
         if problem.over and (self._reason or not starts):
-            self._reason = f"{self.config.channel}: {problem.over}: {self._enable_call}"
+            self._reason = f"{self.config.channel}{problem.over}: {self._enable_call}"
 
     def _forbidding(self) -> Problem | None:
         """What forbids to go on with enabling; a gripper's error does not, it is cleared by it."""

@@ -23,10 +23,15 @@ class FollowingWatch:
 
     A joint follows while it is near anything that it was sent within the servos' lag, or comes
     nearer. A gripper that presses is held open by what it holds, and follows, too.
+
+    Args:
+        limits: What is near.
+        gripper_effort: What the gripper is told to press with at most, N m.
     """
 
-    def __init__(self, limits: Following) -> None:
+    def __init__(self, limits: Following, gripper_effort: float = 1.0) -> None:
         self._limits = limits
+        self._contact_nm = min(limits.contact_nm, 0.5 * gripper_effort)
         self._tolerance = (limits.joint_rad,) * JOINTS + (limits.gripper_m,)
         self.reset()
 
@@ -60,7 +65,7 @@ class FollowingWatch:
         lowest = min(sent[joint] for _, sent in self._sent)
         highest = max(sent[joint] for _, sent in self._sent)
         gap = lowest - q if q < lowest else min(highest - q, 0.0)
-        presses = joint == JOINTS and abs(state.effort[joint]) >= self._limits.contact_nm
+        presses = joint == JOINTS and abs(state.effort[joint]) >= self._contact_nm
         if abs(gap) <= self._tolerance[joint] or presses:
             self._blame_s[joint] = max(0.0, self._blame_s[joint] - _FADING * step_s)
             self._came_from[joint] = None

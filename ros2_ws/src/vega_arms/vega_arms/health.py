@@ -25,7 +25,7 @@ _FAILED_SENDS = 3
 _FROZEN_MOVING_S, _AWAY = 0.25, 0.03
 _HEAL_S = 0.5
 _OLD_S = 0.1
-_BACK, _WELL = "is back", "is well again"
+_BACK, _WELL = " is back", " is well again"
 
 
 class Problem(NamedTuple):
@@ -34,8 +34,8 @@ class Problem(NamedTuple):
     Attributes:
         kind: One word, for counters and tests.
         text: What is wrong and what to do.
-        over: What is said once it is over, before what to do next; empty for what can only be
-            seen of an arm that is commanded.
+        over: What is said behind the channel's name once it is over, before what to do next;
+            empty for what can only be seen of an arm that is commanded.
     """
 
     kind: str
@@ -87,13 +87,6 @@ def arm_problem(channel: str, decoder: FeedbackDecoder, now_s: float) -> Problem
     status = decoder.status
     if status is None or not decoder.complete:
         return Problem("no_data", f"{channel}: no complete feedback yet", _BACK)
-    if since(decoder, "foreign", now_s) < _FOREIGN_S:
-        return Problem(
-            "foreign",
-            f"{channel}: a leader arm, or another program, commands this arm (0x155-0x157); unplug "
-            f"the leader or give it follower role, then enable again",
-            "is commanded by nobody else any more",
-        )
     if frozen(decoder, now_s):
         return Problem(
             "frozen",
@@ -104,12 +97,22 @@ def arm_problem(channel: str, decoder: FeedbackDecoder, now_s: float) -> Problem
     if status.ctrl_mode in (protocol.TEACH_MODE, protocol.LEADER_MODE):
         mode = protocol.code_name(protocol.CTRL_MODES, status.ctrl_mode)
         teach = status.ctrl_mode == protocol.TEACH_MODE
-        left = "teach mode was left" if teach else "is no leader any more"
+        left = ": teach mode was left" if teach else " is no leader any more"
         return Problem("mode", f"{channel}: {mode}", left)
     if status.arm_status in protocol.STOPPING:
         said = protocol.code_name(protocol.ARM_STATUS, status.arm_status)
         return Problem("arm_status", f"{channel}: {said}", _WELL)
-    return _motor_problem(channel, decoder)
+    motor = _motor_problem(channel, decoder)
+    if motor is not None:
+        return motor
+    if since(decoder, "foreign", now_s) < _FOREIGN_S:
+        return Problem(
+            "foreign",
+            f"{channel}: a leader arm, or another program, commands this arm (0x155-0x157); unplug "
+            f"the leader or give it follower role, then enable again",
+            " is commanded by nobody else any more",
+        )
+    return None
 
 
 def frozen(decoder: FeedbackDecoder, now_s: float) -> bool:
@@ -174,8 +177,12 @@ class HealthMonitor:
         return problem
 
     def at_rest(self) -> Problem | None:
-        """What is wrong with an arm that nobody commands."""
-        return self.bus_or_arm() or gripper_problem(self._channel, self._link.decoder)
+        """What is wrong with an arm that this driver does not command."""
+        problem = self.bus_or_arm()
+        # Who is taught by a leader wants to know of it, too.
+        if problem is None or problem.kind == "foreign":
+            return gripper_problem(self._channel, self._link.decoder) or problem
+        return problem
 
     def problem(self, commanded: Sequence[float] | None, follow: int) -> Problem | None:
         """What is wrong with an enabled arm.

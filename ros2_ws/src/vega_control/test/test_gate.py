@@ -171,6 +171,20 @@ def test_chunks_that_are_late_again_and_again_become_one_sentence_that_says_why(
     assert [text.partition(",")[0] for text in rig.texts()][-1].startswith("holding: chunk 50")
 
 
+def test_an_arm_that_is_disabled_is_told_once_however_late_its_states_come(rig, steady_rows):
+    rig.gate.feedback.set_enabled("left", False, "motor 3 too hot")
+    told = []
+    for _ in range(20):
+        rig.tick(0.15)
+        rig.silent = {"left", "right"}
+        rig.run(0.15)
+        rig.silent = set()
+        rig.tick()
+        told += rig.texts()
+    assert sum("too hot" in text for text in told) == 1
+    assert len(told) < 8
+
+
 def test_an_arm_disabled_again_between_two_periods_is_held_again(rig, steady_rows):
     rig.accept(steady_rows(25))
     rig.tick()

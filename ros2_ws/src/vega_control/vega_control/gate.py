@@ -236,7 +236,7 @@ class Gate:
             # accepted in between: executing never goes on with a problem.
             if problem != self._problem or self.mode is not Mode.HOLD:
                 self._problem = problem
-                self._hold("error", problem, late=not self.feedback.disabled_arms)
+                self._hold("error", problem, late=problem == self.feedback.silence(now.monotonic_s))
             for place in self.feedback.disabled_arms:
                 self._limiter.place(self.feedback.positions, place)
             return

@@ -58,18 +58,21 @@ class Log:
         self.events: deque[Event] = deque(maxlen=100)
         self.now_s = 0.0
         self._refusing: str | None = None
+        self._last = ""
         self._late, self._told = Repeats(_SLOW), True
 
     def add(self, level: str, text: str) -> None:
-        """Notes an event."""
+        """Notes an event, unless it is the last one again."""
         self._told = True
-        self.events.append(Event(level, text))
+        if text != self._last:
+            self._last = text
+            self.events.append(Event(level, text))
 
     def late(self, level: str, text: str) -> None:
         """Notes that something did not come in time; many times in a row become one sentence."""
         line = self._late.line("late", text, self.now_s)
         if line is not None:
-            self.add(level, line)
+            self.events.append(Event(level, line))
         self._told = line == text
 
     def in_time(self, text: str) -> None:
