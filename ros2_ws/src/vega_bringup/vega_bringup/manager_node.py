@@ -56,7 +56,7 @@ class ManagerNode(Node):
         self._settings = declare(self, Parameters)
         self._ending, self._wanted_down = ending, False
         self._hardware = hw_config.load()
-        nodes = [*with_leaders(self._settings.nodes, self._hardware), *self._settings.work]
+        nodes = with_leaders([*self._settings.nodes, *self._settings.work], self._hardware)
         self._bring_up = BringUp(
             nodes,
             LifecycleClients(self, nodes),

@@ -59,6 +59,8 @@ class SessionParameters:
     stop_early: bool = parameter(
         False, "end as soon as the sequential test has decided between two policies"
     )
+    aa: bool = parameter(False, "an A/A session: the same policy may be given more than once")
+    load_timeout_s: float = parameter(600.0, "the longest that a policy may take to load", low=1.0)
     record: bool = parameter(True, "an MCAP recording a trial")
     video_fps: int = parameter(15, "frames a second of the videos, in ROS time", low=1, high=60)
     start_patience_s: float = parameter(
@@ -115,6 +117,7 @@ class SessionNode(Node):
             self._console.is_stopped,
             consent,
         )
+        self._backend.policy.load_s = given.load_timeout_s
         self._shutdown = self.create_client(Trigger, "manager/shutdown")
         self._folder: SessionFolder | None = None
         self._early_end: EarlyEnd | None = None
@@ -129,7 +132,8 @@ class SessionNode(Node):
         """Plays the session, and takes the stack down when it is complete.
 
         Returns:
-            The exit code: 0 when every trial was played, 1 otherwise.
+            The exit code: 0 when every trial was played, 2 when the session was refused before
+            it began, 1 otherwise.
         """
         code = 1
         try:
@@ -141,6 +145,7 @@ class SessionNode(Node):
         except _FOR_PEOPLE as error:
             self.get_logger().error(str(error))
             self.log(f"RESULT {self._task.name}: not finished{self._progress()}")
+            code = 2 if self._folder is None else 1
         finally:
             if self._backend.recorder is not None:
                 self._backend.recorder.close()
@@ -153,7 +158,7 @@ class SessionNode(Node):
     def _play(self) -> str:
         given = self._given
         checkpoints = [Path(each) for each in given.policies if each]
-        policies = policies_of(checkpoints, self._hardware, self._log_reading())
+        policies = policies_of(checkpoints, self._hardware, self._log_reading(), given.aa)
         known = provenance_now()
         plan = SessionPlan(
             task_spec=self._task_spec,
