@@ -31,7 +31,10 @@ def test_a_chunk_that_has_run_out_leaves_the_arms_where_it_led_them():
     player = ChunkPlayer(Timing(replan_steps=20, delay_steps=0), HOME)
     player.offer(0, chunk(10, steps=2))
     assert [player.target(step)[0] for step in range(4)] == [10, 11, 11, 11]
-    assert player.steps == 2
+    assert (player.steps, player.holds, player.held_steps) == (2, 1, 2)
+    player.offer(4, chunk(20, steps=2))
+    assert [player.target(step)[0] for step in range(4, 8)] == [20, 21, 21, 21]
+    assert (player.steps, player.holds, player.held_steps) == (4, 2, 4)
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])

@@ -29,6 +29,10 @@ Tap = Callable[[str, str, bytes], None]
 """Gets every image and joint state as it comes: camera or arm, its name, the message's CDR."""
 
 
+def _stamp_s(message: GateState) -> float:
+    return to_seconds(message.header.stamp)
+
+
 class Observer:
     """Listens to the launched stack and lets one episode after the other observe it.
 
@@ -173,6 +177,8 @@ class Observer:
         refusals = dict(zip(message.refusal_reasons, message.refusal_counts))
         record.out_of_workspace.append(refusals.get("workspace", 0))
         record.holds.append(message.holds)
+        if before is not None and episode.running:
+            record.note_gate(before.mode == GateState.HOLD, *map(_stamp_s, (before, message)))
         record.estops.append(message.estops)
         led = before is not None and before.mode == GateState.LEADER
         record.interventions += episode.running and message.mode == GateState.LEADER and not led

@@ -41,6 +41,7 @@ from vega_eval.twin.process_pool import ProcessPool
 from vega_eval.twin.results import Pace, figures_of, result_lines
 from vega_eval.twin.worker_pool import WorkerPool
 from vega_policy.errors import PolicyError
+from vega_policy.kinds import load_contract
 
 WANTED_SUCCESS_RATE = 0.8
 _LOGGED_BYTES = 1 << 30  # reading less takes no time worth a line
@@ -141,6 +142,11 @@ def _evaluate(arguments: argparse.Namespace, again: str) -> int:
 
 def _request(arguments: argparse.Namespace) -> Request:
     policies = policies_of(arguments.checkpoint, hw_config.load(), _log_reading)
+    timing = Timing(arguments.replan_steps, arguments.delay_steps)
+    for policy in policies:
+        chunk = load_contract(Path(policy.checkpoint)).chunk
+        if chunk < timing.replan_steps + timing.delay_steps:
+            print(f"note: {policy.name}: {_too_short(chunk, timing)}", file=sys.stderr)
     for task in arguments.task:
         for note in untrained_for(policies, task):
             print(f"note: {note}", file=sys.stderr)
@@ -150,10 +156,20 @@ def _request(arguments: argparse.Namespace) -> Request:
         variants=arguments.variant,
         trials=arguments.trials,
         seed=arguments.seed,
-        timing=Timing(arguments.replan_steps, arguments.delay_steps),
+        timing=timing,
         output=arguments.output,
         known=provenance_now(),
         video=arguments.videos,
+    )
+
+
+def _too_short(chunk: int, timing: Timing) -> str:
+    """What a person should know of chunks that end before the next one is there."""
+    least = chunk - timing.delay_steps
+    remedy = f"give --replan-steps {least}" if least > timing.delay_steps else "take another policy"
+    return (
+        f"its chunks of {chunk} steps are over before the next one is there (--replan-steps "
+        f"{timing.replan_steps}, --delay-steps {timing.delay_steps}), and the arms wait: {remedy}"
     )
 
 

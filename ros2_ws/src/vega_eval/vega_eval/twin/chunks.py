@@ -32,11 +32,15 @@ class ChunkPlayer:
     Attributes:
         steps: How many steps of chunks were played.
         refused: How many chunks were not finite; as the gate does, it plays on without them.
+        holds: How often a chunk had run out before the next one was there.
+        held_steps: How many steps that took, all together.
     """
 
     def __init__(self, timing: Timing, home: NDArray[Any]) -> None:
         self.steps = 0
         self.refused = 0
+        self.holds = self.held_steps = 0
+        self._holding = False
         self._timing = timing
         self._target = home
         self._running: tuple[int, NDArray[Any]] | None = None
@@ -59,7 +63,11 @@ class ChunkPlayer:
             self._running, self._coming = self._coming, None
         if self._running:
             start, values = self._running
-            if step - start < len(values):
+            over = step - start >= len(values)
+            if not over:
                 self._target = values[step - start]
-                self.steps += 1
+            self.steps += not over
+            self.holds += over and not self._holding
+            self.held_steps += over
+            self._holding = over
         return self._target

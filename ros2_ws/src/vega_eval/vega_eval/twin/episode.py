@@ -130,4 +130,6 @@ class _Episode:
             inference_ms=Percentiles(p50=round(float(p50), 3), p95=round(float(p95), 3)),
             chunks=len(self.inference_ms),
             refused=self.chunks.refused,
+            holds=self.chunks.holds,
+            held_s=round(self.chunks.held_steps / self.twin.hw.rates.control_hz, 3),
         )
