@@ -16,7 +16,7 @@ def repair_command(dataset: Path) -> str:
 
 def why(error: OSError) -> str:
     """What the operating system says, and what to do about it where that is clear."""
-    return files.why(error, "run python -m teleop.repair on the dataset")
+    return files.why(error, "repair the dataset (python -m teleop.repair DIR)")
 
 
 def not_written(path: Path, error: OSError, what: str = "written") -> DatasetError:

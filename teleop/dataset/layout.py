@@ -91,6 +91,15 @@ def numbered(folder: Path) -> list[Path]:
     return sorted(paths, key=lambda path: int(path.name))
 
 
+def misnamed(folder: Path) -> list[str]:
+    """Names of folders among the episodes that are not those of episodes."""
+    try:
+        paths = [path for path in (folder / EPISODES).iterdir() if path.is_dir()]
+    except FileNotFoundError:
+        return []
+    return sorted(path.name for path in paths if not path.name.isdecimal())
+
+
 def next_index(folder: Path) -> int:
     """The index after the highest that was ever used."""
     used = [read_journal(folder).highest_index()]

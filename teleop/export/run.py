@@ -20,7 +20,7 @@ from teleop.export.demonstration import Demonstration, ExportError, Layout, Prep
 from teleop.export.formats import FORMATS, ExportFormat, ExportPlan
 from teleop.export.workers import Workers
 from teleop.session.progress import format_duration
-from teleop.writing import why
+from vega_core import files
 
 Report = Callable[[str], None]
 Compare = Callable[[Sequence[Prepared]], Mapping[int, str]]
@@ -141,7 +141,7 @@ def _beside(out: Path) -> Iterator[Path]:
         folder.mkdir(parents=True)
         yield folder
     except (OSError, av.error.FFmpegError) as error:
-        text = why(error) if isinstance(error, OSError) else str(error)
+        text = files.why(error) if isinstance(error, OSError) else str(error)
         raise ExportError(f"{out} cannot be written ({text})") from None
     finally:
         shutil.rmtree(folder, ignore_errors=True)
