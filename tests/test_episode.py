@@ -111,10 +111,8 @@ def test_an_unknown_task_is_refused_before_anything_starts(tmp_path):
         ("checkpoint:=/nowhere", "checkpoint:=/nowhere: expected a folder with a policy.yaml"),
     ],
 )
-def test_an_argument_that_cannot_work_is_refused_before_anything_starts(
-    checkpoint, tmp_path, argument, says
-):
-    with launched(f"checkpoint:={checkpoint}", argument, f"output:={tmp_path}") as system:
+def test_an_argument_that_cannot_work_is_refused_before_anything_starts(tmp_path, argument, says):
+    with launched(argument, f"output:={tmp_path}") as system:
         assert system.wait() != 0
         assert system.count(says) == 1, system.text
         assert system.count("process started") == 0
