@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable
 from functools import partial
@@ -16,7 +17,8 @@ from vega_msgs.msg import ArmTarget, EstopState, GateState, InferenceReport, Tas
 from vega_runtime import qos
 from vega_runtime.stamps import now_s, to_seconds
 
-from hw_config import HardwareConfig
+import hw_config
+from hw_config import ConfigError, HardwareConfig
 from vega_core import cdr_image
 from vega_eval.episode.episode_state_machine import EpisodeScene, EpisodeStateMachine
 from vega_eval.episode.summary import CameraCount, EpisodeRecord
@@ -84,11 +86,17 @@ class Observer:
         listen(InferenceReport, "policy/inference", self._on_inference, qos.REPORT)
         self._node.create_timer(1.0 / self._fps, self._film)
 
-    def follow(self, episode: EpisodeStateMachine, video: Path) -> None:
-        """This episode observes what happens from now on, and is filmed."""
+    def follow(self, episode: EpisodeStateMachine, video: Path, what: str = "") -> None:
+        """This episode observes what happens from now on, and is filmed.
+
+        Args:
+            episode: Is told what is seen.
+            video: File of the film.
+            what: Which episode or trial it is, for the film's caption.
+        """
         self.record = EpisodeRecord(self._hardware.rates.control_hz)
         self._measured, self.first_action_at, self._began_wall_s = None, 0.0, 0.0
-        self._video = EpisodeVideo(video, self._fps)
+        self._video = EpisodeVideo(video, self._fps, title=_title(episode.scene, what))
         self._episode = episode
         if self.task is not None:
             self._observe_scene(episode, self.task)
@@ -99,10 +107,11 @@ class Observer:
 
     def end(self) -> str:
         """Stops filming; returns what is wrong with the video, if anything."""
-        video, self._video, self._episode = self._video, None, None
+        video, episode = self._video, self._episode
+        self._video = self._episode = None
         if video is None:
             return ""
-        video.close()
+        video.close(_outcome(episode))
         return video.problem
 
     @property
@@ -224,3 +233,19 @@ class Observer:
         if episode is not None and video is not None and episode.running and self._images:
             frame = [self.image(name) for name in self._hardware.cameras]
             video.add(now_s(self._node.get_clock()), frame)
+
+
+def _title(scene: EpisodeScene, what: str) -> str:
+    """What a film shows. It does not say whose policy acts: judges may be blind."""
+    where = f" ({scene.variant}, seed {scene.seed})" if scene.variant else ""
+    title = f"{scene.task}{where}{', ' if what else ''}{what}"
+    with contextlib.suppress(ConfigError):
+        return f"{title}: {hw_config.load_task(scene.task).instruction}"
+    return title
+
+
+def _outcome(episode: EpisodeStateMachine | None) -> str:
+    """How it ended, as far as is known when the film ends."""
+    if episode is None or episode.outcome is None:
+        return "cut off"
+    return episode.outcome.value + (f": {episode.reason}" if episode.reason else "")

@@ -224,7 +224,7 @@ class RosBackend:
             scene, setup.task_spec.time_limit_s, setup.patience, time.monotonic(), setup.judged
         )
         recording = self._begin_recording(placement)
-        self.observer.follow(episode, folder / VIDEO)
+        self.observer.follow(episode, folder / VIDEO, f"trial {started.trial}")
         self.episode = episode
         wall_s = 0.0
         try:
