@@ -140,5 +140,5 @@ def _opened(path: Path) -> Any:
     """Opens the file; arrays are read when they are asked for."""
     try:
         return np.load(path, allow_pickle=False)
-    except (OSError, ValueError, zipfile.BadZipFile) as error:
+    except (OSError, EOFError, ValueError, zipfile.BadZipFile) as error:
         raise DatasetError(f"{path}: no readable episode ({error})") from None

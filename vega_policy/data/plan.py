@@ -11,7 +11,7 @@ from vega_policy.data.episodes import Episode, Source
 from vega_policy.data.facts import DatasetFacts, dataset_facts
 from vega_policy.data.frames import FrameCache
 from vega_policy.data.sources import open_source
-from vega_policy.errors import DatasetError, listed
+from vega_policy.errors import DatasetError, RecipeError, listed
 from vega_policy.model.layout import sequence_length
 from vega_policy.recipe import Recipe
 from vega_policy.tokenizer import InstructionTokenizer
@@ -196,9 +196,20 @@ def _check_instructions(
     directory: Path, episodes: list[Episode], recipe: Recipe, tokenizer: InstructionTokenizer
 ) -> None:
     """Refuses before the first step what the policy would refuse to be told on the robot."""
+    room = recipe.model.llm.max_positions - sequence_length(recipe.model, 0)
+    if room < 1:
+        raise RecipeError(
+            f"model.chunk: {recipe.model.chunk} steps leave no room for an instruction in the "
+            f"{recipe.model.llm.max_positions} positions of the language model: lower it"
+        )
     texts: dict[str, list[str]] = {}
     for episode in episodes:
         for told in episode.tasks:
+            if not isinstance(told.instruction, str | None):
+                raise DatasetError(
+                    f"{directory}: instruction of {episode.name}: "
+                    f"{instructions.fault(told.instruction)}"
+                )
             texts.setdefault(told.instruction, []).append(episode.name)
 
     def too_long(text: str) -> str:

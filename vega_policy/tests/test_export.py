@@ -4,7 +4,7 @@ import shutil
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
 import hw_config
 from vega_policy import checkpoint
@@ -295,6 +295,18 @@ def test_damage_is_found_before_anything_is_written(saved, tmp_path):
     (source / "action_head--latest_checkpoint.safetensors").unlink()
     with pytest.raises(CheckpointError, match=r"missing action_head\."):
         export(source, tmp_path / "deployed")
+    assert [path.name for path in tmp_path.iterdir()] == ["source"]
+
+
+def test_weights_that_are_not_finite_are_never_deployed(saved, tmp_path, capsys):
+    source = shutil.copytree(saved, tmp_path / "source")
+    path = source / "action_head--latest_checkpoint.safetensors"
+    tensors = load_file(path)
+    name = next(iter(tensors))
+    tensors[name].view(-1)[0] = float("nan")
+    save_file(tensors, path)
+    assert main([str(source), str(tmp_path / "deployed")]) == 2
+    assert f"{name} holds NaN or infinity" in capsys.readouterr().err
     assert [path.name for path in tmp_path.iterdir()] == ["source"]
 
 
