@@ -288,6 +288,31 @@ def test_a_stop_is_waited_for_longer_than_anything_else_and_never_ends_the_sessi
     assert len(table.session.status.valid) == 2
 
 
+def test_faults_that_are_followed_by_stops_do_not_end_the_session_however_many(tmp_path):
+    table = Table(tmp_path / "session", trials=1)
+    plays = []
+
+    def silent():
+        plays.append(len(table.moved))
+        table.trouble("the head camera is silent")
+
+    def begins():
+        return table.moved[-1:] == ["play"] and len(table.moved) not in plays
+
+    def waits():
+        return table.console.state.phase is SessionPhase.WAITING
+
+    fault = (
+        (begins, silent),
+        (waits, partial(table.trouble, "the stop is pressed", True)),
+        (lambda: table.console.state.text == "waits: the stop is pressed", table.well),
+    )
+    waiting = acting(table, *fault * 5)
+    table.run()
+    assert not waiting
+    assert [record.valid for record in table.session.status.attempts].count(False) == 5
+
+
 class Calls:
     """The gate and the policy node; a stop comes before the call of this number."""
 

@@ -276,8 +276,8 @@ class TrialRunner:
             if text != shown:
                 self._console.show(phase=SessionPhase.WAITING, text=f"waits: {text}")
                 shown = text
-            if options.stopped():
-                began_s = options.clock()
+            if options.stopped():  # whoever leaves the stop is there, and has mended it
+                began_s, self._invalid = options.clock(), 0
             waited_s = options.clock() - began_s
             if options.patience_s is not None and waited_s > options.patience_s:
                 raise BackendError(
