@@ -19,6 +19,7 @@ _READERS = frozenset(
         "test_imports",
         "test_open_sets",
         "test_packages",
+        "test_remedies",
         "test_words",
     }
 )

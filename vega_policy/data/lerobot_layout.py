@@ -37,9 +37,9 @@ def convert_command(directory: Path, source: str = "lerobot", *more: str) -> str
         source: Its format, of those that teleop.convert reads.
         more: Further arguments.
     """
-    rate = f"{hw_config.load().rates.control_hz:g}"
-    words = [shlex.quote(str(directory)), "OUT", "--from", source, "--task", "TASK", *more]
-    return f"python -m teleop.convert {' '.join(words)} --fps {rate}"
+    folder, rate = shlex.quote(str(directory)), f"{hw_config.load().rates.control_hz:g}"
+    extra = "".join(f" {word}" for word in more)
+    return f"python -m teleop.convert {folder} OUT --from {source} --task TASK --fps {rate}{extra}"
 
 
 class Feature(BaseModel):

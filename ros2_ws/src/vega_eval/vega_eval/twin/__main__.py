@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shlex
 import sys
 from collections.abc import Callable, Sequence
 from datetime import datetime, timezone
@@ -193,7 +194,7 @@ def _play(request: Request, pool: WorkerPool[Any]) -> dict[str, Any]:
     print("\n".join(result_lines(found)))
     folders = [session["folder"] for session in found]
     several = ["--out", str(request.output / "report")] if len(folders) > 1 else []
-    print("report: python -m vega_eval.report", *folders, *several)
+    print(f"report: python -m vega_eval.report {shlex.join([*folders, *several])}")
     return {
         "sessions": found,
         "played": pace.played,
