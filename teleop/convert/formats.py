@@ -61,6 +61,13 @@ class ImportFormat(Protocol):
             ExportError: There are none.
         """
 
+    def without_leader(self, folder: Path, options: ImportOptions) -> str:
+        """Why a folder has no leader though such folders may have one; empty if it has.
+
+        Raises:
+            ExportError: It cannot be read.
+        """
+
     def read(self, number: int, path: Path, options: ImportOptions) -> SourceEpisode:
         """Reads all of an episode but its images.
 

@@ -46,6 +46,10 @@ class LeRobot:
             raise ExportError(f"{folder} has no episodes")
         return [(number, folder) for number in dataset.entries]
 
+    def without_leader(self, folder: Path, options: ImportOptions) -> str:
+        known = "action" in options.keys or not _opened(folder).features.keys().isdisjoint(_ACTIONS)
+        return "" if known else f"it has no {_ACTIONS[0]}"
+
     def read(self, number: int, path: Path, options: ImportOptions) -> SourceEpisode:
         dataset = _opened(path)
         try:

@@ -82,11 +82,11 @@ class Rosbag2:
             return [(0, folder)]
         bags = sorted(path.parent for path in folder.glob(f"*/{METADATA}"))
         if not bags:
-            raise ExportError(
-                f"{folder} has no {METADATA} and no folder with one: give a folder that `ros2 bag "
-                "record` wrote, or one of such folders"
-            )
+            raise ExportError(f"{folder} has no {METADATA} and no folder with one: {_hint(folder)}")
         return list(enumerate(bags))
+
+    def without_leader(self, folder: Path, options: ImportOptions) -> str:
+        return "" if _topics(options.topics).action else "the file of topics has no action"
 
     def read(self, number: int, path: Path, options: ImportOptions) -> SourceEpisode:
         topics = _topics(options.topics)
@@ -99,6 +99,17 @@ class Rosbag2:
 
 
 FORMAT = Rosbag2()
+
+
+def _hint(folder: Path) -> str:
+    cut_off = next((path for path in _files(folder) if path.suffix in (".mcap", ".db3")), None)
+    if cut_off is None:
+        return "give a folder that `ros2 bag record` wrote, or one of such folders"
+    return f"`ros2 bag reindex {cut_off.parent}` makes the one of {cut_off.name}"
+
+
+def _files(folder: Path) -> list[Path]:
+    return sorted(path for each in ("*", "*/*") for path in folder.glob(each) if path.is_file())
 
 
 @dataclass(frozen=True)
@@ -168,7 +179,9 @@ def _episode(path: Path, topics: Topics, options: ImportOptions) -> SourceEpisod
     arms = [*topics.state, *(topics.action if options.action == "leader" else ())]
     positions: dict[str, tuple[list[int], list[Any]]] = {each.topic: ([], []) for each in arms}
     joints = {each.topic: each.joints for each in arms}
-    per_arm = len(hw_config.load().joint_names) // len(topics.state)
+    expected = {
+        each.topic: _expected(arms) for arms in (topics.state, topics.action) for each in arms
+    }
     digest = hashlib.sha256()
     with _bag(path) as bag:
         bag.check({**dict.fromkeys(cameras.values(), "image"), **dict.fromkeys(joints, "joints")})
@@ -180,7 +193,8 @@ def _episode(path: Path, topics: Topics, options: ImportOptions) -> SourceEpisod
             else:
                 times, values = positions[topic]
                 times.append(stamp)
-                values.append(_positions(bag.decode(message, kind), topic, joints[topic], per_arm))
+                state = bag.decode(message, kind)
+                values.append(_positions(state, topic, joints[topic], expected[topic]))
     series = {topic: _series(topic, *each) for topic, each in positions.items()}
     state = _both(topics.state, series, options)
     check_grippers(state.values)
@@ -200,6 +214,11 @@ def _episode(path: Path, topics: Topics, options: ImportOptions) -> SourceEpisod
         facts={"robot": "real", "metadata_sha256": sha256_of(path / METADATA)},
         notes=tuple(filter(None, [outside_limits(state.values, "states")])),
     )
+
+
+def _expected(arms: Sequence[ArmTopic]) -> int:
+    """Joints of each topic that shares all of them with the others of its list."""
+    return len(hw_config.load().joint_names) // len(arms)
 
 
 def _positions(
@@ -331,4 +350,6 @@ def _bag(path: Path) -> Iterator[_Bag]:
     except (ExportError, GeneratorExit):
         raise
     except Exception as error:  # the library's own, of each of its storages
-        raise ExportError(f"cannot be read ({error})") from None
+        packed = [each.name for each in _files(path) if each.suffix in (".zst", ".zstd")]
+        hint = f": was {packed[0]} compressed by hand? `zstd -d --rm` unpacks it" if packed else ""
+        raise ExportError(f"cannot be read ({error}){hint}") from None

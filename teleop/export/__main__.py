@@ -23,7 +23,14 @@ from pathlib import Path
 from shlex import quote
 
 import hw_config
-from teleop.command_line import add_include, add_workers, log, run_export, share
+from teleop.command_line import (
+    add_include,
+    add_workers,
+    check_outside,
+    log,
+    run_export,
+    share,
+)
 from teleop.export.checks import option_name, refuse, refused_together
 from teleop.export.formats import FORMATS, ExportPlan
 from teleop.export.recording import Choice, prepare
@@ -94,6 +101,7 @@ def _export(arguments: argparse.Namespace) -> ExportSummary:
         max_missing=arguments.max_missing,
     )
     selection = select(arguments.datasets, arguments.task, arguments.include)
+    check_outside(arguments.out, arguments.datasets)
     for kinds, number in sorted(selection.left_out.items()):
         log(f"left out: {number} {' and '.join(kinds)} (--include {' '.join(kinds)})")
     refused = partial(refuse, accepted=accepted)
@@ -121,11 +129,12 @@ def _export(arguments: argparse.Namespace) -> ExportSummary:
 
 
 def _remedy(datasets: Sequence[Path]) -> str:
-    checks = " and ".join(f"`python -m teleop.check {quote(str(path))}`" for path in datasets)
+    named = dict.fromkeys(quote(str(path)) for path in datasets)
+    checks = " and ".join(f"`python -m teleop.check {path}`" for path in named)
     return (
-        f"{checks} says more of each. Repair them, or leave them out with --skip-damaged. An error "
-        "that you have looked at and that spoils nothing is exported with --accept and the word "
-        "before it, such as --accept limits"
+        f"Leave them out with --skip-damaged; {checks} says more of each. What the check calls an "
+        "error, and you have looked at, is exported with --accept and the word before it, such as "
+        "--accept limits"
     )
 
 

@@ -7,8 +7,10 @@ import cv2
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+import yaml
 
 from teleop.convert.__main__ import main
+from teleop.tests.test_foreign_mcap import packed, rewritten
 
 rosbag2 = pytest.importorskip("rosbags.rosbag2")
 from rosbags.typesys import Stores, get_typestore  # noqa: E402
@@ -76,6 +78,29 @@ def bag(folder, storage="mcap", encoding="bgr8", compressed=False, until=SECONDS
                     message = arm(stamp_s, 0.05 if "master" in topic else 0.0)
                 else:
                     continue
+                data = STORE.serialize_cdr(message, connection.msgtype)
+                writer.write(connection, START_NS + round(at_s * 1e9), data)
+
+
+def both_in_one(folder, topic, seconds=1.0):
+    """A bag whose commands of both arms are in one topic."""
+    with rosbag2.Writer(folder, version=9, storage_plugin=rosbag2.StoragePlugin.MCAP) as writer:
+        kinds = dict.fromkeys(CAMERAS.values(), "sensor_msgs/msg/CompressedImage")
+        arms = ("/puppet/left", "/puppet/right", topic)
+        kinds |= dict.fromkeys(arms, "sensor_msgs/msg/JointState")
+        made = {
+            name: writer.add_connection(name, kind, typestore=STORE) for name, kind in kinds.items()
+        }
+        for tick in range(int(seconds * 600)):
+            at_s = tick / 600
+            for name, connection in made.items():
+                if tick % (20 if name in SHADES else 3):
+                    continue
+                message = image(at_s, name, "", True) if name in SHADES else arm(at_s)
+                if name == topic:
+                    right = arm(at_s, 0.5)
+                    message.position = np.concatenate([message.position, right.position])
+                    message.name = [f"{side}{number}" for side in "lr" for number in range(7)]
                 data = STORE.serialize_cdr(message, connection.msgtype)
                 writer.write(connection, START_NS + round(at_s * 1e9), data)
 
@@ -197,3 +222,58 @@ def test_more_steps_a_second_are_interpolated_and_said(tmp_path, capsys):
     assert "become 60: joints are interpolated, images repeat" in capsys.readouterr().err
     state = columns(tmp_path / "out", "observation.state")
     assert state[:, 0] == pytest.approx(0.2 + 0.1 * np.arange(len(state)) / 60, abs=1e-4)
+
+
+def test_states_and_commands_may_be_in_several_topics_or_one(tmp_path):
+    both_in_one(tmp_path / "src", "/master/both")
+    topics = TOPICS.replace(
+        "[{topic: /master/left}, {topic: /master/right}]", "[{topic: /master/both}]"
+    )
+    assert convert(tmp_path / "src", tmp_path / "out", "--fps", "25", topics=topics) == 0
+    action = columns(tmp_path / "out", "action")
+    at_s = np.arange(len(action)) / 25
+    assert action[:, 0] == pytest.approx(0.2 + 0.1 * at_s, abs=1e-5)
+    assert action[:, 7] == pytest.approx(0.7 + 0.1 * at_s, abs=1e-5)
+
+
+def test_without_commands_the_next_state_is_the_action_and_that_is_said(tmp_path, capsys):
+    bag(tmp_path / "src", until=1.0)
+    topics = "\n".join(line for line in TOPICS.splitlines() if not line.startswith("action"))
+    assert convert(tmp_path / "src", tmp_path / "out", "--fps", "25", topics=topics) == 0
+    assert "action: the follower's next position, because the file of" in capsys.readouterr().err
+    state, action = (columns(tmp_path / "out", name) for name in ("observation.state", "action"))
+    assert np.array_equal(action[:-1], state[1:])
+
+
+@pytest.mark.parametrize("how", [{"use_chunking": False}, {"enable_crcs": False}])
+def test_files_without_chunks_or_checksums_are_read(how, tmp_path):
+    bag(tmp_path / "src", until=1.0)
+    rewritten(next((tmp_path / "src").glob("*.mcap")), **how)
+    assert convert(tmp_path / "src", tmp_path / "out", "--fps", "25") == 0
+    assert len(columns(tmp_path / "out", "action")) == 25
+
+
+@pytest.mark.parametrize("told", [True, False])
+def test_a_file_compressed_as_a_whole_is_read_or_named_with_what_unpacks_it(told, tmp_path, capsys):
+    """`ros2 bag record --compression-mode file` says so in metadata.yaml; nobody else does."""
+    bag(tmp_path / "src", until=1.0)
+    path = next((tmp_path / "src").glob("*.mcap"))
+    packed(path, ".zstd")
+    if told:
+        metadata = tmp_path / "src" / "metadata.yaml"
+        content = yaml.safe_load(metadata.read_text())
+        known = content["rosbag2_bagfile_information"]
+        known |= {"compression_format": "zstd", "compression_mode": "FILE"}
+        known["relative_file_paths"] = [f"{path.name}.zstd"]
+        metadata.write_text(yaml.safe_dump(content))
+    code = convert(tmp_path / "src", tmp_path / "out", "--fps", "25")
+    said = capsys.readouterr().err
+    assert (code == 0) == told
+    assert told or f"was {path.name}.zstd compressed by hand? `zstd -d --rm` unpacks it" in said
+
+
+def test_a_bag_that_was_cut_off_is_named_with_what_mends_it(tmp_path, capsys):
+    bag(tmp_path / "src", until=0.5)
+    (tmp_path / "src" / "metadata.yaml").unlink()
+    assert convert(tmp_path / "src", tmp_path / "out") == 2
+    assert f"`ros2 bag reindex {tmp_path / 'src'}`" in capsys.readouterr().err

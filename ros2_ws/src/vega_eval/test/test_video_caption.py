@@ -54,7 +54,7 @@ def test_the_time_runs_and_the_last_image_says_how_it_ended(tmp_path):
     frames = filmed(tmp_path / "film.mp4", (320, 240), "failure: not done within 30 s")
     assert [round(at, 2) for at, _ in frames] == [0.0, 1.0, 2.0, 3.0, 3.07, 4.5]
     strips = [picture[240:].astype(int) for _, picture in frames]
-    assert all(np.abs(one - other).max() > 60 for one, other in itertools.pairwise(strips))
+    assert all(np.abs(one - other).max() > 60 for one, other in itertools.pairwise(strips[:4]))
     ended = strips[-1]
     orange = (ended[..., 0] - ended[..., 2] > 60).sum()
     assert orange > 100
