@@ -160,6 +160,9 @@ def _assumptions(contents: writing.Contents) -> list[str]:
         still = ", ".join(contract.joint_names[number] for number in statistics.constant(scheme))
         if still:
             lines.append(f"the {what} never changed in {still}: the policy cannot move it")
+    found = contract.contradictions(hw_config.load())
+    if found:
+        lines.append(f"the robot of hw_config will refuse it: {'; '.join(found)}")
     return lines
 
 

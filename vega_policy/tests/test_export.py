@@ -15,6 +15,7 @@ from vega_policy.inference import VegaRunner
 from vega_policy.tests import public_layout
 from vega_policy.tests.synthetic import small_recipe, write_checkpoint
 from vega_policy.tests.test_inference import make_observation
+from vega_policy.vega_contract import VegaContract
 
 
 @pytest.fixture(scope="module")
@@ -414,3 +415,17 @@ def test_a_chunk_that_the_model_cannot_take_is_refused(public, tmp_path, capsys)
     with pytest.raises(SystemExit):
         main([str(public), str(tmp_path / "out"), "--chunk", "8"])
     assert "--chunk needs --recipe" in capsys.readouterr().err
+
+
+def test_an_export_says_what_the_robot_will_refuse(saved, tmp_path):
+    folder = shutil.copytree(saved, tmp_path / "other")
+    contract = VegaContract.load(folder)
+    contract.model_copy(update={"control_hz": 50.0, "cameras": contract.cameras[::-1]}).save(folder)
+    lines = []
+    export(folder, tmp_path / "out", report=lines.append)
+    [line] = [line for line in lines if "will refuse it" in line]
+    assert "control rate in Hz: the policy has 50.0, hw_config has 25.0" in line
+    assert "cameras in order" in line
+    lines.clear()
+    export(saved, tmp_path / "ours", report=lines.append)
+    assert not any("will refuse it" in line for line in lines)
