@@ -4,6 +4,7 @@ import json
 import os
 import sys
 
+import h5py
 import numpy as np
 import pytest
 
@@ -198,8 +199,19 @@ def test_a_disk_that_is_too_small(tmp_path, monkeypatch):
 def test_folders_that_need_another_step_first(tmp_path):
     (tmp_path / "dataset.yaml").write_text("format: 1\n")
     assert "python -m teleop.export" in refusal(tmp_path)
-    (tmp_path / "dataset.yaml").rename(tmp_path / "episode_0.hdf5")
-    assert "python -m teleop.convert" in refusal(tmp_path)
+    (tmp_path / "dataset.yaml").unlink()
+    (tmp_path / "recording.mcap").touch()
+    assert "OUT --from rosbag2 --task TASK --fps 25 --topics topics.yaml)" in refusal(tmp_path)
+    (tmp_path / "data").mkdir()
+    for group, source in (
+        ("observations", "cobot_magic --task TASK --fps 25)"),
+        ("joint_action", "robotwin --task TASK --fps 25 --gripper-scale M)"),
+    ):
+        with h5py.File(tmp_path / "data" / "episode0.hdf5", "w") as file:
+            file.create_group(group)
+        assert f"OUT --from {source} and train on OUT" in refusal(tmp_path)
+    (tmp_path / "data" / "episode0.hdf5").write_bytes(b"torn")
+    assert "--from cobot_magic" in refusal(tmp_path)
 
 
 def test_the_command_says_it_and_ends_with_2(tmp_path, capsys, on_the_cpu):

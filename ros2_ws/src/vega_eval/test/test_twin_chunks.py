@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from vega_eval.twin.chunks import ChunkPlayer, Timing
+from vega_eval.twin.chunks import ChunkPlayer, Timing, too_short
 
 HOME = np.zeros(14)
 
@@ -45,3 +45,15 @@ def test_a_chunk_that_is_not_finite_is_refused_and_counted(bad):
     player.offer(0, values)
     assert player.target(0)[0] == 0
     assert (player.refused, player.steps) == (1, 0)
+
+
+@pytest.mark.parametrize(
+    ("chunk", "timing", "says"),
+    [
+        (8, Timing(8, 3), "chunks of 8 steps are over before the next one is there"),
+        (8, Timing(8, 3), "give --replan-steps 5"),
+        (5, Timing(8, 3), "take another policy"),
+    ],
+)
+def test_chunks_that_end_before_the_next_one_is_there_are_told(chunk, timing, says):
+    assert says in too_short(chunk, timing)

@@ -199,6 +199,14 @@ def test_a_policy_too_slow_for_its_chunks_is_refused_before_anything_moves(cell,
         cell.policy._load()
 
 
+def test_a_model_that_fails_is_refused_in_one_sentence(cell, runner, capfd):
+    runner.infer = None
+    assert cell.policy.trigger_configure() == TransitionCallbackReturn.FAILURE
+    said = capfd.readouterr().err
+    assert "somewhere: the model failed: TypeError(" in said
+    assert "Traceback" not in said
+
+
 @pytest.mark.parametrize("text", ["", "close\u200bit", "close it</s>", "close \ud800", "close\nit"])
 def test_what_no_policy_can_be_told_is_refused_when_configuring(cell, runner, monkeypatch, text):
     task = hw_config.load_task("close_laptop").model_copy(update={"instruction": text})

@@ -165,7 +165,7 @@ class PolicyNode(LifecycleNode):
         pace = Pace(chunk, dt_s, frame_s, rates.max_chunk_age_s)
         steps, latency = None, 0.0
         for _ in range(_MEASUREMENTS):  # the computer may just be busy with something else
-            latency = self._measured_latency_s(policy)
+            latency = self._measured_latency_s(policy, called)
             steps = pace.replan_steps(wanted, latency)
             if steps is not None or latency > chunk * dt_s:
                 break
@@ -186,7 +186,7 @@ class PolicyNode(LifecycleNode):
             )
         return steps
 
-    def _measured_latency_s(self, policy: Policy) -> float:
+    def _measured_latency_s(self, policy: Policy, called: str) -> float:
         cameras = self._hardware.cameras.items()
         snapshot = Snapshot(
             self._now_s(),
@@ -200,7 +200,9 @@ class PolicyNode(LifecycleNode):
         try:
             return latency_s(partial(self._infer, policy, snapshot))
         except PolicyError as error:
-            raise TransitionError(f"{self._alias or self._checkpoint}: {error}") from None
+            raise TransitionError(f"{called}: {error}") from None
+        except Exception as error:  # whatever a model raises, out of memory for example
+            raise TransitionError(f"{called}: the model failed: {error!r}") from None
 
     def _connect(self) -> None:
         topics = self._owned_topics

@@ -36,7 +36,7 @@ from vega_eval.checkpoints import policies_of, untrained_for
 from vega_eval.errors import EvalError
 from vega_eval.provenance import provenance_now
 from vega_eval.trials.session_spec import FILE_NAME
-from vega_eval.twin.chunks import Timing
+from vega_eval.twin.chunks import Timing, too_short
 from vega_eval.twin.evaluation import Request, play_all, sessions
 from vega_eval.twin.process_pool import ProcessPool
 from vega_eval.twin.results import Pace, figures_of, result_lines
@@ -147,7 +147,7 @@ def _request(arguments: argparse.Namespace) -> Request:
     for policy in policies:
         chunk = load_contract(Path(policy.checkpoint)).chunk
         if chunk < timing.replan_steps + timing.delay_steps:
-            print(f"note: {policy.name}: {_too_short(chunk, timing)}", file=sys.stderr)
+            print(f"note: {policy.name}: {too_short(chunk, timing)}", file=sys.stderr)
     for task in arguments.task:
         for note in untrained_for(policies, task):
             print(f"note: {note}", file=sys.stderr)
@@ -161,16 +161,6 @@ def _request(arguments: argparse.Namespace) -> Request:
         output=arguments.output,
         known=provenance_now(),
         video=arguments.videos,
-    )
-
-
-def _too_short(chunk: int, timing: Timing) -> str:
-    """What a person should know of chunks that end before the next one is there."""
-    least = chunk - timing.delay_steps
-    remedy = f"give --replan-steps {least}" if least > timing.delay_steps else "take another policy"
-    return (
-        f"its chunks of {chunk} steps are over before the next one is there (--replan-steps "
-        f"{timing.replan_steps}, --delay-steps {timing.delay_steps}), and the arms wait: {remedy}"
     )
 
 

@@ -26,6 +26,16 @@ class Timing:
         return tuple(asdict(self).items())
 
 
+def too_short(chunk: int, timing: Timing) -> str:
+    """What a person should know of chunks that end before the next one is there."""
+    least = chunk - timing.delay_steps
+    remedy = f"give --replan-steps {least}" if least > timing.delay_steps else "take another policy"
+    return (
+        f"its chunks of {chunk} steps are over before the next one is there (--replan-steps "
+        f"{timing.replan_steps}, --delay-steps {timing.delay_steps}), and the arms wait: {remedy}"
+    )
+
+
 class ChunkPlayer:
     """Plays chunks as the launched system does: the old one until the new one is there.
 
