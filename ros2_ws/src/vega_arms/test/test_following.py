@@ -98,6 +98,7 @@ def test_a_policy_that_sees_that_the_arm_stands_does_not_hide_it():
     led = Led()
     assert led.run(5.0, lambda t: 0.3 * (t % 0.33)) < 1.0
     assert led.found == 1
+    assert led.watch.told(1) == pytest.approx((0.0, 0.1), abs=0.01)
 
 
 def test_an_arm_that_presses_a_little_is_no_alarm():

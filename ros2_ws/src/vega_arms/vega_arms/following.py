@@ -69,6 +69,14 @@ class FollowingWatch:
         worst = max(range(JOINTS + 1), key=blame_s.__getitem__)
         return worst if blame_s[worst] >= self._limits.after_s else None
 
+    def told(self, joint: int) -> tuple[float, float]:
+        """Least and greatest of what a joint (0-6) was sent lately: rad, gripper m."""
+        sent = [positions[joint] for _, positions in self._sent]
+        still = self._still[joint] if joint < JOINTS else None
+        if still is not None:
+            sent += still[1:3]
+        return min(sent), max(sent)
+
     def _judge(self, joint: int, state: ArmState, step_s: float) -> None:
         q = state.q[joint]
         lowest = min(sent[joint] for _, sent in self._sent)
