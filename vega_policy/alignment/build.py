@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
+import torch
+
 from vega_policy.alignment.encoder import EncoderAlignment
 from vega_policy.alignment.method import Alignment, Targets
 from vega_policy.alignment.projector import AlignmentProjector
@@ -66,6 +68,28 @@ def build_alignment(recipe: Recipe, camera_names: tuple[str, ...]) -> Alignment 
     wanted = _wanted(recipe, camera_names)
     teacher = kind.build(config.teacher_config(config.teacher), wanted)
     return _METHODS[config.method].make(recipe, teacher, _targets(recipe, teacher.dim))
+
+
+def alignment_of_sizes(recipe: Recipe, camera_names: tuple[str, ...]) -> Alignment | None:
+    """:func:`build_alignment` on the meta device: no memory, and the teacher's file is not needed.
+
+    Raises:
+        RecipeError: As there, as far as fields tell; or the teacher cannot be made without its
+            file.
+    """
+    config = recipe.alignment
+    kind = config.kind
+    if kind is None:
+        return None
+    if kind.sized is None:
+        raise RecipeError(
+            f"the size of the teacher {config.teacher} is known from its file alone: set "
+            "alignment.teacher=none and add it yourself"
+        )
+    wanted = _wanted(recipe, camera_names)
+    with torch.device("meta"):
+        teacher = kind.sized(config.teacher_config(config.teacher), wanted)
+        return _METHODS[config.method].make(recipe, teacher, _targets(recipe, teacher.dim))
 
 
 def _wanted(recipe: Recipe, camera_names: tuple[str, ...]) -> Wanted:

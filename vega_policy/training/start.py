@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from vega_policy import checkpoint
+from vega_policy.model.config import ModelConfig
 from vega_policy.model.initialization import initialize_from_scratch
 from vega_policy.model.policy import VegaPolicy
 from vega_policy.recipe import Recipe
@@ -45,21 +46,40 @@ def starting_policy(recipe: Recipe, device: torch.device) -> VegaPolicy:
     dtype = checkpoint.compute_dtype(recipe.training.precision)
     torch.manual_seed(recipe.training.seed)
     if base is None:
-        policy = VegaPolicy(recipe.model)
+        policy = VegaPolicy(_held_sizes(recipe))
         initialize_from_scratch(policy)
         policy.to_compute_dtype(dtype)
     else:
-        sizes = recipe.model
-        if recipe.lora is not None:  # frozen weights that are never computed need no memory
-            sizes = sizes.model_copy(update={"full_layout": False})
-        policy = checkpoint.load_base(base, sizes, device, dtype)
+        policy = checkpoint.load_base(base, _held_sizes(recipe), device, dtype)
+    return _to_be_trained(policy, recipe).to(device)
+
+
+def policy_of_sizes(recipe: Recipe) -> VegaPolicy:
+    """:func:`starting_policy` on the meta device: no memory, and no base checkpoint is needed.
+
+    Raises:
+        RecipeError: peft is not installed.
+    """
+    dtype = checkpoint.compute_dtype(recipe.training.precision)
+    policy = VegaPolicy.empty(_held_sizes(recipe)).to_compute_dtype(dtype)
+    return _to_be_trained(policy, recipe).to("meta")
+
+
+def _held_sizes(recipe: Recipe) -> ModelConfig:
+    if recipe.base_checkpoint is None or recipe.lora is None:
+        return recipe.model
+    # Frozen weights that are never computed need no memory.
+    return recipe.model.model_copy(update={"full_layout": False})
+
+
+def _to_be_trained(policy: VegaPolicy, recipe: Recipe) -> VegaPolicy:
     if recipe.lora is not None:
         lora.inject(policy, recipe.lora)
     else:
         _freeze_what_is_never_computed(policy)
     if recipe.training.gradient_checkpointing:
-        _checkpoint_gradients(policy.language_model.model)
-    return policy.to(device)
+        checkpoint_gradients(policy)
+    return policy
 
 
 def _freeze_what_is_never_computed(policy: VegaPolicy) -> None:
@@ -70,7 +90,9 @@ def _freeze_what_is_never_computed(policy: VegaPolicy) -> None:
             weight.requires_grad_(name in computed)
 
 
-def _checkpoint_gradients(llama: "LlamaModel") -> None:
+def checkpoint_gradients(policy: VegaPolicy) -> None:
+    """Lets the language model's layers be computed twice, see `training.gradient_checkpointing`."""
+    llama: LlamaModel = policy.language_model.model
     # transformers 5 renamed it on the way; the old name warns.
     old = llama.gradient_checkpointing_enable
     enable = getattr(llama, "activation_checkpointing_enable", old)
