@@ -15,7 +15,7 @@ import hw_config
 from vega_core import command_line
 from vega_policy.errors import PolicyError
 from vega_policy.plan import gpus, report
-from vega_policy.plan.options import options_of, recommended, run_of
+from vega_policy.plan.options import plan_for
 from vega_policy.recipe import load_recipe, recipe_names
 
 SHARE = 0.35
@@ -61,15 +61,11 @@ def _share(text: str) -> float:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    gpu = gpus.find(arguments.gpu)
     recipe = load_recipe(arguments.recipe, arguments.overrides)
-    run = run_of(recipe, gpu, arguments.gpus, arguments.batch)
-    options = options_of(recipe, run, arguments.share)
-    best = recommended(recipe, options)
-    found = (recipe, arguments.gpu, run, options, best, arguments.share)
-    print(report.table(*found))
-    command_line.write_json(arguments.json, report.as_json(*found))
-    return command_line.MISSED if best is None else command_line.OK
+    plan = plan_for(recipe, arguments.gpu, arguments.gpus, arguments.batch, arguments.share)
+    print(report.table(plan))
+    command_line.write_json(arguments.json, report.as_json(plan))
+    return command_line.MISSED if plan.recommended is None else command_line.OK
 
 
 if __name__ == "__main__":

@@ -28,6 +28,8 @@ CONTEXT = 0.75 * GIB
 """What CUDA, its libraries and NCCL take for themselves."""
 FRAGMENTS = 0.05
 """Of what comes and goes, lost between allocations."""
+LAUNCH = 8e-6
+"""Seconds that eager PyTorch takes to call a kernel: small networks wait for that."""
 REACHED = 0.7
 """Share of the bandwidths of memory and links that is reached."""
 
@@ -106,7 +108,7 @@ def time(step: Step, layout: str, ranks: int, gpu: Gpu, peak: float, share: floa
     held = Counter(step.kept)
     passed_over = 2 * (held[Part.MASTERS] + held[Part.MOMENTS] + held[Part.AVERAGES])
     passed_over += 3 * step.gradients
-    compute = step.flops / (peak * share)
+    compute = max(step.flops / (peak * share), step.operations * LAUNCH)
     others = (ranks - 1) / ranks
     if layout == FSDP2:
         sent = others * step.micro_batches * (2 * held[Part.WEIGHTS] + step.gradients)

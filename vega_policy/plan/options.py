@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from vega_policy.errors import RecipeError
 from vega_policy.plan import layouts
-from vega_policy.plan.gpus import Gpu
+from vega_policy.plan.gpus import Gpu, find
 from vega_policy.plan.layouts import DDP, FSDP2, OF_THE_TRAINER, Memory, Time
 from vega_policy.plan.step import Sketch
 from vega_policy.recipe import LoraRecipe, Recipe
@@ -63,6 +63,55 @@ class Run(NamedTuple):
         return self.gpus * self.samples * self.micro_batches
 
 
+class Plan(NamedTuple):
+    """What every way to train a recipe takes on some GPUs.
+
+    Attributes:
+        recipe: What to train.
+        gpu: Name of the GPU.
+        run: The shape of the run.
+        share: Of the GPU's peak that is reached.
+        options: All ways.
+    """
+
+    recipe: Recipe
+    gpu: str
+    run: Run
+    share: float
+    options: list[Option]
+
+    @property
+    def recommended(self) -> Option | None:
+        """The fastest that fits and that the trainer offers; of the recipe's kind, if one does."""
+        fitting = [each for each in self.options if each.verdict == FITS and each.is_offered]
+        own = [each for each in fitting if each.lora == (self.recipe.lora is not None)]
+        return min(own or fitting, key=lambda option: option.time.total, default=None)
+
+
+def plan_for(recipe: Recipe, gpu: str, gpus: int, batch: int | None, share: float) -> Plan:
+    """Plans a run.
+
+    LoRA of random weights teaches nothing, so recipes without a base checkpoint are trained whole.
+
+    Args:
+        recipe: Its own choice of LoRA and gradient checkpointing is one of the options.
+        gpu: Name of the GPU.
+        gpus: How many.
+        batch: Samples of a step on each GPU; None for the recipe's batch, shared among them.
+        share: Of the GPU's peak that is reached.
+
+    Raises:
+        RecipeError: The GPU is not known, the batch does not divide, the recipe asks for what there
+            is not, or peft is not installed.
+    """
+    run = run_of(recipe, find(gpu), gpus, batch)
+    kinds = [recipe.lora or LoraRecipe()] if recipe.base_checkpoint or recipe.lora else []
+    options: list[Option] = []
+    for lora in (*kinds, None):
+        options += _options_of_kind(recipe.model_copy(update={"lora": lora}), run, share)
+    return Plan(recipe, gpu, run, share, options)
+
+
 def run_of(recipe: Recipe, gpu: Gpu, gpus: int, batch: int | None) -> Run:
     """The shape of a recipe's run, as the trainer shares out its batch.
 
@@ -87,26 +136,6 @@ def run_of(recipe: Recipe, gpu: Gpu, gpus: int, batch: int | None) -> Run:
     return Run(gpu, gpus, micro, share // micro)
 
 
-def options_of(recipe: Recipe, run: Run, share: float) -> list[Option]:
-    """What every way to train a recipe takes.
-
-    LoRA of random weights teaches nothing, so recipes without a base checkpoint are trained whole.
-
-    Args:
-        recipe: Its own choice of LoRA and gradient checkpointing is one of them.
-        run: Its shape.
-        share: Of the GPU's peak that is reached.
-
-    Raises:
-        RecipeError: The recipe asks for what there is not, or peft is not installed.
-    """
-    kinds = [recipe.lora or LoraRecipe()] if recipe.base_checkpoint or recipe.lora else []
-    options: list[Option] = []
-    for lora in (*kinds, None):
-        options += _options_of_kind(recipe.model_copy(update={"lora": lora}), run, share)
-    return options
-
-
 def _options_of_kind(recipe: Recipe, run: Run, share: float) -> Iterator[Option]:
     training = recipe.training.model_copy(update={"gradient_checkpointing": False})
     sketch = Sketch(recipe.model_copy(update={"training": training}))
@@ -128,10 +157,3 @@ def verdict(memory: Memory, free: float) -> str:
     if memory.total <= free:
         return FITS
     return TIGHT if memory.tensors <= free else NOT
-
-
-def recommended(recipe: Recipe, options: list[Option]) -> Option | None:
-    """The fastest that fits and that the trainer offers; of the recipe's kind, if one does."""
-    fitting = [option for option in options if option.verdict == FITS and option.is_offered]
-    own = [option for option in fitting if option.lora == (recipe.lora is not None)]
-    return min(own or fitting, key=lambda option: option.time.total, default=None)

@@ -21,7 +21,8 @@ class StorageRecorder(TorchDispatchMode):
     """Follows the storage of every tensor that is made in its context, on the meta device too.
 
     Attributes:
-        flops: Operations of matrix products, convolutions and attention so far.
+        flops: Multiplications and additions of matrix products, convolutions and attention.
+        operations: Calls of kernels.
 
     Args:
         unnamed: The part that storages belong to until they are named.
@@ -29,7 +30,7 @@ class StorageRecorder(TorchDispatchMode):
 
     def __init__(self, unnamed: str) -> None:
         super().__init__()
-        self.flops = 0
+        self.flops = self.operations = 0
         self._unnamed = unnamed
         self._numbers: dict[int, tuple[weakref.ref[Any], int]] = {}
         self._parts: list[str] = []
@@ -40,6 +41,7 @@ class StorageRecorder(TorchDispatchMode):
         self, func: Any, types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
         out = func(*args, **(kwargs or {}))
+        self.operations += 1
         count = flop_registry.get(func._overloadpacket)
         if count is not None:
             self.flops += count(*args, **(kwargs or {}), out_val=out)

@@ -7,9 +7,8 @@ from vega_policy.inspect import PROMPT_TOKENS
 from vega_policy.plan import layouts
 from vega_policy.plan.gpus import GIB
 from vega_policy.plan.layouts import AVERAGING, GATHERED
-from vega_policy.plan.options import FITS, NOT, TIGHT, Option, Run
+from vega_policy.plan.options import FITS, NOT, TIGHT, Option, Plan, Run
 from vega_policy.plan.step import Part
-from vega_policy.recipe import Recipe
 
 COLUMNS = (
     Part.WEIGHTS,
@@ -43,15 +42,9 @@ def assumptions(run: Run, share: float) -> list[str]:
     ][: 4 if run.gpus > 1 else 3]
 
 
-def table(
-    recipe: Recipe,
-    name: str,
-    run: Run,
-    options: Sequence[Option],
-    best: Option | None,
-    share: float,
-) -> str:
+def table(plan: Plan) -> str:
     """The plan for a terminal."""
+    recipe, run, options = plan.recipe, plan.run, plan.options
     most = max(option.memory.tensors for option in options)
     unit, size = ("GiB", GIB) if most >= GIB else ("MiB", _MIB)
     used = [
@@ -59,55 +52,55 @@ def table(
         for part in COLUMNS
         if part == Part.GRADIENTS or any(option.memory.parts[part] for option in options)
     ]
+    names = [*used, "reserve", "total"]
     lines = [
-        f"{recipe.name} on {run.gpus} x {name} ({run.gpu.memory / GIB:.1f} GiB each): {run.batch} "
-        f"samples a step, {run.micro_batches} x {run.samples} on each GPU",
+        f"{recipe.name} on {run.gpus} x {plan.gpu} ({run.gpu.memory / GIB:.1f} GiB each): "
+        f"{run.batch} samples a step, {run.micro_batches} x {run.samples} on each GPU",
         "",
-        _row(f"{unit} on each GPU", *used, "reserve", "total", "") + "  step",
+        _row(f"{unit} on each GPU", names, names) + "                step",
     ]
     for option in options:
-        parts = [option.memory.parts[part] for part in used]
-        reserve = _reserve(option)
-        figures = [
-            f"{part / size:.1f}" for part in (*parts, reserve, option.memory.tensors + reserve)
-        ]
+        sizes = [*(option.memory.parts[part] for part in used), _reserve(option), _total(option)]
+        figures = [f"{part / size:.1f}" for part in sizes]
         lines.append(
-            _row(str(option), *figures, _WORDS[option.verdict])
-            + f"  {_seconds(option.time.total)} ({run.batch / option.time.total:.1f} samples/s)"
+            f"{_row(str(option), figures, names)}  {_WORDS[option.verdict]:<12}  "
+            f"{_seconds(option.time.total)}, {run.batch / option.time.total:.1f} samples/s"
         )
-    lines += [
-        "",
-        *(f"- {text}" for text in assumptions(run, share)),
-        "",
-        _advice(recipe, run, best),
-    ]
-    return "\n".join(lines)
+    notes = [f"- {text}" for text in assumptions(run, plan.share)]
+    return "\n".join([*lines, "", *notes, "", _advice(plan)])
 
 
 def _reserve(option: Option) -> int:
     return round(option.memory.fragments + layouts.CONTEXT)
 
 
-def _row(name: str, *columns: str) -> str:
-    *figures, verdict = columns
-    return f"{name:<27}" + "".join(f"{figure:>12}" for figure in figures) + f"  {verdict:<12}"
+def _total(option: Option) -> int:
+    return option.memory.tensors + _reserve(option)
+
+
+def _row(title: str, figures: Sequence[str], names: Sequence[str]) -> str:
+    """Each figure in a column as wide as its name."""
+    cells = (f"{figure:>{max(len(name), 6) + 2}}" for figure, name in zip(figures, names))
+    return f"{title:<27}" + "".join(cells)
 
 
 def _seconds(value: float) -> str:
     return f"{value:.2f} s" if value >= 0.1 else f"{1e3 * value:.1f} ms"
 
 
-def _advice(recipe: Recipe, run: Run, best: Option | None) -> str:
+def _advice(plan: Plan) -> str:
+    best = plan.recommended
     if best is None:
         return (
             "nothing that the trainer offers fits: lower --batch or training.micro_batch, or take "
             "GPUs with more memory"
         )
-    return f"recommended: {best}\n  {command(recipe, run, best)}"
+    return f"recommended: {best}\n  {command(plan, best)}"
 
 
-def command(recipe: Recipe, run: Run, option: Option) -> str:
+def command(plan: Plan, option: Option) -> str:
     """The command that trains in this way."""
+    recipe, run = plan.recipe, plan.run
     start = f"torchrun --nproc-per-node {run.gpus}" if run.gpus > 1 else "python"
     fields = [f"training.batch={run.batch}", f"training.micro_batch={run.samples}"]
     if option.checkpointing != recipe.training.gradient_checkpointing:
@@ -120,27 +113,21 @@ def command(recipe: Recipe, run: Run, option: Option) -> str:
     )
 
 
-def as_json(
-    recipe: Recipe,
-    name: str,
-    run: Run,
-    options: Sequence[Option],
-    best: Option | None,
-    share: float,
-) -> dict[str, Any]:
+def as_json(plan: Plan) -> dict[str, Any]:
     """The plan as data; bytes and seconds."""
+    run, best = plan.run, plan.recommended
     return {
-        "recipe": recipe.name,
-        "gpu": name,
+        "recipe": plan.recipe.name,
+        "gpu": plan.gpu,
         "gpu_memory": round(run.gpu.memory),
         "gpus": run.gpus,
         "batch": run.batch,
         "micro_batch": run.samples,
         "micro_batches": run.micro_batches,
-        "assumptions": assumptions(run, share),
-        "options": [_option(option, run) for option in options],
-        "recommended": None if best is None else options.index(best),
-        "command": None if best is None else command(recipe, run, best),
+        "assumptions": assumptions(run, plan.share),
+        "options": [_option(option, run) for option in plan.options],
+        "recommended": None if best is None else plan.options.index(best),
+        "command": None if best is None else command(plan, best),
     }
 
 
@@ -152,7 +139,7 @@ def _option(option: Option, run: Run) -> dict[str, Any]:
         "offered": option.is_offered,
         "memory": {part: option.memory.parts[part] for part in COLUMNS},
         "reserve": _reserve(option),
-        "total": option.memory.tensors + _reserve(option),
+        "total": _total(option),
         "verdict": option.verdict,
         "step_s": option.time.total,
         "compute_s": option.time.compute,

@@ -70,6 +70,7 @@ class Step(NamedTuple):
         largest_gradient: Of the largest trained weight, as float32.
         blocks: Of the policy.
         flops: Of all micro-batches, forward, backward and the teacher.
+        operations: Calls of kernels, likewise.
         micro_batches: Passes of a step.
     """
 
@@ -79,6 +80,7 @@ class Step(NamedTuple):
     largest_gradient: int
     blocks: Blocks
     flops: int
+    operations: int
     micro_batches: int
 
 
@@ -133,6 +135,7 @@ class Sketch:
             largest_gradient=max((master.nbytes for master in masters), default=0),
             blocks=_blocks_of(self.objective),
             flops=micro_batches * recorder.flops,
+            operations=micro_batches * recorder.operations,
             micro_batches=micro_batches,
         )
 
@@ -197,7 +200,7 @@ def _tensors_of(teacher: Teacher) -> Iterator[Tensor]:
 
 
 def _blocks_of(objective: Objective) -> Blocks:
-    inside: set[Tensor] = set()
+    inside: set[nn.Parameter] = set()
     sizes = [(0, 0)]
     for module in objective.modules():
         if isinstance(module, nn.ModuleList):
@@ -206,10 +209,11 @@ def _blocks_of(objective: Objective) -> Blocks:
                 inside |= weights
                 sizes.append(_sizes(weights))
     outside = set(objective.parameters()) - inside
-    return Blocks(*map(max, zip(*sizes)), *_sizes(outside))
+    largest, largest_trained = (max(column) for column in zip(*sizes))
+    return Blocks(largest, largest_trained, *_sizes(outside))
 
 
-def _sizes(weights: set[Tensor]) -> tuple[int, int]:
+def _sizes(weights: set[nn.Parameter]) -> tuple[int, int]:
     """Of weights, and of the gradients of those that are trained, in their dtype and float32."""
     trained = [weight for weight in weights if weight.requires_grad]
     gradients = sum(weight.nbytes + 4 * weight.numel() for weight in trained)
