@@ -73,13 +73,12 @@ def memory(step: Step, layout: str, ranks: int) -> Memory:
         layout: :data:`DDP` or :data:`FSDP2`.
         ranks: Processes, one a GPU.
     """
-    passes, update = Counter(step.peak), Counter(step.kept)
+    shares = dict.fromkeys(SHARDED, ranks) if layout == FSDP2 else {}
+    passes, update = step.trace.peak(shares), Counter(step.kept)
     update[Part.GRADIENTS] = step.gradients
+    update = Counter({part: -(-size // shares.get(part, 1)) for part, size in update.items()})
     if layout == FSDP2 and ranks > 1:
         blocks = step.blocks
-        for part in SHARDED:
-            passes[part] = -(-passes[part] // ranks)
-            update[part] = -(-update[part] // ranks)
         passes[GATHERED] = blocks.outside + blocks.outside_trained
         passes[GATHERED] += _BLOCKS_AT_ONCE * blocks.largest + blocks.largest_trained
     elif ranks > 1:

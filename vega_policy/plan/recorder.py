@@ -8,7 +8,7 @@ knows neither master nor averaged weights nor teachers, and takes several times 
 
 import weakref
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from torch import Tensor
@@ -69,17 +69,26 @@ class StorageRecorder(TorchDispatchMode):
             total[self._parts[number]] += self._sizes[number]
         return total
 
-    def peak(self) -> Counter[str]:
-        """Bytes at the moment of the recording at which they were most, by part."""
-        now = most = end = 0
+    def peak(self, divided: Mapping[str, int] | None = None) -> Counter[str]:
+        """Bytes at the moment of the recording at which they were most, by part.
+
+        Args:
+            divided: Parts of which only one share of so many counts.
+        """
+        shares = divided or {}
+        weights = [
+            size / shares.get(part, 1) for size, part in zip(self._sizes, self._parts, strict=True)
+        ]
+        now = most = 0.0
+        end = 0
         for moment, (number, sign) in enumerate(self._log):
-            now += sign * self._sizes[number]
+            now += sign * weights[number]
             if now > most:
                 most, end = now, moment + 1
         parts: Counter[str] = Counter()
         for number, sign in self._log[:end]:
             parts[self._parts[number]] += sign * self._sizes[number]
-        return +parts
+        return Counter({part: -(-size // shares.get(part, 1)) for part, size in (+parts).items()})
 
     def _number(self, tensor: Tensor) -> int:
         storage = tensor.untyped_storage()

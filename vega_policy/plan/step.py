@@ -65,7 +65,7 @@ class Step(NamedTuple):
 
     Attributes:
         kept: Bytes that are there between steps, by part.
-        peak: Bytes at the fullest moment of the passes forward and backward, by part.
+        trace: Of the passes forward and backward.
         gradients: Bytes of all gradients in float32, as the update needs them.
         largest_gradient: Of the largest trained weight, as float32.
         blocks: Of the policy.
@@ -75,13 +75,18 @@ class Step(NamedTuple):
     """
 
     kept: Counter[str]
-    peak: Counter[str]
+    trace: StorageRecorder
     gradients: int
     largest_gradient: int
     blocks: Blocks
     flops: int
     operations: int
     micro_batches: int
+
+    @property
+    def peak(self) -> Counter[str]:
+        """Bytes at the fullest moment of the passes, by part."""
+        return self.trace.peak()
 
 
 class Sketch:
@@ -130,7 +135,7 @@ class Sketch:
             master.grad = None
         return Step(
             kept=kept,
-            peak=recorder.peak(),
+            trace=recorder,
             gradients=sum(master.nbytes for master in masters),
             largest_gradient=max((master.nbytes for master in masters), default=0),
             blocks=_blocks_of(self.objective),

@@ -13,6 +13,7 @@ from vega_policy.alignment.build import build_alignment
 from vega_policy.data.dataset import Batch, constant_joints, open_datasets
 from vega_policy.errors import CheckpointError, PolicyError, RecipeError
 from vega_policy.images import Crops, centre_crops
+from vega_policy.plan.check import check_device
 from vega_policy.recipe import Recipe, models_dir
 from vega_policy.tokenizer import InstructionTokenizer
 from vega_policy.training import augmentation, lora
@@ -86,6 +87,8 @@ class Trainer:
         self._best = float("inf")
         self._stop = False
 
+        first = self._micro_batches[0]
+        check_device(recipe, first.stop - first.start, len(self._micro_batches), ranks, report)
         policy = starting_policy(recipe, ranks.device)
         alignment = build_alignment(recipe, data.facts.camera_names)
         self.objective = Objective(policy, recipe, alignment).to(ranks.device)
