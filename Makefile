@@ -1,5 +1,6 @@
 # Two commands: `make run` (TASK=close_laptop) and `make test`. Each does the set-up it needs.
 # Tests by tier: `make unit` (no process, no ROS node), `make test` (all); ARGS go to pytest.
+# `make field`: the field's inputs and situations, a table of case, outcome and right value.
 # `make stability`: all tests several times, also on a busy machine; see tests/stability.py.
 SHELL := /bin/bash
 TASK ?= close_laptop
@@ -8,7 +9,7 @@ ARGS ?=
 WORKERS ?= $(shell n=$$(nproc 2>/dev/null || echo 2); echo $$((n < 2 ? 4 : n > 4 ? 8 : 2 * n)))
 PYTEST := python -m pytest -n $(WORKERS)
 
-.PHONY: run test unit stability setup check clean
+.PHONY: run test unit field stability setup check clean
 
 run: setup
 	@source ./env.sh && ros2 launch vega_bringup policy.launch.py task:=$(TASK) $(ARGS)
@@ -18,6 +19,9 @@ test: setup
 
 unit: setup
 	@source ./env.sh && $(PYTEST) -m unit $(ARGS)
+
+field: setup
+	@source ./env.sh && python tests/field.py --workers $(WORKERS) $(ARGS)
 
 stability: setup
 	@source ./env.sh && python tests/stability.py --workers $(WORKERS) $(ARGS)

@@ -22,6 +22,7 @@ from typing import Any
 
 from teleop.command_line import add_workers, log
 from teleop.errors import TeleopError
+from teleop.export.checks import refuse
 from teleop.export.formats import ExportPlan
 from teleop.export.readback import Fidelity, compare
 from teleop.export.recording import Choice, prepare
@@ -82,7 +83,8 @@ def _measure(
 ) -> dict[str, Any]:
     choice = Choice(fps=arguments.fps)
     folders = select([dataset], None, KINDS).folders
-    jobs = [ExportJob(str(path), partial(prepare, path, choice)) for path in folders]
+    refused = partial(refuse, accepted=())
+    jobs = [ExportJob(str(path), partial(prepare, path, choice, refused)) for path in folders]
     name = f"{form}, JPEG" if compress else form
     plan = ExportPlan(
         out=folder / name.replace(", ", "-"),

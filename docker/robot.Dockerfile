@@ -14,4 +14,4 @@ COPY . .
 RUN source /opt/ros/jazzy/setup.bash && make setup
 
 ENTRYPOINT ["/vega/docker/enter.sh"]
-CMD ["ros2", "launch", "vega_bringup", "robot.launch.py", "robot:=real"]
+CMD ["ros2", "launch", "vega_bringup", "robot.launch.py", "robot:=real", "manager:=false"]

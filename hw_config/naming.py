@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import hw_config
+from hw_config.schema import can_name
 
 _CAN_TYPE = "280"  # ARPHRD_CAN
 _INTEL = "8086"
@@ -205,8 +206,14 @@ def _chosen(given: Sequence[str], adapters: Sequence[CanAdapter]) -> dict[str, C
     chosen: dict[str, CanAdapter] = {}
     for text in given:
         name, equals, interface = text.partition("=")
-        if not equals or not re.fullmatch(r"[A-Za-z][A-Za-z0-9_.-]{0,14}", name):
-            raise ValueError(f"{text}: expected NAME=INTERFACE, as can_left=can0")
+        try:
+            if not equals:
+                raise ValueError("there is no '='")
+            can_name(name)
+        except ValueError as error:
+            raise ValueError(
+                f"{text}: expected NAME=INTERFACE, as can_left=can0; {error}"
+            ) from None
         if interface not in known:
             there = ", ".join(known) or "none"
             raise ValueError(f"{text}: there is no CAN interface {interface}; there are: {there}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Annotated, Literal, NamedTuple
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
 ARM_NAMES = ("left", "right")
 JOINTS_PER_ARM = 7
@@ -13,8 +13,8 @@ JOINTS_PER_ARM = 7
 Positive = Annotated[float, Field(gt=0)]
 Vector3 = tuple[float, float, float]
 ArmVector = Annotated[tuple[float, ...], Field(min_length=7, max_length=7)]
-# Linux allows 15 characters for the name of a network interface.
-CanName = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_.-]{0,14}$")]
+_LONGEST_CAN_NAME = 15  # Linux allows no more for the name of a network interface
+_CAN_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.-]*")
 _CAMERA_NAME = re.compile(r"[a-z][a-z0-9_]*")
 ArmNames = Annotated[tuple[str, ...], Field(min_length=7, max_length=7)]
 
@@ -23,6 +23,21 @@ class ConfigError(ValueError):
     """The configuration is missing, malformed or contradicts itself; the text says where."""
 
 
+def can_name(text: str) -> str:
+    """A name that a CAN interface can have.
+
+    Raises:
+        ValueError: Linux would not take it.
+    """
+    if len(text) > _LONGEST_CAN_NAME or not _CAN_NAME.fullmatch(text):
+        raise ValueError(
+            f"a CAN interface's name has at most {_LONGEST_CAN_NAME} characters: a letter, then "
+            f"letters, digits, '_', '.' or '-'; got {text!r}, which has {len(text)}"
+        )
+    return text
+
+
+CanName = Annotated[str, AfterValidator(can_name)]
 Key = tuple[str, ...]
 
 
@@ -120,6 +135,21 @@ class CameraConfig(StrictModel):
         return next((arm for arm in ARM_NAMES if self.parent.startswith(f"{arm}_")), None)
 
 
+class Following(StrictModel):
+    """When an arm is taken not to follow: it stays away from where it was led, and comes no nearer.
+
+    Contact bends an arm, and a servo lags: both are within the defaults several times over.
+    """
+
+    joint_rad: Positive = Field(default=0.15, description="a joint may be this far away")
+    gripper_m: Positive = Field(default=0.01, description="so may a gripper")
+    contact_nm: Positive = Field(
+        default=0.1, description="a gripper that presses with so much holds something: it obeys"
+    )
+    lag_s: Positive = Field(default=0.15, description="of the servos, behind what they are told")
+    after_s: float = Field(default=0.4, ge=0.1, le=5.0, description="for how long it stays away")
+
+
 class Limits(StrictModel):
     """Limits of all 14 joints, in the order of `HardwareConfig.joint_names`."""
 
@@ -128,6 +158,7 @@ class Limits(StrictModel):
     velocity: tuple[Positive, ...] = Field(description="rad/s; gripper m/s")
     acceleration: tuple[Positive, ...] = Field(description="rad/s^2; gripper m/s^2")
     jerk: tuple[Positive, ...] = Field(description="rad/s^3; gripper m/s^3")
+    following: Following = Field(default_factory=Following)
 
     @model_validator(mode="after")
     def _ordered(self) -> Limits:

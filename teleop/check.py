@@ -22,7 +22,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from teleop.command_line import add_selection, show_progress
+from teleop.command_line import add_selection, check_writable, show_progress
 from teleop.errors import TeleopError
 from teleop.quality import DatasetQuality, Finding, inspect
 from teleop.writing import write_result
@@ -44,6 +44,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _check(arguments: argparse.Namespace) -> int:
+    if arguments.json is not None:
+        check_writable(arguments.json)
     quality = inspect(
         arguments.dataset,
         arguments.task,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import FrameType
 
@@ -55,6 +55,21 @@ def share(text: str) -> float:
     return value
 
 
+def check_writable(file: Path) -> None:
+    """Raises TeleopError for a result that could not be written, before the work."""
+    try:
+        command_line.writable()(str(file))
+    except argparse.ArgumentTypeError as error:
+        raise TeleopError(str(error)) from None
+
+
+def check_outside(out: Path, sources: Iterable[Path]) -> None:
+    """Raises TeleopError for an output within what is read."""
+    for source in sources:
+        if source.resolve() in (out.resolve(), *out.resolve().parents):
+            raise TeleopError(f"{out} lies within {source}, which is read: choose another output")
+
+
 def show_progress(done: int, total: int) -> None:
     """Counts episodes on a terminal; says nothing elsewhere."""
     if sys.stderr.isatty():
@@ -74,7 +89,7 @@ def run_export(work: Callable[[], ExportSummary], out: Path) -> int:
         The exit code; 1 where the data are refused, 2 for wrong use.
     """
     signal.signal(signal.SIGTERM, _interrupt)
-    return command_line.run(lambda: _export(work, out), TeleopError)
+    return command_line.run(lambda: _export(work, out), TeleopError, OSError)
 
 
 def _export(work: Callable[[], ExportSummary], out: Path) -> int:

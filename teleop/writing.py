@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
+from shlex import quote
 
 from teleop.errors import DatasetError
 from vega_core import files
 
 
+def repair_command(dataset: Path) -> str:
+    """The command that repairs a dataset."""
+    return f"python -m teleop.repair {quote(str(dataset))}"
+
+
 def why(error: OSError) -> str:
     """What the operating system says, and what to do about it where that is clear."""
-    return files.why(error, "run python -m teleop.repair on the dataset")
+    return files.why(error, "repair the dataset (python -m teleop.repair DIR)")
 
 
 def not_written(path: Path, error: OSError, what: str = "written") -> DatasetError:

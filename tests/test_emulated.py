@@ -1,6 +1,7 @@
 """The drivers of arms and cameras in the launched system, over emulated hardware."""
 
 import json
+import signal
 from pathlib import Path
 
 import av
@@ -8,8 +9,12 @@ import numpy as np
 import pytest
 from sensor_msgs.msg import JointState
 from std_srvs.srv import Trigger
-from system import launched, probing
-from vega_msgs.msg import ArmStatus, GateState
+from system import PATIENCE_S, launched, probing
+from vega_eval.trials import journal
+from vega_eval.trials.folder import read_session
+from vega_eval.trials.record import TrialOutcome
+from vega_eval.trials.session_status import replay
+from vega_msgs.msg import ArmStatus, EvalState, GateState
 from vega_runtime import qos
 
 POLICY = Path(__file__).resolve().parents[1] / "models" / "twin"
@@ -137,6 +142,32 @@ def test_faults_hold_the_arms_and_no_recovery_moves_them(busy):
     answer = probe.call(Trigger, "right/follower/enable")
     assert answer.success, answer.message
     until_the_policy_leads(probe, system)
+
+
+def test_a_gripper_that_fails_makes_the_trial_invalid_and_not_a_failure(checkpoint, cell, tmp_path):
+    folder = tmp_path / "session"
+    given = ("robot:=emulated", f"policies:={checkpoint}", f"output:={folder}", "trials:=1")
+    patient = cell(fps=10, time_limit_s=300.0)
+    with (
+        launched(*given, environment=patient, file="eval.launch.py") as system,
+        probing(system) as probe,
+    ):
+        states = probe.listen(EvalState, "eval/state", qos.LATCHED)
+        somebody = Attendant(probe)
+
+        def runs():
+            somebody.looks_after(system)
+            return any(s.phase == EvalState.RUNNING for s in states)
+
+        probe.until(runs, "a trial to run", 2.0 * PATIENCE_S)
+        probe.inject("gripper_overcurrent", "right")
+        probe.until(lambda: "gripper: overcurrent" in states[-1].text, "the session to wait")
+        waits = "call right/follower/enable", "enable the arm"
+        assert any(words in states[-1].text for words in waits), states[-1].text
+        system.stop(signal.SIGINT)
+    verdict = replay(read_session(folder), journal.read(folder).lines).attempts[-1].verdict
+    assert verdict.outcome is TrialOutcome.INVALID
+    assert "gripper: overcurrent" in verdict.reason
 
 
 def test_a_killed_driver_leaves_its_arm_held_and_takes_everything_down(busy):

@@ -86,8 +86,8 @@ def test_joints_and_commands_keep_their_rates_in_ros_time(summary):
 def test_the_video_shows_three_cameras_for_the_whole_episode(episode):
     with av.open(str(episode[3] / "episode.mp4")) as file:
         frames = list(file.decode(video=0))
-    assert frames[0].width == 3 * frames[0].height * 4 // 3
-    assert frames[-1].time == pytest.approx(5.0, abs=0.3)
+    assert (frames[0].width, frames[0].height > 240) == (3 * 320, True)  # over a caption
+    assert frames[-1].time == pytest.approx(5.0 + 1.5, abs=0.3)  # while it says how it ended
     assert frames[-1].to_ndarray(format="rgb24").std() > 10.0
 
 
@@ -111,10 +111,8 @@ def test_an_unknown_task_is_refused_before_anything_starts(tmp_path):
         ("checkpoint:=/nowhere", "checkpoint:=/nowhere: expected a folder with a policy.yaml"),
     ],
 )
-def test_an_argument_that_cannot_work_is_refused_before_anything_starts(
-    checkpoint, tmp_path, argument, says
-):
-    with launched(f"checkpoint:={checkpoint}", argument, f"output:={tmp_path}") as system:
+def test_an_argument_that_cannot_work_is_refused_before_anything_starts(tmp_path, argument, says):
+    with launched(argument, f"output:={tmp_path}") as system:
         assert system.wait() != 0
         assert system.count(says) == 1, system.text
         assert system.count("process started") == 0

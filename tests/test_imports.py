@@ -14,8 +14,8 @@ ROS = re.compile(
 # Whatever is not here runs where no ROS 2 is.
 NODE_MODULES = {
     "vega_arms": "arm_node diagnostics stop_services",
-    "vega_bringup": "doctor.ros_graph eval_parts launch_parts manager_node readiness robot "
-    "robot_connection session_parts",
+    "vega_bringup": "doctor.ros_graph eval_parts launch_parts manager_node policy_parts readiness "
+    "refusals robot robot_connection session_parts stop_kept",
     "vega_cameras": "cameras_node health",
     "vega_control": "estop_command gate_node gate_reports gate_services messages",
     "vega_eval": "episode.episode_node episode.observer "

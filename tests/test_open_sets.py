@@ -33,10 +33,10 @@ from teleop.tests.episodes import make_episode, open_store
 from teleop.tests.test_formats import Arrays, Random
 from vega_policy.alignment.build import build_alignment
 from vega_policy.contract import PolicyContract
-from vega_policy.data.dataset import open_datasets
 from vega_policy.data.formats import FORMATS as DATA_FORMATS
 from vega_policy.data.formats import Format
 from vega_policy.data.npz import NpzSource
+from vega_policy.data.plan import open_datasets
 from vega_policy.errors import CheckpointError, RecipeError
 from vega_policy.images import centre_crops
 from vega_policy.inspect import teacher_dim

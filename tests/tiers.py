@@ -13,7 +13,15 @@ _ROOT = Path(__file__).resolve().parents[1]
 _SYSTEMS = _ROOT / "tests"
 # Of these, the ones that start nothing.
 _READERS = frozenset(
-    {"test_documents", "test_imports", "test_open_sets", "test_packages", "test_words"}
+    {
+        "test_documents",
+        "test_field",
+        "test_imports",
+        "test_open_sets",
+        "test_packages",
+        "test_remedies",
+        "test_words",
+    }
 )
 # What a module imports tells whether it starts nodes or whole systems.
 _STARTS = re.compile(r"^(?:import|from) (?:rclpy|system|domains)\b", re.M)
@@ -97,6 +105,7 @@ _SLOW = frozenset(
         "vega_policy/tests/test_alignment.py",
         "vega_policy/tests/test_export.py",
         "vega_policy/tests/test_lerobot.py",
+        "vega_policy/tests/test_run_ends.py",
         "vega_policy/tests/test_run_folder.py",
         "vega_policy/tests/test_streaming.py",
         "vega_policy/tests/test_train_command.py",

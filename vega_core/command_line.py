@@ -74,7 +74,7 @@ def writable(suffix: str = "") -> Callable[[str], Path]:
 
     def convert(text: str) -> Path:
         path = Path(text)
-        if not path.name.endswith(suffix) or path.is_dir():
+        if not path.name.endswith(suffix) or (path.exists() and not path.is_file()):
             ends = f" that ends in {suffix}" if suffix else ""
             raise argparse.ArgumentTypeError(f"expected a file name{ends}: {text!r}")
         if not path.parent.is_dir():

@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 FILE_NAME = "policy.yaml"
 DEFAULT_KIND = "vega"
 """Of a policy.yaml without the key ``kind``: those written before there were others."""
+LATER_KEYS = ("instructions", "base_digest")
+"""Keys that files may lack, and that are left out where they say nothing."""
+# Thousands of instructions take a second without libyaml.
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 def problems(error: ValidationError) -> str:
@@ -49,12 +53,14 @@ class PolicyContract(BaseModel):
     Attributes:
         weights: Pattern of the files without which the kind cannot run, None if it needs none.
         needs_cameras: Whether the kind looks at images; others may name no camera.
+        takes_device: Whether the kind has a model, which runs where `device` says.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     weights: ClassVar[str | None] = None
     needs_cameras: ClassVar[bool] = True
+    takes_device: ClassVar[bool] = True
 
     format: Literal[1] = 1
     kind: str
@@ -66,6 +72,10 @@ class PolicyContract(BaseModel):
     chunk: int = Field(gt=0, description="actions of one prediction")
     control_hz: float = Field(gt=0, description="actions a second")
     cameras: tuple[CameraContract, ...] = ()
+    instructions: dict[str, tuple[str, ...]] = Field(
+        default={},
+        description="all instructions of each task in the training data, where `tasks` has not all",
+    )
     git_commit: str = Field(description="of the code that made it")
 
     @model_validator(mode="after")
@@ -86,6 +96,12 @@ class PolicyContract(BaseModel):
         """Names of the views in the policy's order."""
         return tuple(camera.name for camera in self.cameras)
 
+    @property
+    def known_instructions(self) -> tuple[str, ...]:
+        """All that it was trained on; nothing where nobody wrote it down."""
+        further = (text for texts in self.instructions.values() for text in texts)
+        return tuple(dict.fromkeys((*self.tasks.values(), *further)))
+
     def check_against(self, hw: "HardwareConfig") -> None:
         """Compares with the robot at hand.
 
@@ -95,14 +111,15 @@ class PolicyContract(BaseModel):
         Raises:
             ContractError: There are contradictions; the message lists every one.
         """
-        found = self._contradictions(hw)
+        found = self.contradictions(hw)
         if found:
             raise ContractError(
                 f"the checkpoint (recipe {self.recipe}) does not fit this robot:\n"
                 + "\n".join(f"  - {line}" for line in found)
             )
 
-    def _contradictions(self, hw: "HardwareConfig") -> list[str]:
+    def contradictions(self, hw: "HardwareConfig") -> list[str]:
+        """In what it contradicts the robot at hand, a line each."""
         found = []
 
         def compare(what: str, policy: object, robot: object) -> None:
@@ -127,7 +144,8 @@ class PolicyContract(BaseModel):
 
     def document(self) -> dict[str, Any]:
         """What policy.yaml holds, in its order."""
-        return self.model_dump(mode="json")
+        fields = self.model_dump(mode="json")
+        return {key: value for key, value in fields.items() if value or key not in LATER_KEYS}
 
     def save(self, directory: Path) -> None:
         """Writes policy.yaml into a directory."""
@@ -162,7 +180,7 @@ def read_document(directory: Path) -> dict[str, Any]:
     """
     path = directory / FILE_NAME
     try:
-        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+        document = yaml.load(path.read_text(encoding="utf-8"), Loader=_LOADER)
     except FileNotFoundError:
         raise CheckpointError(f"{directory} has no {FILE_NAME}: it is no checkpoint") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:

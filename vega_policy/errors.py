@@ -1,5 +1,7 @@
 """Errors meant for people: each says what was expected, what came and what to do."""
 
+from collections.abc import Iterable
+
 
 class PolicyError(Exception):
     """Base class of everything this package refuses to do."""
@@ -23,3 +25,10 @@ class ContractError(PolicyError):
 
 class ObservationError(PolicyError):
     """An observation does not have the form the policy was trained on."""
+
+
+def listed(names: Iterable[object], most: int = 3) -> str:
+    """The first names, and how many more there are."""
+    texts = [str(name) for name in names]
+    more = len(texts) - most
+    return ", ".join(texts[:most]) + (f" and {more} more" if more > 0 else "")

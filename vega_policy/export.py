@@ -24,8 +24,8 @@ from vega_policy import contract as contracts
 from vega_policy.checkpoint import expected, gathering, hf_config, names, reading, writing
 from vega_policy.checkpoint.files import read_json
 from vega_policy.contract import problems
-from vega_policy.data.dataset import DatasetFacts
-from vega_policy.errors import CheckpointError, PolicyError
+from vega_policy.data.facts import DatasetFacts
+from vega_policy.errors import CheckpointError, PolicyError, listed
 from vega_policy.model.config import ModelConfig
 from vega_policy.model.layout import sequence_length
 from vega_policy.normalization import Statistics
@@ -144,14 +144,14 @@ def _from_public(source: Path, public: Public, base: Path | None) -> writing.Con
 def _assumptions(contents: writing.Contents) -> list[str]:
     """What the checkpoint will be taken for, a line each."""
     contract, weights = contents.contract, contents.state.values()
-    told = "; ".join(f"{task}: {text!r}" for task, text in contract.tasks.items())
+    told = contract.known_instructions
     scheme = contract.normalization.scheme
     dtypes = sorted({str(each.dtype).removeprefix("torch.") for each in weights})
     lines = [
         f"chunk: {contract.chunk} steps at {contract.control_hz:g} a second",
         f"cameras, in order: {', '.join(contract.camera_names)}",
         f"joints, in order: {', '.join(contract.joint_names)}",
-        f"instructions: {told or 'not known'}",
+        f"instructions: {listed(map(repr, told)) or 'not known'}",
         f"normalisation: {scheme}",
         f"weights: {', '.join(dtypes)}",
     ]
@@ -160,6 +160,9 @@ def _assumptions(contents: writing.Contents) -> list[str]:
         still = ", ".join(contract.joint_names[number] for number in statistics.constant(scheme))
         if still:
             lines.append(f"the {what} never changed in {still}: the policy cannot move it")
+    found = contract.contradictions(hw_config.load())
+    if found:
+        lines.append(f"the robot of hw_config will refuse it: {'; '.join(found)}")
     return lines
 
 

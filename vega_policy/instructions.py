@@ -2,12 +2,20 @@
 
 import string
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+
+from vega_policy.errors import listed
 
 FIELD = "instruction"
 _SPECIAL = ("<unk>", "<s>", "</s>", "<pad>")
-_UNSEEN = {"Cc", "Cf", "Cs", "Co", "Cn"}
-"""Unicode categories of characters that nobody sees: control, format, surrogate, unassigned."""
+_UNSEEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
+"""Unicode categories of characters that nobody sees: control, format, surrogate, unassigned, ends
+of lines and paragraphs."""
+
+
+def as_told(instruction: str) -> str:
+    """An instruction as it stands in the prompt: OpenVLA was trained on small letters."""
+    return instruction.strip().lower()
 
 
 def fault(instruction: object) -> str:
@@ -22,6 +30,36 @@ def fault(instruction: object) -> str:
     if special is not None:
         return f"{instruction!r} has {special}, which the tokenizer keeps for itself"
     return ""
+
+
+def untrained(instruction: str, known: Collection[str]) -> str:
+    """What people should know of an instruction that a policy was not trained on.
+
+    Args:
+        instruction: What it is told.
+        known: All that it was trained on.
+
+    Returns:
+        Both texts, the nearest of the known ones first; nothing if it was trained on this, or
+        nobody knows on what.
+    """
+    told = as_told(instruction)
+    likeness = {text: _likeness(told, as_told(text)) for text in known}
+    if not known or 1.0 in likeness.values():
+        return ""
+    nearest = sorted(known, key=lambda text: -likeness[text])
+    return (
+        f"the policy is told {instruction!r}, on which it was not trained; it was trained on "
+        f"{listed(map(repr, nearest))}: expect it to do worse"
+    )
+
+
+def _likeness(one: str, other: str) -> float:
+    """1 for equal texts; otherwise the share of pairs of characters that both have, below 1."""
+    if one == other:
+        return 1.0
+    ours, theirs = ({text[i : i + 2] for i in range(len(text))} for text in (one, other))
+    return 2 * len(ours & theirs) / (len(ours) + len(theirs) + 1)
 
 
 def excess_fault(instruction: str, tokens: int, excess: int) -> str:
@@ -63,8 +101,5 @@ def faults_by_text(texts: dict[str, list[str]], more: Callable[[str], str]) -> l
     for text, episodes in texts.items():
         wrong = fault(text) or more(text)
         if wrong:
-            shown = ", ".join(episodes[:3]) + (
-                f" and {len(episodes) - 3} more" * (len(episodes) > 3)
-            )
-            lines.append(f"instruction of {shown}: {wrong}")
+            lines.append(f"instruction of {listed(episodes)}: {wrong}")
     return lines

@@ -16,6 +16,7 @@ from pathlib import Path
 from tokenizers import Tokenizer, decoders, models, normalizers, trainers
 
 from vega_policy.errors import CheckpointError
+from vega_policy.instructions import as_told
 from vega_policy.model.layout import BOS_ID, STOP_ID
 
 WORD_MARK = "▁"
@@ -56,7 +57,7 @@ class InstructionTokenizer:
 
         The last id stands for the space that the public model saw before the first action token.
         """
-        text = self._template.format(instruction=instruction.strip().lower())
+        text = self._template.format(instruction=as_told(instruction))
         ids = self._tokenizer.encode(text, add_special_tokens=False).ids
         if ids[0] != BOS_ID:
             ids = [BOS_ID, *ids]

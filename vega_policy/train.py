@@ -91,9 +91,7 @@ def _train(recipe: Recipe, arguments: argparse.Namespace) -> int:
             print(line, flush=True)
 
     try:
-        trainer = Trainer(recipe, arguments.dataset, out, ranks, report)
-        if arguments.resume:
-            trainer.resume()
+        trainer = Trainer(recipe, arguments.dataset, out, ranks, report, arguments.resume)
         if ranks.is_first:
             text = yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False)
             (out / RECIPE_FILE).write_text(text)

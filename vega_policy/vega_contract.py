@@ -1,11 +1,12 @@
 """policy.yaml of the kind ``vega``: what OpenVLA-OFT adds to the general contract."""
 
+from itertools import islice
 from typing import Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from vega_policy.contract import CameraContract, PolicyContract
-from vega_policy.instructions import check_template
+from vega_policy import instructions
+from vega_policy.contract import LATER_KEYS, CameraContract, PolicyContract
 from vega_policy.normalization import Scheme, Statistics
 
 # Files of the first format, written before there were other kinds, have no `kind`, and the keys
@@ -14,6 +15,7 @@ _FILE_ORDER = (
     *("format", "recipe", "tasks", "joint_names", "action_dim", "proprio_dim", "chunk"),
     *("control_hz", "action_tokens", "cameras", "image", "normalization"),
     *("instruction_template", "tokenizer", "git_commit", "adapter", "base_checkpoint"),
+    *LATER_KEYS,
 )
 
 
@@ -59,6 +61,11 @@ class VegaContract(PolicyContract):
         description="what training started from, relative to models/ or absolute; where the model "
         "is if this folder has an adapter alone",
     )
+    base_digest: str | None = Field(
+        default=None,
+        description="of the weights in base_checkpoint when training started, see "
+        "vega_policy/checkpoint/base_digest.py",
+    )
 
     def _inconsistencies(self) -> list[str]:
         problems = super()._inconsistencies()
@@ -67,12 +74,13 @@ class VegaContract(PolicyContract):
         if self.normalization.proprio.dim != self.proprio_dim:
             problems.append(f"state statistics of {self.normalization.proprio.dim} values")
         try:
-            check_template(self.instruction_template)
+            instructions.check_template(self.instruction_template)
         except ValueError as error:
             problems.append(f"instruction_template {error}")
-        return problems
+        wrong = filter(None, map(instructions.fault, self.known_instructions))
+        return problems + [f"instruction: {text}" for text in islice(wrong, 1)]
 
     def document(self) -> dict[str, Any]:
         """What policy.yaml holds: the kind's keys among the general ones."""
         fields = self.model_dump(mode="json")
-        return {key: fields[key] for key in _FILE_ORDER}
+        return {k: fields[k] for k in _FILE_ORDER if fields[k] or k not in LATER_KEYS}

@@ -116,6 +116,7 @@ def test_a_machine_without_any_is_told_so(tmp_path, capsys):
     [
         (["can_left"], "expected NAME=INTERFACE"),
         (["can left=can0"], "expected NAME=INTERFACE"),
+        (["can_follower_left=can0"], "at most 15 characters"),
         (["can_left=can7"], "no CAN interface can7; there are: can0, can1, can2"),
         (["can_left=can2"], "can2 is not on USB"),
         (["can_left=can0", "can_right=can0"], "given a second time"),

@@ -26,6 +26,7 @@ import argparse
 import math
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -64,7 +65,7 @@ def _parser() -> argparse.ArgumentParser:
     add("src", type=Path, metavar="SRC", help="folder to read")
     add("out", type=Path, metavar="OUT", help="folder to make")
     add("--from", dest="source", required=True, choices=FORMATS.names())
-    add("--task", required=True, help="name of the task")
+    add("--task", type=nonblank, required=True, help="name of the task")
     add("--instruction", help="what the operator was told (default: what the source says)")
     add("--fps", type=positive, help="steps a second of the output (default: every step is kept)")
     add("--source-fps", type=above_zero, help="steps a second of the source, if it does not say")
@@ -86,6 +87,13 @@ def _parser() -> argparse.ArgumentParser:
     add("--skip-damaged", action="store_true", help="leave damaged files out, and say which")
     add_workers(parser)
     return parser
+
+
+def nonblank(text: str) -> str:
+    """A text with something in it, for argparse."""
+    if not text.strip():
+        raise argparse.ArgumentTypeError("expected a name, got nothing")
+    return text
 
 
 def above_zero(text: str) -> float:
@@ -123,6 +131,10 @@ def _convert(arguments: argparse.Namespace) -> ExportSummary:
     )
     if not arguments.src.is_dir():
         raise ExportError(f"{arguments.src} is no folder: give the one with the demonstrations")
+    missing = source.without_leader(arguments.src, options)
+    if options.action == "leader" and arguments.action is None and missing:
+        log(f"action: the follower's next position, because {missing}")
+        options = replace(options, action="follower")
     jobs = [
         ExportJob(
             f"{path} {number}", partial(_prepare, source, number, path, options, arguments.fps)

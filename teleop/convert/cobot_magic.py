@@ -8,6 +8,7 @@ gives RGB and any other decoder exchanges red and blue.
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 
 import h5py
@@ -43,6 +44,12 @@ class CobotMagic:
     def episodes(self, folder: Path, options: ImportOptions) -> list[tuple[int, Path]]:
         return numbered_files(folder, PATTERN)
 
+    def without_leader(self, folder: Path, options: ImportOptions) -> str:
+        for _, path in self.episodes(folder, options):
+            with contextlib.suppress(ExportError), reading(path) as file:
+                return _without_leader(file)
+        return ""
+
     def read(self, number: int, path: Path, options: ImportOptions) -> SourceEpisode:
         with reading(path) as file:
             try:
@@ -57,8 +64,9 @@ FORMAT = CobotMagic()
 def _episode(path: Path, file: h5py.File, options: ImportOptions) -> SourceEpisode:
     attributes = dict(file.attrs)
     rate = options.rate or positive_rate(attributes.get("fps", FPS), "the attribute fps")
-    if attributes.get("action_source", "leader") != "leader" and options.action == "leader":
-        raise ExportError("/action holds the follower's next positions: give --action follower")
+    missing = _without_leader(file)
+    if missing and options.action == "leader":
+        raise ExportError(f"{missing}: give --action follower")
     state = in_robot_units(
         part(file, "observations/qpos")[()], options.gripper_scale, options.degrees
     )
@@ -90,6 +98,12 @@ def _episode(path: Path, file: h5py.File, options: ImportOptions) -> SourceEpiso
         },
         notes=tuple(filter(None, [outside_limits(state, "states")])),
     )
+
+
+def _without_leader(file: h5py.File) -> str:
+    if file.attrs.get("action_source", "leader") == "leader":
+        return ""
+    return "/action holds the follower's next positions"
 
 
 def _instruction(options: ImportOptions, said: object) -> str:

@@ -61,6 +61,13 @@ class ImportFormat(Protocol):
             ExportError: There are none.
         """
 
+    def without_leader(self, folder: Path, options: ImportOptions) -> str:
+        """Why a folder has no leader though such folders may have one; empty if it has.
+
+        Raises:
+            ExportError: It cannot be read.
+        """
+
     def read(self, number: int, path: Path, options: ImportOptions) -> SourceEpisode:
         """Reads all of an episode but its images.
 
@@ -69,8 +76,13 @@ class ImportFormat(Protocol):
         """
 
 
-def positive_rate(value: Any, what: str) -> float:
+def positive_rate(value: Any, what: str, remedy: str = "give --source-fps") -> float:
     """A number that can be a rate.
+
+    Args:
+        value: What was found.
+        what: Where it was found.
+        remedy: What to do if it is none.
 
     Raises:
         ExportError: It is none, not finite, or not above 0.
@@ -80,7 +92,7 @@ def positive_rate(value: Any, what: str) -> float:
     except (TypeError, ValueError):
         rate = math.nan
     if not (math.isfinite(rate) and rate > 0):
-        raise ExportError(f"{what} is {value}, expected a number above 0: give --source-fps")
+        raise ExportError(f"{what} is {value}, expected a number above 0: {remedy}")
     return rate
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from teleop.export.demonstration import ExportError, Image, StepImage
-from teleop.export.images import is_encoded, kept_if_jpeg, rgb_of_swapped_jpeg
+from teleop.export.images import at_step, is_encoded, kept_if_jpeg, rgb_of_swapped_jpeg
 
 STANDARD_COLOURS = b"\xff\xfe\x00\x0aXPL-RGB1"
 """Comment segment of RoboTwin's JPEG files since late 2026: any viewer shows their colours."""
@@ -47,7 +47,9 @@ class Hdf5Images:
             for camera, rows in self.rows.items():
                 images = file[self.places[camera]]
                 for step, row in enumerate(rows.tolist()):
-                    yield StepImage(camera, step, _image(images[row], self.standard_jpeg))
+                    with at_step(camera, step, row):
+                        image = _image(images[row], self.standard_jpeg)
+                    yield StepImage(camera, step, image, row)
 
 
 def _image(stored: Any, standard_jpeg: bool) -> Image:

@@ -22,7 +22,7 @@ from teleop.convert.names import find_cameras, joint_places
 from teleop.convert.streams import Series, SourceEpisode
 from teleop.convert.units import check_grippers, check_joints, in_robot_units, outside_limits
 from teleop.export.demonstration import ActionSource, ExportError, Image, StepImage
-from teleop.export.images import is_encoded, kept_if_jpeg
+from teleop.export.images import at_step, is_encoded, kept_if_jpeg
 from vega_core.stamps import NS
 
 _STATES = ("observation.state", "observation.qpos", "observation.states", "state", "qpos")
@@ -45,6 +45,10 @@ class LeRobot:
         if not dataset.entries:
             raise ExportError(f"{folder} has no episodes")
         return [(number, folder) for number in dataset.entries]
+
+    def without_leader(self, folder: Path, options: ImportOptions) -> str:
+        known = "action" in options.keys or not _opened(folder).features.keys().isdisjoint(_ACTIONS)
+        return "" if known else f"it has no {_ACTIONS[0]}"
 
     def read(self, number: int, path: Path, options: ImportOptions) -> SourceEpisode:
         dataset = _opened(path)
@@ -142,7 +146,7 @@ def _part(dataset: LeRobotFolder, text: str, vectors: list[str]) -> _Part:
 
 def _episode(dataset: LeRobotFolder, entry: Entry, options: ImportOptions) -> SourceEpisode:
     chosen = _chosen(dataset, options)
-    fps = positive_rate(dataset.fps, "fps of meta/info.json")
+    fps = positive_rate(dataset.fps, "fps of meta/info.json", "write the rate of the timestamps")
     vectors = [chosen.state] if chosen.action is None else [chosen.state, chosen.action]
     keys = {part.key for vector in vectors for part in vector.parts}
     table = dataset.steps(entry, [*keys, *_STEP_COLUMNS])
@@ -306,9 +310,9 @@ class LeRobotImages:
             if camera in self.videos:
                 images = self._decoded(self.videos[camera], rows.tolist())
             else:
-                images = self._from_table(self.stored[camera], rows.tolist())
-            for step, image in enumerate(images):
-                yield StepImage(camera, step, image)
+                images = self._from_table(camera, rows.tolist())
+            for step, (row, image) in enumerate(zip(rows.tolist(), images)):
+                yield StepImage(camera, step, image, row)
 
     def _decoded(self, part: VideoPart, rows: list[int]) -> Iterator[NDArray[np.uint8]]:
         try:
@@ -347,10 +351,13 @@ class LeRobotImages:
                 "expected: it was cut short"
             )
 
-    def _from_table(self, key: str, rows: list[int]) -> Iterator[Image]:
+    def _from_table(self, camera: str, rows: list[int]) -> Iterator[Image]:
+        key = self.stored[camera]
         column = _opened(self.folder).steps(self.entry, [key]).column(key)
-        for row in rows:
-            yield self._file(key, column[row].as_py())
+        for step, row in enumerate(rows):
+            with at_step(camera, step, row):
+                image = self._file(key, column[row].as_py())
+            yield image
 
     def _file(self, key: str, stored: Any) -> Image:
         data = stored.get("bytes") if isinstance(stored, dict) else stored

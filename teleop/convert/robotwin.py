@@ -68,6 +68,9 @@ class RobotWin:
         inner = folder / "data"
         return numbered_files(inner if inner.is_dir() else folder, PATTERN)
 
+    def without_leader(self, folder: Path, options: ImportOptions) -> str:
+        return "RoboTwin has no leader"
+
     def read(self, number: int, path: Path, options: ImportOptions) -> SourceEpisode:
         with reading(path) as file:
             try:

@@ -39,7 +39,7 @@ from teleop.convert.names import camera_keys
 from teleop.convert.streams import Series, SourceEpisode
 from teleop.convert.units import check_grippers, check_joints, in_robot_units, outside_limits
 from teleop.export.demonstration import ActionSource, ExportError, Image, StepImage
-from teleop.export.images import is_encoded, kept_if_jpeg
+from teleop.export.images import at_step, is_encoded, kept_if_jpeg
 from vega_core.files import sha256_of
 from vega_core.stamps import NS
 
@@ -82,11 +82,11 @@ class Rosbag2:
             return [(0, folder)]
         bags = sorted(path.parent for path in folder.glob(f"*/{METADATA}"))
         if not bags:
-            raise ExportError(
-                f"{folder} has no {METADATA} and no folder with one: give a folder that `ros2 bag "
-                "record` wrote, or one of such folders"
-            )
+            raise ExportError(f"{folder} has no {METADATA} and no folder with one: {_hint(folder)}")
         return list(enumerate(bags))
+
+    def without_leader(self, folder: Path, options: ImportOptions) -> str:
+        return "" if _topics(options.topics).action else "the file of topics has no action"
 
     def read(self, number: int, path: Path, options: ImportOptions) -> SourceEpisode:
         topics = _topics(options.topics)
@@ -99,6 +99,17 @@ class Rosbag2:
 
 
 FORMAT = Rosbag2()
+
+
+def _hint(folder: Path) -> str:
+    cut_off = next((path for path in _files(folder) if path.suffix in (".mcap", ".db3")), None)
+    if cut_off is None:
+        return "give a folder that `ros2 bag record` wrote, or one of such folders"
+    return f"`ros2 bag reindex {cut_off.parent}` makes the one of {cut_off.name}"
+
+
+def _files(folder: Path) -> list[Path]:
+    return sorted(path for each in ("*", "*/*") for path in folder.glob(each) if path.is_file())
 
 
 @dataclass(frozen=True)
@@ -123,8 +134,9 @@ class BagImages:
                 key, made = cameras[topic], None
                 rows = self.rows[key]
                 while step[topic] < len(rows) and rows[step[topic]] == seen[topic]:
-                    made = _image(bag.decode(message, kind)) if made is None else made
-                    yield StepImage(key, step[topic], made)
+                    with at_step(key, step[topic], seen[topic]):
+                        made = _image(bag.decode(message, kind)) if made is None else made
+                    yield StepImage(key, step[topic], made, seen[topic])
                     step[topic] += 1
                 if all(step[each] == len(self.rows[cameras[each]]) for each in cameras):
                     return
@@ -150,6 +162,14 @@ def _topics(path: Path | None) -> Topics:
             f"{path}: cameras are {', '.join(topics.cameras) or 'none'}, expected "
             f"{', '.join(camera_keys())}"
         )
+    arms = [each.topic for each in (*topics.state, *topics.action)]
+    for what, named in (("cameras", [*topics.cameras.values()]), ("state and action", arms)):
+        twice = sorted({topic for topic in named if named.count(topic) > 1})
+        if twice:
+            raise ExportError(
+                f"{path}: {', '.join(twice)} stands twice in {what}: name it once, with the joints "
+                "of both arms where it has both; without a topic of commands leave action out"
+            )
     return topics
 
 
@@ -159,7 +179,9 @@ def _episode(path: Path, topics: Topics, options: ImportOptions) -> SourceEpisod
     arms = [*topics.state, *(topics.action if options.action == "leader" else ())]
     positions: dict[str, tuple[list[int], list[Any]]] = {each.topic: ([], []) for each in arms}
     joints = {each.topic: each.joints for each in arms}
-    per_arm = len(hw_config.load().joint_names) // len(topics.state)
+    expected = {
+        each.topic: _expected(arms) for arms in (topics.state, topics.action) for each in arms
+    }
     digest = hashlib.sha256()
     with _bag(path) as bag:
         bag.check({**dict.fromkeys(cameras.values(), "image"), **dict.fromkeys(joints, "joints")})
@@ -171,7 +193,8 @@ def _episode(path: Path, topics: Topics, options: ImportOptions) -> SourceEpisod
             else:
                 times, values = positions[topic]
                 times.append(stamp)
-                values.append(_positions(bag.decode(message, kind), topic, joints[topic], per_arm))
+                state = bag.decode(message, kind)
+                values.append(_positions(state, topic, joints[topic], expected[topic]))
     series = {topic: _series(topic, *each) for topic, each in positions.items()}
     state = _both(topics.state, series, options)
     check_grippers(state.values)
@@ -191,6 +214,11 @@ def _episode(path: Path, topics: Topics, options: ImportOptions) -> SourceEpisod
         facts={"robot": "real", "metadata_sha256": sha256_of(path / METADATA)},
         notes=tuple(filter(None, [outside_limits(state.values, "states")])),
     )
+
+
+def _expected(arms: Sequence[ArmTopic]) -> int:
+    """Joints of each topic that shares all of them with the others of its list."""
+    return len(hw_config.load().joint_names) // len(arms)
 
 
 def _positions(
@@ -240,9 +268,10 @@ def _rising(topic: str, stamps: NDArray[np.int64]) -> NDArray[np.int64]:
     steps = np.diff(stamps)
     if (steps <= 0).any():
         at = int((steps <= 0).argmax())
+        how = f"{-steps[at] / NS:.3f} s before" if steps[at] else "the same as"
         raise ExportError(
-            f"{topic}: the stamp of message {at + 1} is {-steps[at] / NS:.3f} s before the one "
-            "before it: the clock was set, or messages are double; cut the bag there"
+            f"{topic}: the stamp of message {at + 1} is {how} that of the message before it: the "
+            "clock was set, or messages are double; cut the bag there"
         )
     return stamps
 
@@ -263,14 +292,23 @@ def _image(message: Any) -> Image:
     if hasattr(message, "format"):
         data = message.data.tobytes()
         if not is_encoded(data):
-            raise ExportError(f"an image is of format {message.format}, expected JPEG or PNG")
+            raise ExportError(
+                f"an image of format {message.format} has {len(data)} bytes that are neither a "
+                "JPEG nor a PNG file"
+            )
         return kept_if_jpeg(data)
     if message.encoding not in _TO_RGB:
         raise ExportError(
             f"an image has the encoding {message.encoding}, expected {', '.join(_TO_RGB)}"
         )
     channels = 4 if "a" in message.encoding else 3
-    rows = np.asarray(message.data).reshape(message.height, message.step)
+    data = np.asarray(message.data)
+    if message.step < message.width * channels or len(data) != message.height * message.step:
+        raise ExportError(
+            f"an image of {message.width}x{message.height} {message.encoding} has {len(data)} "
+            f"bytes in rows of {message.step}"
+        )
+    rows = data.reshape(message.height, message.step)
     pixels = rows[:, : message.width * channels].reshape(message.height, message.width, channels)
     code = _TO_RGB[message.encoding]
     return np.ascontiguousarray(pixels) if code is None else np.asarray(cv2.cvtColor(pixels, code))
@@ -312,4 +350,6 @@ def _bag(path: Path) -> Iterator[_Bag]:
     except (ExportError, GeneratorExit):
         raise
     except Exception as error:  # the library's own, of each of its storages
-        raise ExportError(f"cannot be read ({error})") from None
+        packed = [each.name for each in _files(path) if each.suffix in (".zst", ".zstd")]
+        hint = f": was {packed[0]} compressed by hand? `zstd -d --rm` unpacks it" if packed else ""
+        raise ExportError(f"cannot be read ({error}){hint}") from None

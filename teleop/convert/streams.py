@@ -23,7 +23,7 @@ from teleop.export.demonstration import (
     Layout,
     Prepared,
 )
-from teleop.export.images import size
+from teleop.export.images import at_step, size
 from vega_core.stamps import NS
 
 ROBOT_TYPE = "cobot_magic"
@@ -32,6 +32,8 @@ MAX_MISSING = 0.01
 """Share of the steps that may be without an image or a joint state of their own time."""
 RATES = (1.0, 1000.0)
 """Steps a second that an episode can have, at least and at most."""
+_JITTER = 0.8
+"""Of its nominal rate, what two images of a camera may be apart."""
 _EXACT = 1e-6
 """Part of a step within which a time is that of the step: stamps are rounded to nanoseconds."""
 
@@ -111,27 +113,34 @@ def prepared(episode: SourceEpisode, action: ActionSource, fps: int | None) -> P
     Args:
         episode: What was read.
         action: follower: the state at the next step; leader: the leader's at the same time.
-        fps: Steps a second of the output; None: every step of the source is kept.
+        fps: Steps a second of the output; None: every step of the source is kept, or where joints
+            and images come at times of their own, as many as the source has images.
 
     Raises:
         ExportError: It has no leader, no words, too few steps or too many a second, gaps, or images
-            of several sizes.
+            of several sizes; the text names it.
     """
+    try:
+        return _prepared(episode, action, fps)
+    except (ExportError, resample.ResampleError) as error:
+        raise ExportError(f"{episode.name}: {error}") from None
+
+
+def _prepared(episode: SourceEpisode, action: ActionSource, fps: int | None) -> Prepared:
+    if fps is None and not _has_steps(episode):
+        fps = round(episode.fps)
     _check_rates(episode, fps)
     _check_instruction(episode)
     series = [episode.state]
     if action == "leader":
         if episode.leader is None:
-            raise ExportError(f"{episode.name}: has no leader: give --action follower")
+            raise ExportError("has no leader: give --action follower")
         series.append(episode.leader)
-    try:
-        points, rows = _matched(episode, series, fps)
-    except resample.ResampleError as error:
-        raise ExportError(f"{episode.name}: {error}") from None
+    points, rows = _matched(episode, series, fps)
     kept = points if action == "leader" else points[:-1]
     if len(kept) < 2:
         rate = episode.fps if fps is None else fps
-        raise ExportError(f"{episode.name}: too short: {len(kept)} steps at {rate:.4g} a second")
+        raise ExportError(f"too short: {len(kept)} steps at {rate:.4g} a second")
     acted = series[-1].at(kept if action == "leader" else points[1:])
     images = episode.images.chosen({key: each[: len(kept)] for key, each in rows.items()})
     height, width = _common_size(episode, rows)
@@ -160,13 +169,18 @@ def prepared(episode: SourceEpisode, action: ActionSource, fps: int | None) -> P
     return Prepared(layout, demonstration, (*episode.notes, *_rate_notes(episode.fps, fps)))
 
 
+def _has_steps(episode: SourceEpisode) -> bool:
+    """Whether each image belongs to one joint state."""
+    own = episode.state.stamps_ns
+    return all(np.array_equal(own, each) for each in episode.images.stamps_ns.values())
+
+
 def _check_rates(episode: SourceEpisode, fps: int | None) -> None:
     least, most = RATES
     for rate, option in ((episode.fps, "--source-fps"), (fps or episode.fps, "--fps")):
         if not least <= rate <= most:
             raise ExportError(
-                f"{episode.name}: {rate:.4g} steps a second, expected {least:g} to {most:g}: "
-                f"give {option}"
+                f"{rate:.4g} steps a second, expected {least:g} to {most:g}: give {option}"
             )
 
 
@@ -174,8 +188,8 @@ def _check_instruction(episode: SourceEpisode) -> None:
     text = episode.instruction
     if not text.strip() or not text.isprintable():
         raise ExportError(
-            f"{episode.name}: the instruction is {text!r}, expected a sentence of printable "
-            "characters: give --instruction"
+            f"the instruction is {text!r}, expected a sentence of printable characters: give "
+            "--instruction"
         )
 
 
@@ -186,7 +200,7 @@ def _matched(
     cameras = episode.images.stamps_ns
     streams = [*(each.stamps_ns for each in series), *cameras.values()]
     if any(len(stamps) == 0 for stamps in streams):
-        raise ExportError(f"{episode.name}: has no steps")
+        raise ExportError("has no steps")
     if fps is not None:
         points = resample.grid(streams, fps)
     else:
@@ -195,8 +209,9 @@ def _matched(
         own = series[0].stamps_ns
         points = own[(own >= begin) & (own <= end)]
     matches = {key: resample.nearest(stamps, points) for key, stamps in cameras.items()}
-    # What a source of this rate can give: half of its own period, or of the output's if longer.
-    rate = max(int(min(episode.fps, fps or episode.fps)), 1)
+    # What a source of this rate can give: half of its own period and some jitter, or half of the
+    # output's period if that is longer.
+    rate = max(int(min(_JITTER * episode.fps, fps or episode.fps)), 1)
     errors = {key: resample.fit(match, rate) for key, match in matches.items() if len(points)}
     names = ("state", "leader")
     for name, each in zip(names, series):
@@ -209,10 +224,13 @@ def _matched(
 def _common_size(episode: SourceEpisode, rows: Mapping[str, NDArray[np.int64]]) -> tuple[int, int]:
     """Height and width of all cameras' images, by the first of each."""
     first = episode.images.chosen({key: each[:1] for key, each in rows.items()})
-    sizes = {each.camera: size(each.image) for each in first.read()}
+    sizes = {}
+    for each in first.read():
+        with at_step(each.camera, each.step, each.source):
+            sizes[each.camera] = size(each.image)
     if len(set(sizes.values())) > 1:
         said = ", ".join(f"{key} {width}x{height}" for key, (height, width) in sizes.items())
-        raise ExportError(f"{episode.name}: images of several sizes ({said}), expected one")
+        raise ExportError(f"images of several sizes ({said}), expected one")
     return next(iter(sizes.values()))
 
 

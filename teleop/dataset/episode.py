@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from hw_config import HardwareConfig
 from teleop.errors import DatasetError, EpisodeDamaged
+from teleop.writing import repair_command
 from vega_core.provenance import GitState
 
 FORMAT = 1
@@ -222,10 +223,22 @@ def read_info(folder: Path) -> EpisodeInfo:
     Raises:
         EpisodeDamaged: It is missing or malformed, or belongs to another episode.
     """
-    path = folder / EPISODE_FILE
-    info = _read(path, EpisodeInfo)
+    info = sealed_as(folder)
     if folder.name.isdecimal() and int(folder.name) != info.index:
-        raise EpisodeDamaged(f"{path}: says it is episode {info.index}; was the folder renamed?")
+        raise EpisodeDamaged(
+            f"{folder / EPISODE_FILE}: says it is episode {info.index}; the folder was renamed, "
+            f"and a repair gives it its name back: run {repair_command(folder.parent.parent)}"
+        )
+    return info
+
+
+def sealed_as(folder: Path) -> EpisodeInfo:
+    """Reads episode.json, whatever the folder's name.
+
+    Raises:
+        EpisodeDamaged: It is missing or malformed.
+    """
+    info: EpisodeInfo = _read(folder / EPISODE_FILE, EpisodeInfo)
     return info
 
 

@@ -24,8 +24,8 @@ class Entry:
     """One event.
 
     Attributes:
-        event: begun, saved, amended, discarded, deleted, restored, repaired, quarantined, or one
-            of the session's own.
+        event: begun, saved, amended, discarded, deleted, restored, repaired, renamed, quarantined,
+            or one of the session's own.
         index: Episode it is about, or None.
         data: Everything the line says.
     """

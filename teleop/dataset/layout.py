@@ -19,13 +19,13 @@ import yaml
 from pydantic import ValidationError
 
 from teleop.dataset.episode import FORMAT, DatasetLayout, EpisodeInfo, as_json, read_info
+from teleop.dataset.foreign import DATASET_FILE, what_it_is
 from teleop.dataset.journal import read_journal
 from teleop.errors import DatasetError, TeleopError
 from teleop.writing import not_written
 from vega_core.files import sync_folder, write_atomically
 from vega_core.stamps import iso_utc
 
-DATASET_FILE = "dataset.yaml"
 EPISODES, RECORDING, TRASH, QUARANTINE = "episodes", "recording", "trash", "quarantine"
 _PARTS = (EPISODES, RECORDING, TRASH, QUARANTINE)
 
@@ -57,11 +57,9 @@ def read_layout(folder: Path) -> DatasetLayout:
             )
         data.pop("created", None)
         return DatasetLayout.model_validate(data)
-    except FileNotFoundError:
-        raise DatasetError(
-            f"{folder} is no dataset: {DATASET_FILE} is missing. Give the folder that was "
-            "recorded with teleop.launch.py dataset:=..."
-        ) from None
+    except (FileNotFoundError, NotADirectoryError):
+        text = what_it_is(Path(folder))
+        raise DatasetError(f"{folder} is no dataset of recordings: {text}") from None
     except OSError as error:
         raise DatasetError(f"{path}: cannot be read ({error.strerror})") from None
     except (yaml.YAMLError, UnicodeDecodeError, AttributeError, TypeError) as error:
@@ -89,6 +87,15 @@ def numbered(folder: Path) -> list[Path]:
     except FileNotFoundError:
         return []
     return sorted(paths, key=lambda path: int(path.name))
+
+
+def misnamed(folder: Path) -> list[str]:
+    """Names of folders among the episodes that are not those of episodes."""
+    try:
+        paths = [path for path in (folder / EPISODES).iterdir() if path.is_dir()]
+    except FileNotFoundError:
+        return []
+    return sorted(path.name for path in paths if not path.name.isdecimal())
 
 
 def next_index(folder: Path) -> int:

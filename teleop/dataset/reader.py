@@ -14,6 +14,7 @@ from mcap.summary import Summary
 from mcap.writer import MCAP0_MAGIC
 from numpy.typing import NDArray
 from pydantic import ValidationError
+from zstandard import FRAME_HEADER
 
 from teleop.dataset.cdr import (
     header_stamp,
@@ -26,6 +27,7 @@ from teleop.dataset.episode import (
     EVENT_TOPIC,
     HARDWARE_PREFIX,
     LAYOUT_METADATA,
+    MCAP_FILE,
     DatasetLayout,
     EpisodeInfo,
     command_topic,
@@ -34,6 +36,7 @@ from teleop.dataset.episode import (
     read_info,
 )
 from teleop.errors import EpisodeDamaged
+from teleop.writing import repair_command
 from vega_core.files import sha256_of
 
 _FOOTER_BYTES = 9 + 20 + len(MCAP0_MAGIC)
@@ -102,6 +105,7 @@ class Recorded:
         self._counts = summary.statistics.channel_message_counts if summary.statistics else {}
         self._messages: dict[int, list[tuple[int, bytes]]] | None = None
         self._images: dict[int, list[_StoredImage]] = {}
+        self._falls: dict[str, int] = {}
         self._unpacked: dict[int, bytes] = {}
         self.layout = self._read_layout()
 
@@ -146,6 +150,17 @@ class Recorded:
             EpisodeDamaged: As `joints`.
         """
         return self._series(arm, command_topic(arm))
+
+    def falls(self, topic: str) -> int:
+        """How many stamps of a topic are not later than that of the message that came before.
+
+        Of images, and of joints that were read.
+
+        Raises:
+            EpisodeDamaged: The file cannot be read.
+        """
+        self._index()
+        return self._falls.get(topic, 0)
 
     def image_stamps(self, camera: str) -> NDArray[np.int64]:
         """Capture stamps of a camera's images (ns), rising, int64 [N].
@@ -271,6 +286,7 @@ class Recorded:
             order = [series.names.index(joint) for joint in self.layout.arms[arm]]
         except (EpisodeDamaged, ValueError, KeyError) as error:
             raise self._damaged(f"{topic}: {error}") from None
+        self._falls[topic] = _falls(series.stamps_ns)
         rising = np.argsort(series.stamps_ns, kind="stable")
         pick = np.ix_(rising, np.asarray(order))
         return Joints(
@@ -312,7 +328,9 @@ class Recorded:
                         messages.setdefault(span.channel, []).append((span.log_ns, data))
             except EpisodeDamaged as error:
                 raise self._damaged(str(error)) from None
-        for rows in images.values():
+        by_id = {channel.id: topic for topic, channel in self._channels.items()}
+        for number, rows in images.items():
+            self._falls[by_id[number]] = _falls(np.array([image.stamp_ns for image in rows]))
             rows.sort(key=lambda image: image.stamp_ns)
         self._images = images
         self._messages = messages
@@ -334,6 +352,10 @@ class Recorded:
         return EpisodeDamaged(f"{self.folder / self.info.mcap.file}: {text}")
 
 
+def _falls(stamps: NDArray[np.int64]) -> int:
+    return int(np.count_nonzero(np.diff(stamps) <= 0))
+
+
 def open_episode(folder: Path, verify: bool = False) -> Recorded:
     """Opens a sealed episode.
 
@@ -351,22 +373,38 @@ def open_episode(folder: Path, verify: bool = False) -> Recorded:
         size = path.stat().st_size
         file = path.open("rb")
     except OSError as error:
-        raise EpisodeDamaged(f"{path}: cannot be read ({error.strerror})") from None
+        text = _packed(folder) or f"{path}: cannot be read ({error.strerror})"
+        raise EpisodeDamaged(f"{text}: {_to_repair(folder)}") from None
     try:
         if size != info.mcap.bytes:
-            raise EpisodeDamaged(
-                f"{path}: has {size} bytes, {info.mcap.bytes} were sealed: "
-                "run python -m teleop.repair on the dataset"
-            )
+            text = _packed(folder) or f"{path}: has {size} bytes, {info.mcap.bytes} were sealed"
+            raise EpisodeDamaged(f"{text}: {_to_repair(folder)}")
         if verify and sha256_of(path) != info.mcap.sha256:
-            raise EpisodeDamaged(
-                f"{path}: has changed since it was sealed (its digest differs): "
-                "run python -m teleop.repair on the dataset"
-            )
+            text = f"{path}: has changed since it was sealed (its digest differs)"
+            raise EpisodeDamaged(f"{text}: {_to_repair(folder)}")
         return Recorded(folder, info, file, _read_summary(path, file))
     except BaseException:
         file.close()
         raise
+
+
+def whole_file_zstd(folder: Path) -> Path | None:
+    """The recording of an episode or take that was compressed as a whole, or None."""
+    path = folder / MCAP_FILE
+    if not path.is_file():
+        packed = (path.with_name(path.name + ending) for ending in (".zstd", ".zst"))
+        return next((each for each in packed if each.is_file()), None)
+    with path.open("rb") as file:
+        return path if file.read(len(FRAME_HEADER)) == FRAME_HEADER else None
+
+
+def _packed(folder: Path) -> str:
+    packed = whole_file_zstd(folder)
+    return f"{packed} is compressed as a whole (zstd)" if packed else ""
+
+
+def _to_repair(folder: Path) -> str:
+    return f"run {repair_command(folder.parent.parent)}"
 
 
 def _read_summary(path: Path, file: IO[bytes]) -> Summary:
@@ -384,7 +422,7 @@ def _read_summary(path: Path, file: IO[bytes]) -> Summary:
         summary = make_reader(file).get_summary()
     except (*DAMAGE, OSError) as error:
         raise EpisodeDamaged(
-            f"{path}: cannot be read ({error}): run python -m teleop.repair on the dataset"
+            f"{path}: cannot be read ({error}): {_to_repair(path.parent)}"
         ) from None
     if summary is None or summary.statistics is None:
         raise EpisodeDamaged(f"{path}: has no summary")

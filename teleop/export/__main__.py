@@ -6,8 +6,9 @@
 Every step takes the image and the joint states captured nearest to it; nothing is interpolated.
 Action follower: where the follower was one step later. Action leader: where the leader was at the
 same time (lerobot) or one step later (hdf5, as Cobot Magic's recorder has it). Left out unless
-asked for: failures, unjudged and repaired episodes, and those with problems. The choice, the
-sources and their digests are written into provenance.json. OUT appears when it is complete.
+asked for: failures, unjudged and repaired episodes, and those with problems. What `teleop.check`
+calls an error is refused, or left out with --skip-damaged. The choice, the sources and their
+digests are written into provenance.json. OUT appears when it is complete.
 
 Exit code 1: something is damaged or mixed, 2: wrong use, 130: interrupted.
 """
@@ -19,9 +20,18 @@ import sys
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
+from shlex import quote
 
 import hw_config
-from teleop.command_line import add_include, add_workers, log, run_export, share
+from teleop.command_line import (
+    add_include,
+    add_workers,
+    check_outside,
+    log,
+    run_export,
+    share,
+)
+from teleop.export.checks import option_name, refuse, refused_together
 from teleop.export.formats import FORMATS, ExportPlan
 from teleop.export.recording import Choice, prepare
 from teleop.export.run import ExportJob, ExportSummary, run
@@ -64,6 +74,13 @@ def _parser() -> argparse.ArgumentParser:
     add_include(parser, "have these too")
     add("--skip-damaged", action="store_true", help="leave damaged episodes out, and say which")
     add(
+        "--accept",
+        nargs="+",
+        default=(),
+        metavar="CHECK",
+        help="export despite these errors of teleop.check, such as limits",
+    )
+    add(
         "--max-missing",
         type=share,
         default=0.01,
@@ -76,6 +93,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _export(arguments: argparse.Namespace) -> ExportSummary:
+    accepted = frozenset(map(option_name, arguments.accept))
     choice = Choice(
         fps=arguments.fps,
         action=arguments.action,
@@ -83,9 +101,13 @@ def _export(arguments: argparse.Namespace) -> ExportSummary:
         max_missing=arguments.max_missing,
     )
     selection = select(arguments.datasets, arguments.task, arguments.include)
-    for kind, number in sorted(selection.left_out.items()):
-        log(f"left out: {number} {kind} (--include {kind})")
-    jobs = [ExportJob(str(path), partial(prepare, path, choice)) for path in selection.folders]
+    check_outside(arguments.out, arguments.datasets)
+    for kinds, number in sorted(selection.left_out.items()):
+        log(f"left out: {number} {' and '.join(kinds)} (--include {' '.join(kinds)})")
+    refused = partial(refuse, accepted=accepted)
+    jobs = [
+        ExportJob(str(path), partial(prepare, path, choice, refused)) for path in selection.folders
+    ]
     plan = ExportPlan(
         out=arguments.out,
         format=arguments.format,
@@ -94,13 +116,26 @@ def _export(arguments: argparse.Namespace) -> ExportSummary:
         workers=arguments.workers,
         compress=arguments.compress,
         skip_damaged=arguments.skip_damaged,
+        remedy=_remedy(arguments.datasets),
         origin={
             "origin": "teleop",
             "datasets": [str(path.absolute()) for path in arguments.datasets],
             "included": sorted(arguments.include),
+            "accepted": sorted(accepted),
         },
     )
-    return run(jobs, plan, log, selection.damaged)
+    compare = partial(refused_together, accepted=accepted)
+    return run(jobs, plan, log, selection.damaged, compare)
+
+
+def _remedy(datasets: Sequence[Path]) -> str:
+    named = dict.fromkeys(quote(str(path)) for path in datasets)
+    checks = " and ".join(f"`python -m teleop.check {path}`" for path in named)
+    return (
+        f"Leave them out with --skip-damaged; {checks} says more of each. What the check calls an "
+        "error, and you have looked at, is exported with --accept and the word before it, such as "
+        "--accept limits"
+    )
 
 
 if __name__ == "__main__":

@@ -25,11 +25,12 @@ class Refused(ExportError):
 
 
 class StepImage(NamedTuple):
-    """An image of a camera (its dataset key) at a step."""
+    """An image of a camera (its dataset key) at a step; its number in the source, from 0."""
 
     camera: str
     step: int
     image: Image
+    source: int
 
 
 class Images(Protocol):

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from teleop.export.demonstration import Demonstration, ExportError, Layout, Refused
+from teleop.errors import TeleopError
+from teleop.export.demonstration import Demonstration, ExportError, Layout
 from teleop.export.workers import Workers
 from vega_core.registry import Registry
+
+Made = TypeVar("Made")
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,7 @@ class ExportPlan:
         workers: Processes.
         compress: Images as JPEG, in formats that have the choice.
         skip_damaged: Leave damaged ones out instead of refusing all.
+        remedy: What to do about damaged ones, for people.
         samples: How joints and images were brought to the rate, for people.
         origin: What else the metadata says of where the data came from.
     """
@@ -39,6 +42,7 @@ class ExportPlan:
     workers: int
     compress: bool = False
     skip_damaged: bool = False
+    remedy: str = "Mend or delete them, or leave them out with --skip-damaged"
     samples: str = "nearest by capture stamp, not interpolated"
     origin: Mapping[str, Any] = field(default_factory=dict)
 
@@ -80,11 +84,14 @@ class ExportFormat(Protocol):
         demonstrations: Sequence[Demonstration],
         plan: ExportPlan,
         workers: Workers,
-    ) -> Generator[None]:
-        """Writes into an empty folder; yields after every demonstration.
+    ) -> Generator[str]:
+        """Writes into an empty folder; yields after every demonstration what is wrong with it.
+
+        One of which an image is damaged or of another size is left out, and the rest goes on;
+        empty if all is well.
 
         Raises:
-            Refused: An image is damaged or of another size; it says which.
+            Refused: No demonstration can be written in this format; it says why.
             OSError: It cannot be written.
         """
 
@@ -92,13 +99,12 @@ class ExportFormat(Protocol):
         """The episodes of an output, in order."""
 
 
-@contextmanager
-def naming(demonstration: Demonstration) -> Iterator[None]:
-    """What cannot be exported within is refused by the name of the demonstration."""
+def attempt(demonstration: Demonstration, write: Callable[[], Made]) -> Made | str:
+    """What writing a demonstration gives, or what is wrong with it, beginning with its name."""
     try:
-        yield
-    except ExportError as error:
-        raise Refused(f"{demonstration.name}: {error}") from None
+        return write()
+    except TeleopError as error:
+        return f"{demonstration.name}: {error}"
 
 
 FORMATS: Registry[ExportFormat] = Registry("export format", ExportError)

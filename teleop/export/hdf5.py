@@ -26,7 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from teleop.export.demonstration import Demonstration, ExportError, Layout
-from teleop.export.formats import Exported, ExportPlan, naming
+from teleop.export.formats import Exported, ExportPlan, attempt
 from teleop.export.images import converted, rgb, swapped_jpeg
 from teleop.export.workers import Workers
 
@@ -64,13 +64,19 @@ class Hdf5Format:
         demonstrations: Sequence[Demonstration],
         plan: ExportPlan,
         workers: Workers,
-    ) -> Generator[None]:
+    ) -> Generator[str]:
         tasks = [
             (folder / file_name(number), layout, each, plan)
             for number, each in enumerate(demonstrations)
         ]
-        for _ in workers.each(_write_named, tasks):
-            yield
+        written = 0
+        for (path, *_), wrong in zip(tasks, workers.each(_write, tasks)):
+            if wrong:
+                path.unlink(missing_ok=True)
+            else:
+                path.rename(folder / file_name(written))
+                written += 1
+            yield wrong
 
     def read_back(self, out: Path, cameras: Sequence[str]) -> Iterator[Exported]:
         for number in itertools.takewhile(
@@ -93,9 +99,9 @@ def _rows(images: h5py.Dataset, compressed: bool) -> Iterator[tuple[int, NDArray
         yield step, np.asarray(pixels, dtype=np.uint8)
 
 
-def _write_named(task: tuple[Path, Layout, Demonstration, ExportPlan]) -> None:
-    with naming(task[2]):
-        write_file(*task)
+def _write(task: tuple[Path, Layout, Demonstration, ExportPlan]) -> str:
+    """What is wrong with it; empty once the file is there."""
+    return attempt(task[2], lambda: write_file(*task)) or ""
 
 
 def write_file(path: Path, layout: Layout, demonstration: Demonstration, plan: ExportPlan) -> None:
@@ -140,7 +146,7 @@ def _write_raw(images: h5py.Group, layout: Layout, demonstration: Demonstration)
     for camera, step, array in converted(demonstration, lambda each: rgb(each.image)):
         if array.shape != shape:
             raise ExportError(
-                f"{camera}, image {step}: has {array.shape[1]}x{array.shape[0]} pixels, "
+                f"{camera}, step {step}: has {array.shape[1]}x{array.shape[0]} pixels, "
                 f"expected {layout.width}x{layout.height}"
             )
         pixels[camera].id.write_direct_chunk((step, 0, 0, 0), np.ascontiguousarray(array).data)

@@ -9,6 +9,7 @@ video only the range changes, plane by plane, and no pixel is converted to RGB a
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 
 import av
@@ -25,6 +26,8 @@ from teleop.export.workers import until_stopped
 Made = TypeVar("Made")
 
 _PNG = b"\x89PNG\r\n\x1a\n"
+_END = b"\xff\xd9"
+_TRAIL = 16  # bytes that some cameras leave behind the end
 _FULL = np.arange(256, dtype=np.float64)
 _LUMA = np.rint(16.0 + _FULL * 219.0 / 255.0).astype(np.uint8)
 _CHROMA = np.rint(128.0 + (_FULL - 128.0) * 224.0 / 255.0).astype(np.uint8)
@@ -38,10 +41,28 @@ def rgb(image: Image) -> NDArray[np.uint8]:
     """
     if not isinstance(image, bytes):
         return image
-    decoded = cv2.imdecode(np.frombuffer(image, np.uint8), cv2.IMREAD_COLOR)
+    return np.asarray(cv2.cvtColor(_bgr(image), cv2.COLOR_BGR2RGB), dtype=np.uint8)
+
+
+def _bgr(data: bytes) -> NDArray[np.uint8]:
+    _check_whole(data)
+    decoded = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) if data else None
     if decoded is None:
         raise ExportError("an image cannot be decoded")
-    return np.asarray(cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB), dtype=np.uint8)
+    return np.asarray(decoded, dtype=np.uint8)
+
+
+def _check_whole(data: bytes) -> None:
+    if not data.startswith(_PNG) and not is_whole_jpeg(data):
+        raise ExportError("an image cannot be decoded: it is no whole JPEG or PNG file")
+
+
+def is_whole_jpeg(data: bytes) -> bool:
+    """Whether these bytes begin and end as a JPEG file does; zeros may follow.
+
+    Decoders make something grey of one that was cut short, and say nothing.
+    """
+    return data.startswith(b"\xff\xd8") and _END in data.rstrip(b"\0")[-_TRAIL:]
 
 
 def is_encoded(data: bytes) -> bool:
@@ -76,16 +97,13 @@ def swapped_jpeg(image: Image, quality: int) -> bytes:
     return data.tobytes()
 
 
-def rgb_of_swapped_jpeg(data: bytes | NDArray[np.uint8]) -> NDArray[np.uint8]:
+def rgb_of_swapped_jpeg(data: bytes) -> NDArray[np.uint8]:
     """The RGB array that was given to cv2.imencode: decoded the same way, nothing exchanged.
 
     Raises:
         ExportError: It is no JPEG file, or a damaged one.
     """
-    decoded = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
-    if decoded is None:
-        raise ExportError("an image cannot be decoded")
-    return np.asarray(decoded, dtype=np.uint8)
+    return _bgr(data)
 
 
 def converted(
@@ -98,11 +116,19 @@ def converted(
         Stopped: The work was given up.
     """
     for each in until_stopped(demonstration.images.read()):
-        try:
+        with at_step(each.camera, each.step, each.source):
             made = convert(each)
-        except ExportError as error:
-            raise ExportError(f"{each.camera}, image {each.step}: {error}") from None
         yield each.camera, each.step, made
+
+
+@contextmanager
+def at_step(camera: str, step: int, source: int) -> Iterator[None]:
+    """What is wrong with an image within is refused by its camera, step and place in the source."""
+    try:
+        yield
+    except ExportError as error:
+        which = f"step {step}" + (f" (image {source})" if source != step else "")
+        raise ExportError(f"{camera}, {which}: {error}") from None
 
 
 class FrameMaker:
@@ -136,8 +162,7 @@ class FrameMaker:
         )
 
     def _decoded(self, data: bytes) -> av.VideoFrame:
-        if not data:  # an empty packet would tell the decoder that the stream ends
-            raise ExportError("an image is empty")
+        _check_whole(data)
         try:
             frames = self._decoder.decode(av.Packet(data))
         except (av.error.FFmpegError, ValueError) as error:

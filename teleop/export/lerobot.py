@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Generator, Iterator, Mapping, Sequence
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -27,7 +28,7 @@ from numpy.typing import NDArray
 
 from teleop.export import video
 from teleop.export.demonstration import Demonstration, ExportError, Layout, Refused
-from teleop.export.formats import Exported, ExportPlan, naming
+from teleop.export.formats import Exported, ExportPlan, attempt
 from teleop.export.statistics import ColourCounts, Statistics, flat, merged, of_values
 from teleop.export.video import JoinedVideo
 from teleop.export.workers import Workers
@@ -70,7 +71,7 @@ class LeRobotFormat:
         demonstrations: Sequence[Demonstration],
         plan: ExportPlan,
         workers: Workers,
-    ) -> Generator[None]:
+    ) -> Generator[str]:
         if layout.height % 2 or layout.width % 2:
             raise Refused(
                 f"{demonstrations[0].name}: images have {layout.width}x{layout.height} pixels, "
@@ -82,10 +83,11 @@ class LeRobotFormat:
         writer = LeRobotWriter(folder, layout)
         try:
             for task, colours in zip(tasks, workers.each(_encode, tasks)):
-                writer.add(task.demonstration, task.paths, colours)
+                if not isinstance(colours, str):
+                    writer.add(task.demonstration, task.paths, colours)
                 for path in task.paths.values():
-                    path.unlink()
-                yield
+                    path.unlink(missing_ok=True)
+                yield colours if isinstance(colours, str) else ""
             writer.finish()
         finally:
             writer.close()
@@ -120,9 +122,10 @@ class _Encoding(NamedTuple):
         return {c: self.folder / f"{self.number}-{c}.mp4" for c in self.layout.cameras}
 
 
-def _encode(task: _Encoding) -> dict[str, ColourCounts]:
-    with naming(task.demonstration):
-        return video.encode(task.paths, task.layout, task.demonstration)
+def _encode(task: _Encoding) -> dict[str, ColourCounts] | str:
+    """The colours of each camera's images, or what is wrong with the demonstration."""
+    make = partial(video.encode, task.paths, task.layout, task.demonstration)
+    return attempt(task.demonstration, make)
 
 
 def _frames(
@@ -192,8 +195,10 @@ class LeRobotWriter:
         self._frames += steps
 
     def finish(self) -> None:
-        """Writes what describes the whole."""
+        """Writes what describes the whole; nothing of nothing."""
         self.close()
+        if not self._rows:
+            return
         meta = self._folder / "meta"
         (self._folder / _EPISODES_PATH).parent.mkdir(parents=True)
         pq.write_table(

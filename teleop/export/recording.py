@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,10 @@ from teleop.export.demonstration import (
     Prepared,
     StepImage,
 )
-from teleop.export.images import size
+from teleop.export.images import at_step, size
+from teleop.quality.episode import EpisodeQuality, measure_recorded
+from teleop.quality.episode_checks import check_episode
+from teleop.quality.findings import Finding
 from teleop.resample import Match, Stamps
 from vega_core.stamps import NS
 
@@ -56,36 +59,54 @@ class Choice:
 class RecordedImages:
     """The images of an episode that were chosen: of each step, by dataset key.
 
-    Where they lie is known from the one pass that prepared the demonstration; reading them takes
-    one more over the file, of all cameras at once.
+    Where they lie, and which of its camera's each one is, is known from the one pass that prepared
+    the demonstration; reading them takes one more over the file, of all cameras at once.
     """
 
     folder: Path
-    places: Mapping[str, Sequence[ImagePlace]]
+    places: Mapping[str, Sequence[tuple[int, ImagePlace]]]
 
     def read(self) -> Iterator[StepImage]:
         with open_episode(self.folder) as recorded:
             for step, places in enumerate(zip(*self.places.values(), strict=True)):
-                for camera, place in zip(self.places, places):
-                    yield StepImage(camera, step, recorded.image_at(place))
+                for camera, (number, place) in zip(self.places, places):
+                    yield StepImage(camera, step, recorded.image_at(place), number)
 
 
-def prepare(folder: Path, choice: Choice) -> Prepared:
+@dataclass(frozen=True)
+class PreparedRecording(Prepared):
+    """A demonstration with the figures that the check takes of its recording."""
+
+    folder: Path = field(kw_only=True)
+    quality: EpisodeQuality = field(kw_only=True)
+
+
+def prepare(
+    folder: Path, choice: Choice, refuse: Callable[[Iterable[Finding]], None]
+) -> PreparedRecording:
     """Reads joints and stamps of an episode, checks its file and brings it to the common rate.
+
+    Args:
+        folder: Of the episode.
+        choice: What to make of it.
+        refuse: Raises ExportError for what `teleop.check` finds, where that shall not be exported.
 
     Raises:
         EpisodeDamaged: The episode is not what was sealed.
-        ExportError: It lacks something that is needed; the text names the episode.
+        ExportError: It lacks something that is needed, or was refused; the text names the episode.
         ResampleError: A stream is too short or has holes; the text names the episode.
     """
     try:
         with open_episode(folder, verify=True) as recorded:
-            return _prepared(folder, recorded, choice)
+            quality = measure_recorded(recorded)
+            refuse(check_episode(quality))
+            made = _prepared(folder, recorded, choice)
+            return PreparedRecording(*made, folder=folder, quality=quality)
     except (ExportError, resample.ResampleError) as error:
         raise type(error)(f"{folder}: {error}") from None
 
 
-def _prepared(folder: Path, recorded: Recorded, choice: Choice) -> Prepared:
+def _prepared(folder: Path, recorded: Recorded, choice: Choice) -> tuple[Layout, Demonstration]:
     layout, info = recorded.layout, recorded.info
     stamps = {name: recorded.image_stamps(name) for name in layout.cameras}
     for name, values in stamps.items():
@@ -114,10 +135,12 @@ def _prepared(folder: Path, recorded: Recorded, choice: Choice) -> Prepared:
     here = {arm: matches[f"{arm} follower"] for arm in follower}
     places = {name: recorded.image_places(name) for name in layout.cameras}
     chosen = {
-        key: [places[name][n] for n in matches[f"camera {name}"].samples[:steps].tolist()]
+        key: [(n, places[name][n]) for n in matches[f"camera {name}"].samples[:steps].tolist()]
         for name, key in layout.cameras.items()
     }
-    height, width = size(recorded.image_at(next(iter(places.values()))[0]))
+    camera, [(number, place), *_] = next(iter(chosen.items()))
+    with at_step(camera, 0, number):
+        height, width = size(recorded.image_at(place))
     demonstration = Demonstration(
         name=str(folder),
         digest=info.mcap.sha256,
@@ -139,7 +162,7 @@ def _prepared(folder: Path, recorded: Recorded, choice: Choice) -> Prepared:
         fps=choice.fps,
         robot_type=layout.robot,
     )
-    return Prepared(shared, demonstration)
+    return shared, demonstration
 
 
 def _facts(recorded: Recorded, errors: Mapping[str, resample.StreamError]) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import os
 import shutil
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,9 +20,10 @@ from teleop.export.demonstration import Demonstration, ExportError, Layout, Prep
 from teleop.export.formats import FORMATS, ExportFormat, ExportPlan
 from teleop.export.workers import Workers
 from teleop.session.progress import format_duration
-from teleop.writing import why
+from vega_core import files
 
 Report = Callable[[str], None]
+Compare = Callable[[Sequence[Prepared]], Mapping[int, str]]
 _REPORT_EVERY_S = 5.0
 
 
@@ -59,8 +60,16 @@ class ExportSummary(NamedTuple):
         return self.recorded_s / self.took_s
 
 
+def _nothing(_: Sequence[Prepared]) -> dict[int, str]:
+    return {}
+
+
 def run(
-    jobs: Sequence[ExportJob], plan: ExportPlan, report: Report, damaged: Sequence[str] = ()
+    jobs: Sequence[ExportJob],
+    plan: ExportPlan,
+    report: Report,
+    damaged: Sequence[str] = (),
+    compare: Compare = _nothing,
 ) -> ExportSummary:
     """Exports.
 
@@ -69,6 +78,7 @@ def run(
         plan: What is to be written.
         report: Gets lines of progress.
         damaged: What is already known to be wrong, a sentence each.
+        compare: Says what is wrong with some of them beside the others, by place.
 
     Raises:
         Refused: Something is damaged or mixed; the output was not made.
@@ -83,14 +93,12 @@ def run(
         report(f"checking {len(jobs)} episodes")
         prepared, wrong = _prepare(workers, jobs)
         wrong = [*damaged, *wrong]
-        if wrong and not plan.skip_damaged:
-            raise Refused(
-                f"{len(wrong)} of {len(jobs) + len(damaged)} episodes cannot be exported:\n  "
-                + "\n  ".join(wrong)
-                + "\nRepair or delete them, or leave them out with --skip-damaged"
-            )
-        if not prepared:
-            raise Refused("no episode can be exported:\n  " + "\n  ".join(wrong))
+        for beside_others in (_copies, compare):
+            found = beside_others(prepared)
+            prepared = [each for place, each in enumerate(prepared) if place not in found]
+            wrong += found.values()
+        if wrong and not (plan.skip_damaged and prepared):
+            raise _refusal(wrong, len(jobs) + len(damaged), plan)
         for text, count in Counter(note for each in prepared for note in each.notes).items():
             report(f"note: {text}" + (f" (in {count} episodes)" if count > 1 else ""))
         layout = _common(prepared, form)
@@ -99,14 +107,30 @@ def run(
         _check_space(folder, form, layout, steps, plan)
         report(f"writing {steps} steps")
         progress = _Progress(demonstrations, layout.fps, report)
-        with closing(form.write(folder, layout, demonstrations, plan, workers)) as written:
-            for _ in written:
+        written = []
+        with closing(form.write(folder, layout, demonstrations, plan, workers)) as results:
+            for text, each in zip(results, demonstrations):
                 progress.one_more()
-        provenance.write(folder, layout, demonstrations, plan, wrong)
+                if not text:
+                    written.append(each)
+                    continue
+                wrong.append(text)
+                if not plan.skip_damaged:
+                    raise _refusal(wrong, len(jobs) + len(damaged), plan)
+        if not written:
+            raise _refusal(wrong, len(jobs) + len(damaged), plan)
+        provenance.write(folder, layout, written, plan, wrong)
         size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
         os.rename(folder, plan.out)
-    took = time.monotonic() - began
-    return ExportSummary(len(demonstrations), steps, steps / layout.fps, took, size, wrong)
+    took, steps = time.monotonic() - began, sum(each.steps for each in written)
+    return ExportSummary(len(written), steps, steps / layout.fps, took, size, wrong)
+
+
+def _refusal(wrong: Sequence[str], episodes: int, plan: ExportPlan) -> Refused:
+    what = f"{len(wrong)} of {episodes} episodes" if len(wrong) < episodes else "no episode"
+    can = "cannot be exported" if len(wrong) < episodes else "can be exported"
+    text = f"{what} {can}:\n  " + "\n  ".join(wrong)
+    return Refused(text if plan.skip_damaged else f"{text}\n{plan.remedy}")
 
 
 @contextmanager
@@ -117,7 +141,7 @@ def _beside(out: Path) -> Iterator[Path]:
         folder.mkdir(parents=True)
         yield folder
     except (OSError, av.error.FFmpegError) as error:
-        text = why(error) if isinstance(error, OSError) else str(error)
+        text = files.why(error) if isinstance(error, OSError) else str(error)
         raise ExportError(f"{out} cannot be written ({text})") from None
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -156,13 +180,19 @@ def _common(prepared: Sequence[Prepared], form: ExportFormat) -> Layout:
             tasks = [each.demonstration.task for each in (first, other)]
             what = f"task ({form.title} has no place for it: choose one with --task)"
             _same(what, first, other, *tasks)
-    seen: dict[str, str] = {}
-    for each in prepared:
-        demonstration = each.demonstration
-        twin = seen.setdefault(demonstration.digest, demonstration.name)
-        if twin != demonstration.name:
-            raise Refused(f"{demonstration.name} is a copy of {twin}")
     return first.layout
+
+
+def _copies(prepared: Sequence[Prepared]) -> dict[int, str]:
+    """Of each group of equal demonstrations, all but the first."""
+    seen: dict[str, str] = {}
+    found = {}
+    for place, each in enumerate(prepared):
+        name, digest = each.demonstration.name, each.demonstration.digest
+        if digest in seen:
+            found[place] = f"{name} is a copy of {seen[digest]}"
+        seen.setdefault(digest, name)
+    return found
 
 
 def _same(what: str, first: Prepared, other: Prepared, value: object, other_value: object) -> None:

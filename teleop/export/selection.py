@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,6 +11,7 @@ from teleop.dataset.episode import EpisodeInfo, read_info
 from teleop.dataset.layout import episode_folders, read_layout
 from teleop.errors import EpisodeDamaged
 from teleop.export.demonstration import ExportError
+from teleop.writing import repair_command
 
 KINDS = ("failure", "unjudged", "recovered", "problems")
 """What is left out unless asked for: how it ended, that it was repaired, that the take was bad."""
@@ -21,12 +22,12 @@ class Selection(NamedTuple):
 
     Attributes:
         folders: Of those chosen, in order.
-        left_out: How many were left out, by kind.
+        left_out: How many were left out, by all the kinds that they are of.
         damaged: What is wrong with those of which nothing is known, a sentence each.
     """
 
     folders: list[Path]
-    left_out: Counter[str]
+    left_out: Counter[tuple[str, ...]]
     damaged: list[str]
 
 
@@ -66,17 +67,31 @@ def select(datasets: Sequence[Path], task: str | None, include: Collection[str])
             if task not in (None, info.task):
                 continue
             unwanted = kinds(info) - set(include)
-            selection.left_out.update(unwanted)
-            if not unwanted:
+            if unwanted:
+                selection.left_out[tuple(sorted(unwanted))] += 1
+            else:
                 selection.folders.append(folder)
     if task is not None and task not in tasks:
         known = ", ".join(sorted(tasks)) or "none"
         raise ExportError(f"no episode of task {task}; tasks in the dataset: {known}")
     if not selection.folders and not selection.damaged:
-        reasons = ", ".join(f"{n} {kind}" for kind, n in sorted(selection.left_out.items()))
-        raise ExportError(
-            f"no episode to export: {reasons} left out (--include ...)"
-            if reasons
-            else "no sealed episode to export: record some, or repair the dataset"
-        )
+        raise ExportError(_nothing(datasets, selection.left_out))
     return selection
+
+
+def counted(left_out: Mapping[tuple[str, ...], int]) -> str:
+    """How many episodes were left out for which reasons, each counted once."""
+    return ", ".join(
+        f"{number} {' and '.join(kinds)}" for kinds, number in sorted(left_out.items())
+    )
+
+
+def _nothing(datasets: Sequence[Path], left_out: Mapping[tuple[str, ...], int]) -> str:
+    if not left_out:
+        repairs = " and ".join(map(repair_command, datasets))
+        return f"no sealed episode to export: record some, or run {repairs}"
+    wanted = " ".join(sorted({kind for each in left_out for kind in each}))
+    return (
+        f"no episode to export: {counted(left_out)} left out; with --include {wanted} they are "
+        "exported"
+    )

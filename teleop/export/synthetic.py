@@ -63,7 +63,7 @@ def record(folder: Path, episodes: int, seconds: float) -> None:
                 robot="sim",
             )
             take = store.begin(start)
-            messages = [*_all_joints(hardware, start_ns, seconds)]
+            messages = [*_all_joints(hardware, start_ns, seconds, phase=float(episode))]
             for name, jpegs in images.items():
                 topic, fps = layout.image_topic(name), hardware.cameras[name].fps
                 for number, jpeg in enumerate(jpegs):
@@ -75,21 +75,21 @@ def record(folder: Path, episodes: int, seconds: float) -> None:
 
 
 def _all_joints(
-    hardware: hw_config.HardwareConfig, start_ns: int, seconds: float
+    hardware: hw_config.HardwareConfig, start_ns: int, seconds: float, phase: float
 ) -> Iterator[_Message]:
     for arm, config in hardware.arms.items():
         names = config.joint_names
         for role in ("follower", "leader"):
             for step in range(round(seconds * _STATE_HZ)):
                 at = start_ns + round(step * NS / _STATE_HZ)
-                state = _joint_state(at, at - start_ns, names, config.home)
+                state = _joint_state(at, (at - start_ns) / NS + phase, names, config.home)
                 yield at, joint_topic(arm, role), _JOINTS, state
 
 
 def _joint_state(
-    stamp_ns: int, elapsed_ns: int, names: tuple[str, ...], home: tuple[float, ...]
+    stamp_ns: int, turned: float, names: tuple[str, ...], home: tuple[float, ...]
 ) -> bytes:
-    angle = elapsed_ns / NS + np.arange(len(names))
+    angle = turned + np.arange(len(names))
     swing = np.array([0.02 if name.endswith("gripper") else 0.2 for name in names])
     position, velocity = home + swing * np.sin(angle), swing * np.cos(angle)
     return cdr.joint_state(stamp_ns, names, position, velocity, np.zeros(len(names)))

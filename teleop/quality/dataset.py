@@ -10,15 +10,23 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from teleop.dataset.episode import DatasetLayout, EpisodeInfo, read_info
-from teleop.dataset.layout import QUARANTINE, episode_folders, read_layout, unsealed_folders
+from teleop.dataset.layout import (
+    EPISODES,
+    QUARANTINE,
+    episode_folders,
+    misnamed,
+    read_layout,
+    unsealed_folders,
+)
 from teleop.errors import DatasetError, EpisodeDamaged
-from teleop.export.selection import KINDS, kinds
+from teleop.export.selection import counted, kinds
 from teleop.export.workers import Workers
 from teleop.quality.cross_episode import check_across_episodes
 from teleop.quality.episode import EpisodeQuality, measure
 from teleop.quality.episode_checks import check_episode
 from teleop.quality.findings import Finding, FindingDraft
 from teleop.quality.thresholds import THRESHOLDS, Thresholds
+from teleop.writing import repair_command
 
 Progress = Callable[[int, int], object]
 
@@ -106,7 +114,7 @@ def inspect(
     used = [q for q in episodes if not kinds(q.info) - set(include)]
     findings = [
         *_about_dataset(folder, episodes, used, include),
-        *_damages(measured),
+        *_damages(folder, measured),
         *check_across_episodes(used, limits),
     ]
     for quality in episodes:
@@ -155,10 +163,10 @@ def _left_out(finding: Finding, reasons: Collection[str]) -> Finding:
     return replace(finding, severity="warning", text=text)
 
 
-def _damages(measured: Sequence[_Measured]) -> Iterator[Finding]:
+def _damages(folder: Path, measured: Sequence[_Measured]) -> Iterator[Finding]:
+    remedy = f"run {repair_command(folder)}"
     for found in measured:
         if found.quality is None:
-            remedy = "run python -m teleop.repair on the dataset"
             text = found.damage.removesuffix(f": {remedy}")
             yield FindingDraft("error", "damaged", text, remedy).at(found.number)
 
@@ -180,8 +188,13 @@ def _about_dataset(
     if unsealed:
         names = ", ".join(str(int(path.name)) for path in unsealed[:5])
         text = f"takes that are not sealed ({len(unsealed)}: {names}) are not part of the dataset"
-        remedy = f"unless somebody records just now: python -m teleop.repair {folder}"
+        remedy = f"unless somebody records just now: {repair_command(folder)}"
         yield FindingDraft("warning", "not sealed", text, remedy).at(None)
+    odd = misnamed(folder)
+    if odd:
+        text = f"{EPISODES}/ has folders without the name of an episode: {', '.join(odd[:5])}"
+        remedy = "nothing reads them: name them by six digits, such as 000012, or move them away"
+        yield FindingDraft("warning", "misnamed", text, remedy).at(None)
     try:
         aside = sorted(path.name for path in (folder / QUARANTINE).iterdir())
     except OSError:
@@ -193,9 +206,9 @@ def _about_dataset(
 
 
 def _selection(infos: Sequence[EpisodeInfo], include: Collection[str]) -> FindingDraft:
-    counts = Counter(kind for info in infos for kind in kinds(info) - set(include))
-    words = ", ".join(f"{counts[kind]} {kind}" for kind in KINDS if counts[kind])
-    text = f"exports leave some of the {len(infos)} episodes out: {words}"
+    reasons = [tuple(sorted(kinds(info) - set(include))) for info in infos]
+    left_out = Counter(each for each in reasons if each)
+    text = f"exports leave {left_out.total()} of the {len(infos)} episodes out: {counted(left_out)}"
     return FindingDraft(
         "warning", "left out", text, "with --include KIND they are exported, and checked"
     )

@@ -81,11 +81,14 @@ def _camera(
         yield FindingDraft(
             "error",
             "pictures",
-            f"{title}: {camera.undecodable} images cannot be decoded",
+            f"{title}: {camera.undecodable} images cannot be decoded, the first is image "
+            f"{camera.undecodable_at}",
             SET_ASIDE,
         )
-    if camera.sizes_differ:
-        yield FindingDraft("error", "pictures", f"{title}: its images differ in size", SET_ASIDE)
+    if camera.other_size_at >= 0:
+        at = camera.other_size_at
+        text = f"{title}: its images differ in size, the first other one is image {at}"
+        yield FindingDraft("error", "pictures", text, SET_ASIDE)
     for share, check, what, remedy in (
         (camera.black, "black", "black", "is something before the lens, or the light off?"),
         (camera.white, "over-exposed", "over-exposed", "lower exposure or light"),

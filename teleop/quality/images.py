@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from teleop.dataset.reader import Recorded
+from teleop.export.images import is_whole_jpeg
 from teleop.quality.motion import EpisodeMotion
 from teleop.quality.thresholds import Thresholds
 from vega_core.stamps import NS
@@ -32,7 +33,8 @@ class CameraQuality:
         size: Width and height; (0, 0) if no image could be decoded.
         looked_at: How many were decoded.
         undecodable: Images that are no whole JPEG, or cannot be decoded.
-        sizes_differ: Whether not all have the same size.
+        undecodable_at: The first of them by its number, from 0; -1 if there is none.
+        other_size_at: The first image of another size than the first one's; -1 if there is none.
         black, white, flat: Share of those looked at that are black, over-exposed, empty.
         brightness: Mean of those looked at (0 to 255).
         frozen_s: Longest time in which the image stayed the same, though its arms moved (s).
@@ -45,7 +47,8 @@ class CameraQuality:
     size: tuple[int, int]
     looked_at: int
     undecodable: int
-    sizes_differ: bool
+    undecodable_at: int
+    other_size_at: int
     black: float
     white: float
     flat: float
@@ -64,8 +67,9 @@ def camera_quality(
     Raises:
         EpisodeDamaged: The file cannot be read.
     """
-    appearance, sizes = _Appearance(limits), set()
-    bad = 0
+    appearance = _Appearance(limits)
+    sizes: dict[tuple[int, int], int] = {}
+    bad: list[int] = []
     stamps = recorded.image_stamps(camera)
     same = np.zeros(len(stamps), dtype=bool)
     before = b""
@@ -73,23 +77,26 @@ def camera_quality(
     for number, (stamp_ns, jpeg) in enumerate(recorded.images(camera)):
         same[number] = jpeg == before
         before = jpeg
-        whole = jpeg[:2] == b"\xff\xd8" and jpeg.rstrip(b"\0")[-2:] == b"\xff\xd9"
+        whole = is_whole_jpeg(jpeg)
         if whole and stamp_ns >= next_ns:
             small = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_REDUCED_COLOR_8)
             whole = small is not None
             if small is not None:
                 next_ns = stamp_ns + NS // SAMPLES_A_SECOND
-                sizes.add(_size(jpeg))
                 appearance.add(stamp_ns, np.asarray(small, dtype=np.uint8))
-        bad += not whole
+        if whole:
+            sizes.setdefault(_size(jpeg), number)
+        else:
+            bad.append(number)
     travelled = motion.travelled(_moved_by(camera, motion), stamps)
     frozen_s, frozen_at_ns = _frozen(stamps, same, travelled, limits)
     return CameraQuality(
         camera=camera,
-        size=max(sizes) if sizes else (0, 0),
+        size=max(sizes, default=(0, 0)),
         looked_at=appearance.count,
-        undecodable=bad,
-        sizes_differ=len(sizes) > 1,
+        undecodable=len(bad),
+        undecodable_at=bad[0] if bad else -1,
+        other_size_at=sorted(sizes.values())[1] if len(sizes) > 1 else -1,
         black=appearance.share("black"),
         white=appearance.share("white"),
         flat=appearance.share("flat"),

@@ -34,7 +34,7 @@ class StreamQuality:
         late_s: How long after the beginning of the episode the first came.
         early_s: How long before its end the last came.
         delay_s: Median time from capture to receipt.
-        repeated: Stamps that are not later than the one before.
+        repeated: Stamps that are not later than that of the message that came before.
     """
 
     name: str
@@ -101,7 +101,8 @@ def _stream_qualities(
         stamps, received = recorded.image_stamps(camera), recorded.image_received(camera)
         topic = layout.image_topic(camera)
         name = f"{camera.replace('_', ' ')} camera"
-        yield measure.stream(name, "camera", stamps, received, expected(topic, hz), hz)
+        falls = recorded.falls(topic)
+        yield measure.stream(name, "camera", stamps, received, falls, expected(topic, hz), hz)
     gated = info.topology == "bus_per_arm"
     for arm in layout.arms:
         for kind in ("follower", "leader", "command"):
@@ -118,7 +119,8 @@ def _stream_qualities(
             empty = np.empty(0, dtype=np.int64)
             stamps = empty if series is None else series.stamps_ns
             received = empty if series is None else series.received_ns
-            yield measure.stream(f"{arm} {kind}", kind, stamps, received, told, hz)
+            falls = recorded.falls(topic)
+            yield measure.stream(f"{arm} {kind}", kind, stamps, received, falls, told, hz)
 
 
 class _Measure:
@@ -128,11 +130,17 @@ class _Measure:
         self._start_ns, self._end_ns, self._paused = start_ns, end_ns, paused
 
     def stream(
-        self, name: str, kind: str, stamps: Stamps, received: Stamps, expected: int, hz: float
+        self,
+        name: str,
+        kind: str,
+        stamps: Stamps,
+        received: Stamps,
+        falls: int,
+        expected: int,
+        hz: float,
     ) -> StreamQuality:
         gap_s, at_s = self._longest_gap(stamps)
         first, last = (stamps[0], stamps[-1]) if len(stamps) else (self._end_ns, self._end_ns)
-        steps = np.diff(stamps)
         span_ns = int(last) - int(first) - sum(end - begin for begin, end in self._paused)
         delays = (received - stamps) / NS
         return StreamQuality(
@@ -147,8 +155,7 @@ class _Measure:
             late_s=round(max(int(first) - self._start_ns, 0) / NS, 6),
             early_s=round(max(self._end_ns - int(last), 0) / NS, 6),
             delay_s=round(float(np.median(delays)), 6) if len(delays) else 0.0,
-            # Rising by capture, they came in another order: stamps that ran backwards.
-            repeated=int(np.count_nonzero(steps <= 0) + np.count_nonzero(np.diff(received) < 0)),
+            repeated=falls,
         )
 
     def _longest_gap(self, stamps: Stamps) -> tuple[float, float]:

@@ -54,11 +54,10 @@ def known_take(folder: Path, sealed: EpisodeInfo | None) -> TakeRecord | None:
 
 
 def take_in_file(prefix: Prefix, index: int) -> TakeRecord | None:
-    """What the file itself says of the take."""
+    """What the file itself says of the take, which has this number now."""
     with contextlib.suppress(ValueError):
         text = of_metadata(prefix.metadata.get(TAKE_METADATA, {}))
-        take = TakeRecord.model_validate_json(text)
-        return take if take.index == index else None
+        return TakeRecord.model_validate_json(text).model_copy(update={"index": index})
     return None
 
 
@@ -84,6 +83,8 @@ def what_happened(prefix: Prefix, sealed: EpisodeInfo | None, complete: bool) ->
         lost_s = prefix.lost_s() + CHUNK_SECONDS
     if prefix.ended and not complete:
         parts.append(prefix.ended)
+    if prefix.unvouched:
+        parts.append("another program wrote it without checksums")
     parts.append(f"at most {lost_s:.1f} s of its end are lost" if lost_s else "no message is lost")
     return f"{what}: {'; '.join(parts)}", lost_s
 

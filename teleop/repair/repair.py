@@ -19,6 +19,7 @@ from teleop.dataset.episode import (
     Recovered,
     as_json,
     as_metadata,
+    folder_name,
 )
 from teleop.dataset.journal import JournalWriter, read_journal
 from teleop.dataset.layout import (
@@ -29,6 +30,7 @@ from teleop.dataset.layout import (
     create_parts,
     episode_folders,
     layout_text,
+    misnamed,
     read_layout,
     unsealed_folders,
 )
@@ -52,8 +54,10 @@ from teleop.repair.evidence import (
     take_in_file,
     what_happened,
 )
+from teleop.repair.names import restore_names, restore_take_name
 from teleop.repair.report import Quarantined, RecoveredEpisode, RepairReport
 from teleop.repair.salvage import salvage
+from teleop.repair.unpacking import unpack
 from teleop.writing import not_written, why
 from vega_core.files import move, sha256_of, sync_folder, write_atomically
 from vega_core.stamps import iso_utc
@@ -97,6 +101,7 @@ def _repair(
         create_parts(dataset)
         layout = _layout(dataset, report)
         repairer = _Repairer(dataset, layout, journal, report)
+        repairer.restore_names()
         for folder in episode_folders(dataset):
             repairer.guarded(repairer.check_sealed, folder)
         for folder in unsealed():
@@ -142,8 +147,20 @@ class _Repairer:
             where = folder.relative_to(self._dataset)
             self._report.failed.append(f"{where}: could not be repaired ({why(error)})")
 
+    def restore_names(self) -> None:
+        """Brings every episode to the folder of its number. Raises OSError."""
+        done = restore_names(self._dataset, self._said, self._quarantine)
+        for text in done:
+            self._journal.log("renamed", data={"text": text})
+        self._report.mended += done
+        self._report.noticed += [
+            f"{EPISODES}/{name} has not the name of an episode and is left as it is"
+            for name in misnamed(self._dataset)
+        ]
+
     def check_sealed(self, folder: Path) -> None:
         """Leaves an episode that is what was sealed; else it is to be recovered."""
+        self._unpack(folder)
         info = info_of(folder)
         told = journalled_info(self._said, int(folder.name))
         path = folder / MCAP_FILE
@@ -166,12 +183,20 @@ class _Repairer:
             text = f"episode {info.index}: {EPISODE_FILE} was changed after it was sealed"
             self._report.noticed.append(f"{text} ({', '.join(names)}); it is used as it is now")
 
+    def _unpack(self, folder: Path) -> None:
+        with contextlib.suppress(EpisodeDamaged):  # it is told where it cannot be recovered
+            if unpack(folder):
+                text = f"episode {int(folder.name)}: its file was compressed as a whole (zstd)"
+                self._report.mended.append(f"{text}; it is unpacked")
+
     def recover(self, folder: Path) -> None:
         """Makes an episode of a take, or puts it into quarantine."""
+        folder = restore_take_name(folder)
         index = int(folder.name)
         if (self._dataset / EPISODES / folder.name).exists():
-            self._quarantine(folder, f"episode {index} is there already")
+            self._quarantine(folder, index, f"episode {index} is there already")
             return
+        self._unpack(folder)
         info = info_of(folder)
         if info is not None and self._was_being_sealed(folder, info):
             self._journal.log("repaired", index, {"info": info.model_dump(mode="json")})
@@ -183,7 +208,7 @@ class _Repairer:
         path, target = folder / MCAP_FILE, folder / _REPAIRED
         target.unlink(missing_ok=True)
         if not path.is_file():
-            self._quarantine(folder, f"{MCAP_FILE} is missing: nothing had been recorded")
+            self._quarantine(folder, index, _without_recording(folder))
             return
         sealed = info or journalled_info(self._said, index)
         take = known_take(folder, sealed)
@@ -195,7 +220,7 @@ class _Repairer:
         if prefix.messages == 0 or take is None:
             target.unlink()
             missing = "no message of it reached the disk" if take else "what it was is not known"
-            self._quarantine(folder, f"{missing} ({prefix.ended or 'the file is whole'})")
+            self._quarantine(folder, index, f"{missing} ({prefix.ended or 'the file is whole'})")
             return
         complete = is_complete(prefix, sealed)
         reason, lost_s = what_happened(prefix, sealed, complete)
@@ -253,14 +278,21 @@ class _Repairer:
             shutil.rmtree(staging, ignore_errors=True)
             raise
 
-    def _quarantine(self, folder: Path, reason: str) -> None:
-        target = self._dataset / QUARANTINE / folder.name
+    def _quarantine(self, folder: Path, index: int, reason: str) -> None:
+        target = self._dataset / QUARANTINE / folder_name(index)
         number = 2
         while target.exists():
-            target = target.with_name(f"{folder.name}-{number}")
+            target = target.with_name(f"{folder_name(index)}-{number}")
             number += 1
         write_atomically(folder / "why.txt", reason + "\n")
         move(folder, target)
-        self._journal.log("quarantined", int(folder.name), {"reason": reason})
+        self._journal.log("quarantined", index, {"reason": reason})
         where = str(target.relative_to(self._dataset))
         self._report.quarantined.append(Quarantined(where, reason))
+
+
+def _without_recording(folder: Path) -> str:
+    others = sorted(path.name for path in folder.iterdir() if path.suffix != ".json")
+    if not others:
+        return f"{MCAP_FILE} is missing: nothing had been recorded"
+    return f"{MCAP_FILE} is missing; there is {', '.join(others)}, which cannot be read"

@@ -71,7 +71,7 @@ class RepairReport:
             for r in self.recovered
         ]
         rows += self.mended
-        rows += [f"{q.folder}: cannot be saved: {q.reason}" for q in self.quarantined]
+        rows += [f"{q.folder}: put away: {q.reason}" for q in self.quarantined]
         rows += [*self.failed, *self.noticed]
         if self.unreadable_lines:
             numbers = ", ".join(map(str, self.unreadable_lines))

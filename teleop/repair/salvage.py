@@ -1,7 +1,9 @@
 """The longest valid prefix of an MCAP file, and a whole file made of it.
 
 Only what a checksum vouches for is kept: chunks and attachments. A chunk that a crash tore, and all
-after the first damage, is left out.
+after the first damage, is left out. Messages outside of chunks, and chunks without a checksum, as
+other programs write them, are kept if the file is whole: up to its end, and by the checksum of all
+its data where it has one.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ import struct
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import IO
 
@@ -39,6 +42,10 @@ _KNOWN = (
     Opcode.ATTACHMENT,
     Opcode.METADATA,
 )
+_LOOSE = (Opcode.SCHEMA, Opcode.CHANNEL, Opcode.MESSAGE)
+_PRIVATE = range(0x80, 0x100)
+_CHUNK_BYTES = 1 << 20
+_CRC_BYTES = 4
 _DROPPED: dict[int, str] = {Opcode.ATTACHMENT: "a file of its configuration"}
 
 
@@ -49,6 +56,7 @@ class Prefix:
     Attributes:
         ended: Why it ends there; empty when everything up to the summary is valid.
         dropped: Damaged parts without messages, which are left out.
+        unvouched: Whether messages were taken for which no checksum vouches.
         metadata: Named texts.
         torn_until_ns: Log time until which the first damaged chunk reached, if it still says so.
         messages: Number of messages.
@@ -59,6 +67,7 @@ class Prefix:
 
     ended: str = ""
     dropped: list[str] = field(default_factory=list)
+    unvouched: bool = False
     metadata: dict[str, dict[str, str]] = field(default_factory=dict)
     torn_until_ns: int | None = None
     messages: int = 0
@@ -149,11 +158,32 @@ class _Definitions:
         return builder
 
 
+def _checksum_of_whole(path: Path) -> int | None:
+    """The checksum of all the data of a file that is whole and fits it, 0 if it has none.
+
+    None: records do not follow one another up to the end mark, or the checksum does not fit.
+    """
+    with path.open("rb") as file:
+        crc = zlib.crc32(file.read(len(MCAP0_MAGIC)))
+        while len(head := file.read(_HEAD.size)) == _HEAD.size:
+            opcode, length = _HEAD.unpack(head)
+            if length > MAX_CHUNK_BYTES:
+                return None
+            body = file.read(length)
+            if opcode == Opcode.DATA_END:
+                said = struct.unpack_from("<I", body)[0] if length == _CRC_BYTES else 0
+                file.seek(-len(MCAP0_MAGIC), os.SEEK_END)
+                return said if file.read() == MCAP0_MAGIC and said in (0, crc) else None
+            crc = zlib.crc32(body, zlib.crc32(head, crc))
+    return None
+
+
 class _Salvage:
     """One pass over a file, record by record, until the first that is not valid."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._loose = bytearray()
         self._prefix = Prefix()
         self._definitions = _Definitions()
 
@@ -190,8 +220,9 @@ class _Salvage:
                 return
             opcode, length = _HEAD.unpack(head)
             if opcode == Opcode.DATA_END:
+                yield from self._loose_parts()
                 return
-            if opcode not in _KNOWN or length > MAX_CHUNK_BYTES:
+            if not self._is_known(opcode) or length > MAX_CHUNK_BYTES:
                 prefix.ended = f"it is damaged at byte {at}"
                 return
             body = file.read(length)
@@ -210,14 +241,36 @@ class _Salvage:
                 prefix.dropped.append(_DROPPED.get(opcode, f"a record at byte {at}"))
                 continue
             prefix.torn_until_ns = None
+            if opcode in _LOOSE:
+                self._loose += head + body
+            if part is not None or len(self._loose) > _CHUNK_BYTES:
+                yield from self._loose_parts()
             if part is not None:
                 yield part
+
+    def _loose_parts(self) -> Iterator[ChunkBuilder]:
+        """What was found outside of chunks, as a chunk."""
+        raw, self._loose = bytes(self._loose), bytearray()
+        if raw:
+            try:
+                yield self._definitions.chunk(raw, self._prefix)
+            except DAMAGE as error:
+                self._prefix.dropped.append(f"messages outside of chunks ({error})")
+
+    def _is_known(self, opcode: int) -> bool:
+        return opcode in _KNOWN or (opcode in (*_LOOSE, *_PRIVATE) and self._whole)
+
+    @cached_property
+    def _whole(self) -> bool:
+        checksum = _checksum_of_whole(self._path)
+        self._prefix.unvouched = checksum == 0
+        return checksum is not None
 
     def _part(self, opcode: int, body: bytes) -> ChunkBuilder | Attachment | Metadata | None:
         stream = ReadDataStream(io.BytesIO(body))
         if opcode == Opcode.CHUNK:
             chunk = Chunk.read(stream)
-            if not chunk.uncompressed_crc:
+            if not chunk.uncompressed_crc and not self._whole:
                 raise EpisodeDamaged("a chunk has no checksum")
             return self._definitions.chunk(unpack(chunk), self._prefix)
         if opcode == Opcode.ATTACHMENT:

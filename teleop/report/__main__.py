@@ -16,8 +16,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from teleop.command_line import add_selection, show_progress
-from teleop.errors import DatasetError, TeleopError
+from teleop.command_line import add_selection, check_writable, show_progress
+from teleop.dataset.layout import read_layout
+from teleop.errors import TeleopError
 from teleop.quality import inspect
 from teleop.report.film import film
 from teleop.report.page import page
@@ -35,9 +36,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _report(arguments: argparse.Namespace) -> int:
+    read_layout(arguments.dataset)
     out = arguments.out or arguments.dataset / "report.html"
-    if not out.parent.is_dir():
-        raise DatasetError(f"{out.parent} is no folder: give --out in one that exists")
+    check_writable(out)
     quality = inspect(
         arguments.dataset,
         arguments.task,

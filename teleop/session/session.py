@@ -293,7 +293,7 @@ class RecordingSession:
                 f"{there}. Episode {take.index} was cut off after "
                 f"{take.recording.seconds:.1f} s and is not one of them; what was recorded lies in "
                 f"{take.recording.take.folder}: the next launch recovers it, as does "
-                "python -m teleop.repair"
+                "python -m teleop.repair DIR"
             )
 
     # How it is done.

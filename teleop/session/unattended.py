@@ -71,6 +71,7 @@ class Situation:
         lacking: What the session says, for people.
         scene: What the twin says; None before it has said anything.
         home: Whether both arms rest at home.
+        stopped: Whether the emergency stop is pressed.
     """
 
     phase: SessionPhase
@@ -80,6 +81,7 @@ class Situation:
     lacking: str
     scene: SceneReport | None
     home: bool
+    stopped: bool = False
 
 
 class GivenUp(Exception):
@@ -140,6 +142,10 @@ class UnattendedSession:
         Raises:
             GivenUp: It cannot go on.
         """
+        if now.stopped and self._step in (_Step.RESET, _Step.PLACED, _Step.ENDED):
+            # However long it takes: a stop never ends a session.
+            self._waits_since_s = self._ready_since_s = None
+            return None
         if self._step is _Step.RESET:
             return self._reset_scene(now)
         if self._step is _Step.PLACED:

@@ -209,7 +209,7 @@ class _Messages:
         self._writer = writer
         self._start_ns = start_ns
         self._faults = faults
-        self._rows: list[tuple[int, int, int, bytes]] = []
+        self._rows: list[tuple[float, int, int, int, bytes]] = []
         self.step_after_ns = 0
 
     def add(
@@ -225,7 +225,8 @@ class _Messages:
         if elapsed >= self.step_after_ns:
             stamp += self._faults.clock_step_ns
         number = self._writer.add_topic(topic, schema(kind))
-        self._rows.append((stamp + round(delay_s * NS), number, stamp, make(stamp)))
+        log_ns = stamp + round(delay_s * NS)
+        self._rows.append((time_s + delay_s, number, log_ns, stamp, make(stamp)))
 
     def joints(
         self, topic: str, time_s: float, names: tuple[str, ...], values: NDArray[np.float64]
@@ -272,5 +273,5 @@ class _Messages:
                 )
 
     def write(self) -> None:
-        for log_ns, number, stamp, data in sorted(self._rows, key=lambda row: row[0]):
+        for _, number, log_ns, stamp, data in sorted(self._rows, key=lambda row: row[0]):
             self._writer.write(number, log_ns, stamp, data)

@@ -109,7 +109,7 @@ def test_damaged_episode(dataset):
     path.write_bytes(data)
     found = checks(dataset)
     assert found["damaged", 2].severity == "error"
-    assert found["damaged", 2].remedy == "run python -m teleop.repair on the dataset"
+    assert found["damaged", 2].remedy == f"run python -m teleop.repair {dataset}"
     (dataset / "episodes" / "000001" / EPISODE_FILE).write_text("{}")
     assert found.keys() < checks(dataset).keys()
 

@@ -18,3 +18,25 @@ def test_where_nobody_can_be_hurt_it_is_never_used_up():
     consent = Consent(unattended=True)
     consent.use()
     assert consent.given
+
+
+def test_what_is_newer_counts_a_consent_or_a_fault():
+    consent = Consent(given=False)
+    assert consent.barred() == "nobody has said yet that people stand clear"
+    consent.give()
+    assert consent.barred() == ""
+    consent.interrupt("the emergency stop was pressed")
+    consent.interrupt("the left arm is not enabled")
+    assert not consent.given
+    assert consent.barred() == consent.why == "the emergency stop was pressed"
+    assert consent.interruptions == 2
+    consent.give()
+    assert consent.given
+    assert consent.why == ""
+
+
+def test_unattended_nothing_ends_it():
+    consent = Consent(unattended=True)
+    consent.interrupt("the scene was reset")
+    assert consent.given
+    assert consent.barred() == ""

@@ -149,10 +149,12 @@ def shades(out, key):
     [
         lambda folder: dataset_v2(folder, "v2.0"),
         lambda folder: dataset_v2(folder, "v2.1", codec="libsvtav1"),
+        lambda folder: dataset_v2(folder, "v2.1", codec="libx265"),
+        lambda folder: dataset_v2(folder, "v2.1", codec="libvpx-vp9"),
         lambda folder: dataset_v2(folder, "v2.1", dtype="image"),
         dataset_v3,
     ],
-    ids=["v2.0", "v2.1 of AV1", "v2.1 with images", "v3.0"],
+    ids=["v2.0", "AV1", "HEVC", "VP9", "v2.1 with images", "v3.0"],
 )
 def test_every_version_is_read_step_by_step(write, tmp_path, capsys):
     write(tmp_path / "src")
@@ -301,3 +303,63 @@ def test_joints_are_found_among_other_values():
     found = [names[place] for place in places]
     assert found[:7] == [*(f"left_joint{n}.pos" for n in range(6)), "left_gripper.pos"]
     assert len(found) == len(hw_config.load().joint_names)
+
+
+def changed_info(folder, **values):
+    path = folder / "meta/info.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | values))
+
+
+@pytest.mark.parametrize("rate", [0, -30, float("nan"), None])
+def test_a_rate_that_is_none_is_refused(rate, tmp_path, capsys):
+    dataset_v2(tmp_path / "src")
+    changed_info(tmp_path / "src", fps=rate)
+    assert convert(tmp_path / "src", tmp_path / "out") == 1
+    said = capsys.readouterr().err
+    assert f"fps of meta/info.json is {rate}, expected a number above 0" in said
+    assert "--source-fps" not in said  # which means nothing here
+
+
+def in_other_units(folder, joint, gripper):
+    """The values of all episodes times these factors."""
+    factor = np.where(np.arange(14) % 7 == 6, gripper, joint)
+    for path in folder.glob("data/*/*.parquet"):
+        table = pq.read_table(path)
+        for key in ("observation.state", "action"):
+            values = np.stack(table[key].to_numpy()) * factor
+            column = pa.array(values.tolist(), pa.list_(pa.float32()))
+            table = table.set_column(table.column_names.index(key), key, column)
+        pq.write_table(table, path)
+
+
+@pytest.mark.parametrize(
+    ("joint", "gripper", "said", "options"),
+    [
+        (1.0, 1 / 0.07, "--gripper-scale", ("--gripper-scale", "0.07")),
+        (1.0, 100 / 0.07, "--gripper-scale", ("--gripper-scale", "0.0007")),
+        (180 / np.pi, 1.0, "--degrees", ("--degrees",)),
+    ],
+    ids=["grippers of 0..1", "grippers of 0..100", "degrees"],
+)
+def test_other_units_are_asked_for_and_converted(joint, gripper, said, options, tmp_path, capsys):
+    dataset_v2(tmp_path / "src")
+    in_other_units(tmp_path / "src", joint, gripper)
+    assert convert(tmp_path / "src", tmp_path / "out") == 1
+    assert said in capsys.readouterr().err
+    assert convert(tmp_path / "src", tmp_path / "out", *options) == 0
+    state = columns(tmp_path / "out", "observation.state")[:STEPS]
+    assert state == pytest.approx(joints(0), abs=1e-6)
+
+
+def test_a_state_called_qpos_is_known(tmp_path):
+    dataset_v2(tmp_path / "src", state="observation.qpos")
+    assert convert(tmp_path / "src", tmp_path / "out") == 0
+    assert np.array_equal(columns(tmp_path / "out", "observation.state")[:STEPS], joints(0))
+
+
+def test_steps_that_stand_in_another_order_than_their_times_are_refused(tmp_path, capsys):
+    dataset_v2(tmp_path / "src")
+    path = tmp_path / "src/data/chunk-000/episode_000001.parquet"
+    pq.write_table(pq.read_table(path).take(pa.array(np.arange(STEPS)[::-1])), path)
+    assert convert(tmp_path / "src", tmp_path / "out") == 1
+    assert "episode 1: step 1 has the time -0.033 s, expected 0.033 s" in capsys.readouterr().err

@@ -312,10 +312,10 @@ def test_a_damaged_episode_is_named_and_refused_or_left_out(tmp_path, capsys):
 @pytest.mark.parametrize(
     ("faults", "text"),
     [
-        (Faults(missing_cameras=("head",)), "camera head: 0 images"),
-        (Faults(dropped_frames={"head": range(10, 16)}), "camera head"),
+        (Faults(missing_cameras=("head",)), "missing-camera: no image of the head camera"),
+        (Faults(dropped_frames={"head": range(10, 16)}), "gap: head camera"),
         (Faults(joints_silent={"left": (0.4, 0.8)}), "left follower"),
-        (Faults(joints_silent={"left": (0.9, 9.0)}), "left follower is missing in the last"),
+        (Faults(joints_silent={"left": (0.9, 9.0)}), "cut: left follower: missing in the last"),
     ],
 )
 def test_holes_are_refused_by_name(faults, text, tmp_path, capsys):

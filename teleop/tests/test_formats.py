@@ -37,10 +37,10 @@ class Arrays:
 
         for number, each in enumerate(demonstrations):
             images = {camera: [] for camera in layout.cameras}
-            for camera, _, image in each.images.read():
-                images[camera].append(rgb(image))
+            for shown in each.images.read():
+                images[shown.camera].append(rgb(shown.image))
             np.savez(folder / f"{number}.npz", state=each.state, action=each.action, **images)
-            yield
+            yield ""
 
     def read_back(self, out, cameras):
         for number in range(len(list(out.glob("*.npz")))):
@@ -58,6 +58,9 @@ class Random:
 
     def episodes(self, folder, options):
         return [(0, folder / "0"), (1, folder / "1")]
+
+    def without_leader(self, folder, options):
+        return ""
 
     def read(self, number, path, options):
         stamps = regular_stamps(6, 10.0)
@@ -80,7 +83,7 @@ class DrawnImages:
     def read(self):
         for camera, rows in self.rows.items():
             for step, row in enumerate(rows):
-                yield StepImage(camera, step, np.full((48, 64, 3), 40 * row, np.uint8))
+                yield StepImage(camera, step, np.full((48, 64, 3), 40 * row, np.uint8), row)
 
 
 @pytest.fixture

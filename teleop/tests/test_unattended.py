@@ -30,11 +30,13 @@ class Play:
         self.take_s = 0.0
         self.problems = ()
         self.home = True
+        self.stopped = False
         self.wall_s = 0.0
 
     def update(self):
         now = Situation(
-            self.phase, self.seed, self.take_s, self.problems, "why", self.scene, self.home
+            *(self.phase, self.seed, self.take_s, self.problems, "why", self.scene, self.home),
+            stopped=self.stopped,
         )
         return self.plan.next(now, self.wall_s)
 
@@ -234,3 +236,13 @@ def test_with_a_person_only_scenes_are_laid():
     play.do(Action.REST)
     play.update()
     play.do(Action.RESET)
+
+
+def test_a_stop_is_waited_for_however_long_it_takes():
+    play = Play()
+    play.do(Action.RESET)
+    play.stopped, play.phase = True, SessionPhase.WAITING
+    for play.wall_s in (0.0, 100.0, 1000.0, 10_000.0):
+        assert play.update() is None
+    play.stopped, play.phase = False, SessionPhase.READY
+    play.do(Action.START)

@@ -17,11 +17,13 @@ Names are the public ones. Reading takes what the public tools write as well, se
 :mod:`.gathering`.
 """
 
+from vega_policy.checkpoint.base_digest import digest_of
 from vega_policy.checkpoint.gathering import base_folder, require_base
 from vega_policy.checkpoint.hf_config import CONFIG_FILE, Platform
 from vega_policy.checkpoint.lora import Adapter, fold
 from vega_policy.checkpoint.reading import (
     LoadedPolicy,
+    base_state,
     compute_dtype,
     load,
     load_base,
@@ -41,7 +43,9 @@ __all__ = [
     "LoadedPolicy",
     "Platform",
     "base_folder",
+    "base_state",
     "compute_dtype",
+    "digest_of",
     "fold",
     "load",
     "load_base",

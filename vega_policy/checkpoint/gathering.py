@@ -7,6 +7,7 @@ import torch
 
 from vega_policy import contract as contracts
 from vega_policy.checkpoint import lora, names
+from vega_policy.checkpoint.base_digest import check_base
 from vega_policy.checkpoint.files import (
     INDEX_FILE,
     MODEL_FILE,
@@ -56,6 +57,8 @@ def gather(
         state = _renamed(directory, names.MODEL, read_shards(directory))
     elif separate:
         state = _base_state(directory, base)
+        if own and base is not None:
+            check_base(directory, contract.base_digest, base, state)
     else:
         raise CheckpointError(
             f"{directory} has neither {MODEL_FILE} nor {INDEX_FILE} nor {lora.FOLDER}/: expected "

@@ -106,12 +106,7 @@ def load_base(
     Raises:
         CheckpointError: The folder is missing, or its weights do not fit the sizes.
     """
-    require_base(directory)
-    state = gather(directory)
-    if not heads:
-        state = {key: weight for key, weight in state.items() if names.part_of(key) == names.MODEL}
-    check_weights(directory, config, state, model_only=not heads)
-    _check_unshaped(directory, config, state)
+    state = base_state(directory, config, heads)
     policy = VegaPolicy.empty(config)
     device = torch.device(device)
     dtype = dtype or state[_DTYPE_KEY].dtype
@@ -121,6 +116,26 @@ def load_base(
             module.to_empty(device=device, recurse=False)
             module.reset_parameters()  # type: ignore[operator]  # linear and norm layers have it
     return policy.to_compute_dtype(dtype).to(device)
+
+
+def base_state(directory: Path, config: ModelConfig, heads: bool = False) -> dict[str, Weight]:
+    """Weights of a base that fits the sizes of a policy; their contents are not read.
+
+    Args:
+        directory: As in :func:`load_base`.
+        config: As there.
+        heads: As there.
+
+    Raises:
+        CheckpointError: As there.
+    """
+    require_base(directory)
+    state = gather(directory)
+    if not heads:
+        state = {key: weight for key, weight in state.items() if names.part_of(key) == names.MODEL}
+    check_weights(directory, config, state, model_only=not heads)
+    _check_unshaped(directory, config, state)
+    return state
 
 
 def _check_unshaped(directory: Path, config: ModelConfig, state: Mapping[str, Weight]) -> None:

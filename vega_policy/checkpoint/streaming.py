@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+import torch
 from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import Tensor
@@ -14,6 +15,8 @@ from vega_policy.errors import CheckpointError
 MAX_SHARD_BYTES = 2 * 10**9
 """Also what a large model's export needs of memory."""
 _READABLE = 0o644
+_PIECE = 2**24
+"""So many values are looked at at once, so that a check needs little memory."""
 
 
 def write_tensors(path: Path, state: Mapping[str, Weight]) -> None:
@@ -24,10 +27,12 @@ def write_tensors(path: Path, state: Mapping[str, Weight]) -> None:
         state: Each weight keeps its dtype.
 
     Raises:
-        CheckpointError: The disk is full, or the folder cannot be written to.
+        CheckpointError: The disk is full, the folder cannot be written to, or a weight is not
+            finite.
     """
     try:
         tensors = {key: _own(weight) for key, weight in state.items()}
+        _check_finite(tensors)
         save_file(tensors, path, metadata={"format": "pt"})
         path.chmod(_READABLE)
     except (OSError, SafetensorError) as error:
@@ -40,6 +45,15 @@ def _own(weight: Weight) -> Tensor:
     tensor = weight.read().detach().cpu().contiguous()
     alone = tensor.untyped_storage().nbytes() == tensor.nbytes
     return tensor if alone else tensor.clone()
+
+
+def _check_finite(tensors: Mapping[str, Tensor]) -> None:
+    for key, tensor in tensors.items():
+        if not all(bool(torch.isfinite(part).all()) for part in tensor.view(-1).split(_PIECE)):
+            raise CheckpointError(
+                f"{key} holds NaN or infinity: a policy of it moves nothing; take an earlier "
+                "checkpoint, or the best one"
+            )
 
 
 def write_shards(

@@ -21,6 +21,7 @@ from vega_policy.model.policy import VegaPolicy
 from vega_policy.vega_contract import VegaContract
 
 STATISTICS_FILE = "dataset_statistics.json"
+_LONGEST_NAME = 200
 ALIGN_FILE = names.part_file(names.ALIGN)
 
 
@@ -85,7 +86,7 @@ def save(
     }
     normalization = contract.normalization
     statistics = {
-        "+".join(contract.tasks) or contract.recipe: {
+        _dataset_name(contract): {
             "action": normalization.action.model_dump(exclude_none=True),
             "proprio": normalization.proprio.model_dump(exclude_none=True),
         }
@@ -101,6 +102,12 @@ def save(
         adapter=adapter,
     )
     write(directory, contents, max_shard_bytes)
+
+
+def _dataset_name(contract: VegaContract) -> str:
+    """The key of the statistics: the tasks, unless these are a whole list of sentences."""
+    joined = "+".join(contract.tasks)
+    return joined if 0 < len(joined) <= _LONGEST_NAME else contract.recipe
 
 
 def write(

@@ -104,8 +104,15 @@ def check(episode: Episode, where: Path | str) -> None:
     """Checks what must hold for any episode.
 
     Raises:
-        DatasetError: Lengths disagree or values are not finite; the text begins with ``where``.
+        DatasetError: Lengths disagree, values are not finite, or the rate is none; the text begins
+            with ``where``.
     """
+    if not (np.isfinite(episode.fps) and episode.fps > 0):
+        raise DatasetError(f"{where}: fps is {episode.fps:g}, expected a number above 0")
+    if episode.state.ndim != 2:
+        raise DatasetError(
+            f"{where}: state has shape {episode.state.shape}, expected steps and joints"
+        )
     steps, dim = episode.state.shape
     if episode.action.shape != (steps, dim) or dim != len(episode.joint_names):
         raise DatasetError(

@@ -4,6 +4,7 @@ A new format is a file with a :class:`.Source` and one entry below. Nothing here
 images are asked for.
 """
 
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -12,6 +13,7 @@ from vega_core.registry import Registry
 from vega_policy.data import lerobot_layout
 from vega_policy.data.episodes import Source
 from vega_policy.data.lerobot import LeRobotSource
+from vega_policy.data.lerobot_layout import convert_command
 from vega_policy.data.npz import NpzSource
 from vega_policy.errors import DatasetError
 
@@ -39,7 +41,7 @@ FORMATS.register(
     "npz",
     Format(
         lambda directory: next(directory.rglob("*.npz"), None) is not None,
-        lambda directory, squashed, report: NpzSource(directory),
+        lambda directory, squashed, report: NpzSource(directory, squashed),
         ground_truth=True,
     ),
 )
@@ -56,20 +58,42 @@ def format_of(directory: Path) -> Format:
     for _, known in FORMATS.items():
         if known.found_in(directory):
             return known
+    raise DatasetError(_first_step(directory))
+
+
+def _first_step(directory: Path) -> str:
+    """What has to be done with a folder before it can be trained on."""
     if (directory / "dataset.yaml").exists():
-        raise DatasetError(
+        return (
             f"{directory} is a recorder's dataset: export it first (python -m teleop.export "
-            f"{directory} --format lerobot --out OUT) and train on OUT"
+            f"{shlex.quote(str(directory))} --format lerobot --out OUT) and train on OUT"
         )
-    if next(directory.glob("*.hdf5"), None) is not None:
-        raise DatasetError(
-            f"{directory} holds HDF5 episodes: convert them first (python -m teleop.convert "
-            f"{directory} OUT --from cobot_magic) and train on OUT"
-        )
-    raise DatasetError(
+    hdf5 = next(directory.rglob("*.hdf5"), None)
+    if hdf5 is not None:
+        command = _hdf5_command(directory, hdf5)
+        return f"{directory} holds HDF5 episodes: convert them first ({command}) and train on OUT"
+    if any(next(directory.rglob(pattern), None) for pattern in ("*.mcap", "*.db3")):
+        command = convert_command(directory, "rosbag2", "--topics", "topics.yaml")
+        return f"{directory} holds bags: convert them first ({command}) and train on OUT"
+    return (
         f"{directory} holds no episode (*.npz) and no LeRobot dataset (meta/info.json): record "
-        "some with teleop.launch.py or python -m vega_sim.demos"
+        "some with teleop.launch.py, or in the twin with: python -m vega_sim.demos --task "
+        f"close_laptop --episodes 100 --out {shlex.quote(str(directory))}"
     )
+
+
+def _hdf5_command(directory: Path, file: Path) -> str:
+    """Of the project that such files come from."""
+    try:
+        import h5py
+
+        with h5py.File(file) as opened:
+            ours = "observations" in opened
+    except (ImportError, OSError):
+        ours = True
+    if ours:
+        return convert_command(directory, "cobot_magic")
+    return convert_command(directory, "robotwin", "--gripper-scale", "M")
 
 
 def _silent(line: str) -> None:

@@ -14,7 +14,13 @@ from numpy.typing import NDArray
 import hw_config
 from vega_policy.data import episodes, video
 from vega_policy.data.episodes import Episode, TaskChange, Views
-from vega_policy.data.lerobot_layout import check_joints, check_rate, read_info, video_keys
+from vega_policy.data.lerobot_layout import (
+    check_joints,
+    check_rate,
+    convert_command,
+    read_info,
+    video_keys,
+)
 from vega_policy.data.lerobot_tables import (
     Row,
     Steps,
@@ -26,6 +32,8 @@ from vega_policy.data.lerobot_tables import (
 from vega_policy.errors import DatasetError
 
 _AT_ONCE = 32
+_RATE_TOLERANCE = 0.02
+_LATE_STEPS = 1.5
 _LARGEST_GRIPPER_M = 0.2
 _BEYOND_LIMITS_RAD = 0.5
 _BEYOND_LIMITS_M = 0.05
@@ -159,7 +167,8 @@ class LeRobotSource:
                 if gripper and not -_BEYOND_LIMITS_M < low <= high <= _LARGEST_GRIPPER_M:
                     raise DatasetError(
                         f"{where}: {name} of the {what} goes from {low:.3g} to {high:.3g}, "
-                        "expected its opening in metres: convert it to metres first"
+                        "expected its opening in metres: say how many metres one of its units is "
+                        f"({self._convert('--gripper-scale', 'M')}) and train on OUT"
                     )
                 lower, upper = limits.lower[number], limits.upper[number]
                 beyond = max(lower - low, high - upper)
@@ -167,15 +176,38 @@ class LeRobotSource:
                     raise DatasetError(
                         f"{where}: {name} of the {what} goes from {low:.3g} to {high:.3g}, the arm "
                         f"from {lower:.3g} to {upper:.3g} rad: expected radians of this robot's "
-                        "joints"
+                        f"joints. Degrees are converted by {self._convert('--degrees')}"
                     )
+
+    def _check_length(self, path: Path, header: video.Header, end_s: float) -> None:
+        fps = self._info.fps
+        if header.fps is not None and abs(header.fps / fps - 1) > _RATE_TOLERANCE:
+            raise DatasetError(
+                f"{path} has {header.fps:.4g} images a second, expected {fps:g}: its images would "
+                "be those of other steps. Write the dataset again"
+            )
+        if header.end_s is not None and header.end_s < end_s - _LATE_STEPS / fps:
+            raise DatasetError(
+                f"{path} ends before {end_s:.3f} s, where its last episode does: it was cut short, "
+                "fetch it again"
+            )
+
+    def _convert(self, *more: str) -> str:
+        return convert_command(self.directory, "lerobot", *more)
 
     def _check_videos(self) -> None:
         """Opens every video once, and compares its images with the camera's."""
         for (name, camera), key in zip(self._hw.cameras.items(), self._videos.values()):
-            paths = sorted({row.videos[key].path for row in self._rows.values()})
-            sizes = {video.size(path): path for path in paths}
+            ends_s: dict[Path, float] = {}
+            for row in self._rows.values():
+                path, _, end_s = row.videos[key]
+                ends_s[path] = max(end_s, ends_s.get(path, 0.0))
             expected = f"{camera.width}x{camera.height}"
+            sizes: dict[tuple[int, int], Path] = {}
+            for path, end_s in sorted(ends_s.items()):
+                header = video.header(path)
+                self._check_length(path, header, end_s)
+                sizes[header.height, header.width] = path
             for (height, width), path in sizes.items():
                 if height * camera.width != width * camera.height:
                     raise DatasetError(

@@ -1,11 +1,13 @@
 """What a LeRobot v3.0 dataset says of itself, compared with the robot that hw_config describes."""
 
 import json
+import shlex
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+import hw_config
 from hw_config import HardwareConfig
 from vega_policy.contract import problems
 from vega_policy.errors import DatasetError
@@ -14,7 +16,6 @@ INFO = Path("meta") / "info.json"
 STATE, ACTION = "observation.state", "action"
 _IMAGES = "observation.images."
 _VERSION = "v3."
-_CONVERT = "python -m lerobot.scripts.convert_dataset_v21_to_v30 --repo-id=NAME --root=DIR"
 _ALOHA = ("waist", "shoulder", "elbow", "forearm_roll", "wrist_angle", "wrist_rotate")
 SPELLINGS = (
     # joints 1-6 and gripper of an arm, as public datasets of the Cobot Magic spell them
@@ -26,6 +27,19 @@ SPELLINGS = (
     (*(f"{{arm}}_{name}" for name in _ALOHA), "{arm}_gripper"),
 )
 _CAMERA_SUFFIXES = ("", "_rgb")
+
+
+def convert_command(directory: Path, source: str = "lerobot", *more: str) -> str:
+    """What makes a dataset of this robot's rate, names and units of a folder.
+
+    Args:
+        directory: The folder.
+        source: Its format, of those that teleop.convert reads.
+        more: Further arguments.
+    """
+    folder, rate = shlex.quote(str(directory)), f"{hw_config.load().rates.control_hz:g}"
+    extra = "".join(f" {word}" for word in more)
+    return f"python -m teleop.convert {folder} OUT --from {source} --task TASK --fps {rate}{extra}"
 
 
 class Feature(BaseModel):
@@ -87,8 +101,8 @@ def read_info(directory: Path) -> Info:
     version = content.get("codebase_version") if isinstance(content, dict) else None
     if not str(version).startswith(_VERSION):
         raise DatasetError(
-            f"{directory} is a LeRobot dataset of format {version}, expected v3.0: convert it with "
-            f"the public library ({_CONVERT})"
+            f"{directory} is a LeRobot dataset of format {version}, expected v3.0: convert it "
+            f"({convert_command(directory)}) and train on OUT"
         )
     try:
         return Info.model_validate(content)
@@ -105,9 +119,9 @@ def check_rate(directory: Path, info: Info, hw: HardwareConfig) -> None:
     if info.fps != float(hw.rates.control_hz):
         raise DatasetError(
             f"{directory} has {info.fps:g} steps a second, hw_config's control_hz is "
-            f"{float(hw.rates.control_hz):g}: export it at that rate (python -m teleop.export DIR "
-            f"--format lerobot --fps {float(hw.rates.control_hz):g}), or set control_hz in "
-            "rates.yaml to the dataset's"
+            f"{float(hw.rates.control_hz):g}: convert it to that rate "
+            f"({convert_command(directory)}) and train on OUT, or set control_hz in rates.yaml to "
+            "the dataset's"
         )
 
 
@@ -128,7 +142,8 @@ def check_joints(directory: Path, info: Info, hw: HardwareConfig) -> None:
         if names is None:
             raise DatasetError(
                 f"{directory}: {key} has {count} values without names, so their order is unknown: "
-                f"write the names into {INFO}, expected {', '.join(expected)}"
+                f"write the names into {INFO}, expected {', '.join(expected)}; or, if this is "
+                f"their order, convert it ({convert_command(directory)}) and train on OUT"
             )
         if names in known and count == len(expected):
             continue
@@ -137,7 +152,7 @@ def check_joints(directory: Path, info: Info, hw: HardwareConfig) -> None:
             what = "another order"
         raise DatasetError(
             f"{directory}: {key} has {what}: {', '.join(names)}; expected {len(expected)}: "
-            f"{', '.join(expected)}"
+            f"{', '.join(expected)}. Convert it ({convert_command(directory)}) and train on OUT"
         )
 
 
@@ -153,15 +168,17 @@ def video_keys(directory: Path, info: Info, hw: HardwareConfig) -> dict[str, str
         key = next((key for key in names if key in info.features), None)
         if key is None:
             there = [key for key in info.features if key.startswith(_IMAGES)]
+            command = convert_command(directory, "lerobot", "--map", f"{camera.dataset_key}=KEY")
             raise DatasetError(
                 f"{directory} has no {names[0]} (camera {name} of hw_config), only "
-                f"{', '.join(there) or 'no camera at all'}"
+                f"{', '.join(there) or 'no camera at all'}: if one of these is that camera, "
+                f"convert it ({command}) and train on OUT"
             )
         kind = info.features[key].dtype
         if kind != "video" or info.video_path is None:
             raise DatasetError(
-                f"{directory}: {key} is stored as {kind}, expected video: write the dataset again "
-                "with videos (use_videos=True)"
+                f"{directory}: {key} is stored as {kind}, expected video: convert it "
+                f"({convert_command(directory)}) and train on OUT"
             )
         found[str(name)] = key
     return found

@@ -13,15 +13,24 @@ _TOLERANCE = 0.25
 """By how much of a step an image may be early or late."""
 
 
-class Size(NamedTuple):
-    """Of an image, in pixels."""
+class Header(NamedTuple):
+    """What a video says of itself.
+
+    Attributes:
+        height: Of an image, pixels.
+        width: Of an image, pixels.
+        fps: Images a second; None where it does not say.
+        end_s: When the last image ends; None where it does not say.
+    """
 
     height: int
     width: int
+    fps: float | None
+    end_s: float | None
 
 
-def size(path: Path) -> Size:
-    """Size of a video's images.
+def header(path: Path) -> Header:
+    """What a video says of itself; no image is decoded.
 
     Raises:
         DatasetError: The file is missing or no video, or PyAV is not installed.
@@ -30,7 +39,9 @@ def size(path: Path) -> Size:
     try:
         with av.open(str(path)) as container:
             stream = container.streams.video[0]
-            return Size(stream.height, stream.width)
+            rate, begin, length = stream.average_rate, stream.start_time or 0, stream.duration
+            end_s = None if length is None else float((begin + length) * stream.time_base)
+            return Header(stream.height, stream.width, float(rate) if rate else None, end_s)
     except (av.error.FFmpegError, OSError, IndexError) as error:
         raise _unreadable(path, error) from None
 

@@ -27,6 +27,7 @@ class HoldContract(PolicyContract):
     """What a policy that stays where it is says of itself."""
 
     needs_cameras: ClassVar[bool] = False
+    takes_device: ClassVar[bool] = False
 
     kind: Literal["hold"] = "hold"
 

@@ -45,6 +45,7 @@ class ReplayContract(PolicyContract):
     """What a policy that plays a recorded episode says of itself."""
 
     needs_cameras: ClassVar[bool] = False
+    takes_device: ClassVar[bool] = False
 
     kind: Literal["replay"] = "replay"
     replay: ReplayPart

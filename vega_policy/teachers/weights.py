@@ -18,7 +18,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from vega_policy.errors import CheckpointError, RecipeError
+from vega_policy.errors import CheckpointError, RecipeError, listed
 
 _WRAPPERS = ("model", "state_dict")
 """Keys under which training checkpoints keep the weights beside the optimizer's state."""
@@ -55,7 +55,9 @@ def read_state(path: Path, source: str) -> dict[str, Tensor]:
         raise CheckpointError(f"{path} holds no weights but a {type(found).__name__}")
     wrong = [str(key) for key, value in found.items() if not isinstance(value, Tensor)]
     if wrong:
-        raise CheckpointError(f"{path} holds no flat table of weights: {_listed(wrong)}")
+        raise CheckpointError(
+            f"{path} holds no flat table of weights: {listed(wrong, _NAMED_AT_ONCE)}"
+        )
     return _without_prefixes(dict(found))
 
 
@@ -96,7 +98,9 @@ def check_layout(model: nn.Module, state: Mapping[str, Tensor], path: Path) -> N
         if key in state and wanted[key].shape != state[key].shape
     ]
     if problems:
-        raise CheckpointError(f"{path} is not of the published layout: {_listed(problems)}")
+        raise CheckpointError(
+            f"{path} is not of the published layout: {listed(problems, _NAMED_AT_ONCE)}"
+        )
 
 
 def load_strictly(
@@ -141,8 +145,3 @@ def block_count(state: Mapping[str, Tensor], prefix: str) -> int:
     pattern = re.compile(re.escape(prefix) + r"(\d+)\.")
     matches = (pattern.match(key) for key in state)
     return max((int(match[1]) + 1 for match in matches if match), default=0)
-
-
-def _listed(names: list[str]) -> str:
-    more = len(names) - _NAMED_AT_ONCE
-    return ", ".join(names[:_NAMED_AT_ONCE]) + (f" and {more} more" if more > 0 else "")

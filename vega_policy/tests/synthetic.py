@@ -10,7 +10,7 @@ from torch import Tensor
 import hw_config
 from vega_policy import checkpoint
 from vega_policy.alignment.projector import AlignmentProjector
-from vega_policy.data.dataset import DatasetFacts
+from vega_policy.data.facts import DatasetFacts
 from vega_policy.data.synthetic import IMAGE_EVERY, STEPS, write_dataset, write_episode
 from vega_policy.model.config import ModelConfig
 from vega_policy.model.initialization import initialize_from_scratch

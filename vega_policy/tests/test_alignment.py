@@ -15,7 +15,7 @@ from vega_policy.alignment.encoder import EncoderAlignment
 from vega_policy.alignment.method import Alignment, Targets
 from vega_policy.alignment.projector import AlignmentProjector, alignment_loss, nested_widths
 from vega_policy.alignment.spatial_forcing import visual_tokens
-from vega_policy.data.dataset import open_datasets
+from vega_policy.data.plan import open_datasets
 from vega_policy.errors import DatasetError, RecipeError
 from vega_policy.images import centre_crops
 from vega_policy.model.layout import text_batch

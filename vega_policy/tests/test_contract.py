@@ -72,6 +72,22 @@ def test_a_contract_that_contradicts_itself_is_refused(fields, tmp_path, change,
     assert str(path) in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("field", "number", "said"),
+    [("max", float("nan"), "max of dimension 0 is nan"), ("min", 9.0, "min of dimension 0 is 9")],
+)
+def test_statistics_that_are_none_are_refused_when_they_are_loaded(
+    fields, tmp_path, field, number, said
+):
+    statistics = fields["normalization"]["action"]
+    statistics[field] = (number, *statistics[field][1:])
+    path = tmp_path / contract.FILE_NAME
+    path.write_text(yaml.safe_dump(_plain(fields)))
+    with pytest.raises(CheckpointError, match=said) as caught:
+        VegaContract.load(tmp_path)
+    assert str(path) in str(caught.value)
+
+
 def _plain(value):
     if isinstance(value, dict):
         return {key: _plain(entry) for key, entry in value.items()}

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from vega_policy.data.dataset import constant_joints, open_datasets
+from vega_policy.data.facts import constant_joints
 from vega_policy.data.npz import NpzSource
-from vega_policy.errors import DatasetError
+from vega_policy.data.plan import open_datasets
+from vega_policy.errors import DatasetError, RecipeError
 from vega_policy.recipe import models_dir
 from vega_policy.tests.synthetic import (
     IMAGE_EVERY,
@@ -114,7 +115,10 @@ def test_frames_are_resized_once(tmp_path):
 def test_data_without_ground_truth(tmp_path):
     for seed in range(2):
         write_episode(tmp_path / f"{seed}.npz", seed, depth=None)
-    assert opened(tmp_path).train.batch(np.array([0])).scene is None
+    data = opened(tmp_path, "alignment.teacher=none")
+    assert data.train.batch(np.array([0])).scene is None
+    with pytest.raises(DatasetError, match=r"0\.npz, 1\.npz lacks the depth, .*teacher=geometry"):
+        opened(tmp_path)
 
 
 def test_digests_tell_episodes_apart(tmp_path):
@@ -137,6 +141,13 @@ def test_digests_tell_episodes_apart(tmp_path):
         ({"image_index": np.array([0, STEPS])}, "image_index must lie within the 40 steps"),
         ({"action": np.full((STEPS, 14), np.nan, np.float32)}, "action holds non-finite values"),
         ({"fps": 30.0}, "fps differ: 25.0 in .*, 30.0 in"),
+        ({"fps": 0.0}, "fps is 0, expected a number above 0"),
+        ({"fps": float("nan")}, "fps is nan, expected a number above 0"),
+        (
+            {"state": np.zeros(40, np.float32)},
+            r"state has shape \(40,\), expected steps and joints",
+        ),
+        ({"instruction": ["close it"]}, r"expected a sentence, got \['close it'\]"),
         ({"images": np.zeros((3, 3, 256, 256, 3), np.uint8)}, "views has shape"),
     ],
 )
@@ -156,9 +167,10 @@ def test_what_is_no_dataset(tmp_path):
     write_episode(tmp_path / "a.npz", 0, success=False)
     with pytest.raises(DatasetError, match="none of 1 episodes succeeded"):
         opened(tmp_path)
-    (tmp_path / "a.npz").write_bytes(b"PK\x03\x04 torn")
-    with pytest.raises(DatasetError, match="no readable episode"):
-        opened(tmp_path)
+    for torn in (b"PK\x03\x04 torn", b""):
+        (tmp_path / "a.npz").write_bytes(torn)
+        with pytest.raises(DatasetError, match="no readable episode"):
+            opened(tmp_path)
 
 
 def test_a_dataset_that_does_not_fit_the_recipe(dataset):
@@ -168,3 +180,5 @@ def test_a_dataset_that_does_not_fit_the_recipe(dataset):
         opened(dataset, "model.views=2")
     with pytest.raises(DatasetError, match="no episode is as long as a chunk"):
         opened(dataset, "data.tail=drop", "model.chunk=50")
+    with pytest.raises(RecipeError, match="500 steps leave no room for an instruction"):
+        opened(dataset, "model.chunk=500")

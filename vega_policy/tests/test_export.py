@@ -4,7 +4,7 @@ import shutil
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
 import hw_config
 from vega_policy import checkpoint
@@ -15,6 +15,7 @@ from vega_policy.inference import VegaRunner
 from vega_policy.tests import public_layout
 from vega_policy.tests.synthetic import small_recipe, write_checkpoint
 from vega_policy.tests.test_inference import make_observation
+from vega_policy.vega_contract import VegaContract
 
 
 @pytest.fixture(scope="module")
@@ -298,6 +299,18 @@ def test_damage_is_found_before_anything_is_written(saved, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["source"]
 
 
+def test_weights_that_are_not_finite_are_never_deployed(saved, tmp_path, capsys):
+    source = shutil.copytree(saved, tmp_path / "source")
+    path = source / "action_head--latest_checkpoint.safetensors"
+    tensors = load_file(path)
+    name = next(iter(tensors))
+    tensors[name].view(-1)[0] = float("nan")
+    save_file(tensors, path)
+    assert main([str(source), str(tmp_path / "deployed")]) == 2
+    assert f"{name} holds NaN or infinity" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["source"]
+
+
 def test_command_line(saved, public, tmp_path, capsys):
     assert main([str(saved), str(tmp_path / "deployed")]) == 0
     assert "model.safetensors" in capsys.readouterr().out
@@ -369,6 +382,32 @@ def test_what_was_assumed_is_said(public, recipe, tmp_path):
         assert words in said
 
 
+def test_joints_that_never_change_are_named_by_an_export(public, recipe, tmp_path):
+    path = public / "dataset_statistics.json"
+    statistics = json.loads(path.read_text())
+    for field in ("min", "max", "q01", "q99"):
+        statistics["close_laptop"]["action"][field][6] = 0.07
+    path.write_text(json.dumps(statistics))
+    lines = []
+    export(public, tmp_path / "deployed", Public(recipe, None), report=lines.append)
+    (line,) = [line for line in lines if "never changed" in line]
+    assert line == "the action never changed in left_gripper: the policy cannot move it"
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "said"),
+    [("max", float("nan"), "max of dimension 0 is nan"), ("min", 5.0, "min of dimension 0 is 5")],
+)
+def test_statistics_that_are_none_are_refused(field, value, said, public, recipe, tmp_path):
+    path = public / "dataset_statistics.json"
+    statistics = json.loads(path.read_text())
+    statistics["close_laptop"]["proprio"][field][0] = value
+    path.write_text(json.dumps(statistics))
+    with pytest.raises(CheckpointError, match=rf"'close_laptop', proprio: .*{said}"):
+        export(public, tmp_path / "out", Public(recipe, None))
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_chunk_that_the_model_cannot_take_is_refused(public, tmp_path, capsys):
     command = [str(public), str(tmp_path / "out"), "--recipe", "vega", "--chunk", "4000"]
     assert main(command) == 2
@@ -376,3 +415,17 @@ def test_a_chunk_that_the_model_cannot_take_is_refused(public, tmp_path, capsys)
     with pytest.raises(SystemExit):
         main([str(public), str(tmp_path / "out"), "--chunk", "8"])
     assert "--chunk needs --recipe" in capsys.readouterr().err
+
+
+def test_an_export_says_what_the_robot_will_refuse(saved, tmp_path):
+    folder = shutil.copytree(saved, tmp_path / "other")
+    contract = VegaContract.load(folder)
+    contract.model_copy(update={"control_hz": 50.0, "cameras": contract.cameras[::-1]}).save(folder)
+    lines = []
+    export(folder, tmp_path / "out", report=lines.append)
+    [line] = [line for line in lines if "will refuse it" in line]
+    assert "control rate in Hz: the policy has 50.0, hw_config has 25.0" in line
+    assert "cameras in order" in line
+    lines.clear()
+    export(saved, tmp_path / "ours", report=lines.append)
+    assert not any("will refuse it" in line for line in lines)

@@ -1,12 +1,17 @@
-"""What inference refuses to be told, training refuses before its first step."""
+"""What policies are told: refusals before the first step, and what they were trained on."""
 
 import pytest
 
 from vega_policy import instructions
-from vega_policy.errors import DatasetError, RecipeError
+from vega_policy.contract import FILE_NAME
+from vega_policy.errors import CheckpointError, DatasetError, RecipeError
+from vega_policy.export import export
+from vega_policy.kinds import load_contract
 from vega_policy.recipe import load_recipe
-from vega_policy.tests.synthetic import write_dataset, write_episode
+from vega_policy.tests.synthetic import small_recipe, write_dataset, write_episode
 from vega_policy.tests.test_data import opened
+from vega_policy.training.provenance import training_contract
+from vega_policy.vega_contract import VegaContract
 
 
 @pytest.mark.parametrize(
@@ -23,6 +28,7 @@ def test_sentences_of_any_language_can_be_told(text):
         ("", "expected a sentence, got ''"),
         ("   ", "expected a sentence"),
         (None, "expected a sentence, got None"),
+        ("close it\u2028now", r"U\+2028 \(LINE SEPARATOR\)"),
         ("close\nit", "character 6 .* is U\\+000A"),
         ("close\u200bit", r"U\+200B \(ZERO WIDTH SPACE\)"),
         ("close \ud800", r"U\+D800"),
@@ -59,3 +65,59 @@ def test_a_prompt_without_the_one_field_is_refused_with_the_recipe(template, sai
     with pytest.raises(RecipeError) as refused:
         load_recipe("twin_oft", [f"instruction_template='{template}'"])
     assert said in str(refused.value)
+
+
+def test_all_instructions_of_a_task_stand_in_the_policy_yaml(tmp_path):
+    told = ["close the laptop", "shut the computer", "fold down its screen"]
+    (tmp_path / "data").mkdir()
+    for seed, text in enumerate(told):
+        write_episode(tmp_path / "data" / f"{seed}.npz", seed, instruction=text)
+    lines = []
+    data = opened(tmp_path / "data", "data.validation_episodes=0", lines=lines)
+    training_contract(small_recipe(), data.facts).save(tmp_path)
+    contract = load_contract(tmp_path)
+    assert contract.tasks == {"close_laptop": "close the laptop"}
+    assert contract.known_instructions == tuple(told)
+    assert any(line.startswith("3 instructions: 'close the laptop', ") for line in lines)
+
+
+def test_one_instruction_a_task_needs_no_further_key(saved, tmp_path):
+    VegaContract.load(saved).save(tmp_path)
+    assert "instructions" not in (tmp_path / FILE_NAME).read_text()
+    export(saved, tmp_path / "out")
+    assert "instructions" not in (tmp_path / "out" / FILE_NAME).read_text()
+
+
+def test_thousands_of_instructions_fit_into_the_file_and_a_few_into_a_line(saved, tmp_path):
+    told = tuple(f"put the red mug number {number} on the rack" for number in range(5000))
+    contract = VegaContract.load(saved).model_copy(update={"instructions": {"mugs": told}})
+    contract.save(tmp_path)
+    assert (tmp_path / FILE_NAME).stat().st_size < 500_000
+    known = load_contract(tmp_path).known_instructions
+    assert known == ("close the laptop", *told)
+    line = instructions.untrained("put the red mug number 4321 onto the rack", known)
+    assert len(line) < 400
+    assert "trained on 'put the red mug number 4321 on the rack', " in line
+    assert "and 4998 more" in line
+
+
+def test_a_text_that_was_trained_on_is_known_whatever_its_case():
+    known = ("close the laptop", "open it")
+    assert instructions.untrained(" Close the Laptop ", known) == ""
+    assert instructions.untrained("anything", ()) == ""
+    said = instructions.untrained("close a laptop", known)
+    assert "told 'close a laptop', on which it was not trained" in said
+    assert "trained on 'close the laptop', 'open it'" in said
+
+
+@pytest.mark.parametrize("text", ["", "close\u200bit", "close it</s>", "close \ud800", "a\x07b"])
+def test_a_policy_that_was_trained_on_what_cannot_be_told_is_neither_loaded_nor_exported(
+    saved, tmp_path, text
+):
+    folder = tmp_path / "policy"
+    folder.mkdir()
+    contract = VegaContract.load(saved)
+    contract.model_copy(update={"tasks": {"close_laptop": text}}).save(folder)
+    for refused in (lambda: load_contract(folder), lambda: export(folder, tmp_path / "out")):
+        with pytest.raises(CheckpointError, match=r"policy\.yaml is malformed: "):
+            refused()

@@ -9,8 +9,8 @@ import torch
 
 import hw_config
 from vega_policy import train
-from vega_policy.data.dataset import open_datasets
 from vega_policy.data.lerobot import LeRobotSource
+from vega_policy.data.plan import open_datasets
 from vega_policy.data.video import images
 from vega_policy.images import lanczos_resize, squash
 from vega_policy.recipe import load_recipe, models_dir

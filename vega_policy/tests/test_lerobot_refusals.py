@@ -4,13 +4,14 @@ import json
 import os
 import sys
 
+import h5py
 import numpy as np
 import pytest
 
 import hw_config
 from vega_policy import train
 from vega_policy.data import frames
-from vega_policy.data.dataset import open_datasets
+from vega_policy.data.plan import open_datasets
 from vega_policy.errors import DatasetError
 from vega_policy.recipe import load_recipe, models_dir
 from vega_policy.tests.lerobot_files import (
@@ -53,7 +54,7 @@ def vector(names):
 @pytest.mark.parametrize(
     ("what", "messages"),
     [
-        ({"info": {"codebase_version": "v2.1"}}, ["format v2.1, expected v3.0", "convert_dataset"]),
+        ({"info": {"codebase_version": "v2.1"}}, ["format v2.1, expected v3.0", "--from lerobot"]),
         ({"info": {"fps": 30}}, ["30 steps a second", "control_hz is 25", "--fps 25"]),
         ({"info": {"fps": "fast"}}, ["info.json is malformed: fps"]),
         ({"info": {"total_episodes": 3}}, ["lists 2 episodes, info.json says 3"]),
@@ -94,7 +95,7 @@ def vector(names):
             ["episode_000001: state holds non-finite"],
         ),
         ({"size": (96, 96)}, ["images are 96x96, expected the shape of camera head, 640x480"]),
-        ({"video_fps": 50}, ["the image of 0.040 s is missing", "25 images a second"]),
+        ({"video_fps": 50}, ["has 50 images a second, expected 25"]),
         ({"tasks": {1: [4] * STEPS}}, ["episode 1 has the task 4, which tasks.parquet lacks"]),
         (
             {"columns": {"frame_index": [0] * 2 * STEPS}},
@@ -145,7 +146,7 @@ def test_a_video_that_ends_too_early(tmp_path):
     short = write_lerobot(tmp_path / "one", 1)
     (short / VIDEO).replace(folder / VIDEO)
     error = refusal(folder)
-    assert f"{folder / VIDEO} ends before 0.480 s" in error
+    assert f"{folder / VIDEO} ends before 0.960 s" in error
 
 
 def test_a_video_whose_end_is_lost_though_its_index_is_at_the_front(tmp_path):
@@ -198,8 +199,19 @@ def test_a_disk_that_is_too_small(tmp_path, monkeypatch):
 def test_folders_that_need_another_step_first(tmp_path):
     (tmp_path / "dataset.yaml").write_text("format: 1\n")
     assert "python -m teleop.export" in refusal(tmp_path)
-    (tmp_path / "dataset.yaml").rename(tmp_path / "episode_0.hdf5")
-    assert "python -m teleop.convert" in refusal(tmp_path)
+    (tmp_path / "dataset.yaml").unlink()
+    (tmp_path / "recording.mcap").touch()
+    assert "OUT --from rosbag2 --task TASK --fps 25 --topics topics.yaml)" in refusal(tmp_path)
+    (tmp_path / "data").mkdir()
+    for group, source in (
+        ("observations", "cobot_magic --task TASK --fps 25)"),
+        ("joint_action", "robotwin --task TASK --fps 25 --gripper-scale M)"),
+    ):
+        with h5py.File(tmp_path / "data" / "episode0.hdf5", "w") as file:
+            file.create_group(group)
+        assert f"OUT --from {source} and train on OUT" in refusal(tmp_path)
+    (tmp_path / "data" / "episode0.hdf5").write_bytes(b"torn")
+    assert "--from cobot_magic" in refusal(tmp_path)
 
 
 def test_the_command_says_it_and_ends_with_2(tmp_path, capsys, on_the_cpu):

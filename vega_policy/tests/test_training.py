@@ -11,7 +11,7 @@ from safetensors.torch import load_file
 
 from vega_policy.errors import RecipeError
 from vega_policy.inference import VegaRunner
-from vega_policy.recipe import OptimizerRecipe
+from vega_policy.recipe import OptimizerRecipe, load_recipe
 from vega_policy.tests.synthetic import SMALL, small_recipe
 from vega_policy.tests.test_inference import make_observation
 from vega_policy.training import augmentation
@@ -24,10 +24,10 @@ from vega_policy.training.sampling import sample_numbers
 pytestmark = pytest.mark.usefixtures("on_the_cpu")
 
 
-def trainer(out, dataset, *overrides, lines=None):
+def trainer(out, dataset, *overrides, lines=None, recipe="twin_close_laptop"):
     out.mkdir(parents=True, exist_ok=True)
     report = (lines if lines is not None else []).append
-    return Trainer(small_recipe(*overrides), dataset, out, Ranks(), report)
+    return Trainer(load_recipe(recipe, [*SMALL, *overrides]), dataset, out, Ranks(), report)
 
 
 def log(out, key="action"):

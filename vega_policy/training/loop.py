@@ -10,21 +10,20 @@ import torch
 
 from vega_policy import checkpoint
 from vega_policy.alignment.build import build_alignment
-from vega_policy.data.dataset import Batch, constant_joints, open_datasets
-from vega_policy.errors import CheckpointError, PolicyError, RecipeError
+from vega_policy.data.dataset import Batch
+from vega_policy.errors import RecipeError
 from vega_policy.images import Crops, centre_crops
 from vega_policy.plan.check import check_device
-from vega_policy.recipe import Recipe, models_dir
-from vega_policy.tokenizer import InstructionTokenizer
+from vega_policy.recipe import Recipe
 from vega_policy.training import augmentation, lora
 from vega_policy.training.objective import Losses, Objective
 from vega_policy.training.optimizer import MasterAdamW, learning_rate
-from vega_policy.training.provenance import training_contract
+from vega_policy.training.preflight import preflight
 from vega_policy.training.ranks import Ranks
-from vega_policy.training.resume import RunRecord, saved_record
-from vega_policy.training.run_folder import STATE, RunFolder
+from vega_policy.training.resume import saved_record, saved_state
+from vega_policy.training.run_folder import RunFolder
 from vega_policy.training.sampling import sample_numbers
-from vega_policy.training.start import require_base, starting_policy
+from vega_policy.training.start import starting_policy
 
 MOST_BAD_STEPS = 3
 """So many steps in a row without finite gradients end a run."""
@@ -43,9 +42,11 @@ class Trainer:
         out: Gets what :class:`RunFolder` lists.
         ranks: The processes of the run.
         report: Gets lines for people.
+        resume: Whether to go on from the state in the folder, see :meth:`resume`.
 
     Raises:
-        PolicyError: The recipe, the dataset and the robot do not belong together.
+        PolicyError: The recipe, the dataset and the robot do not belong together, or it is not
+            the run that was saved.
     """
 
     def __init__(
@@ -55,6 +56,7 @@ class Trainer:
         out: Path,
         ranks: Ranks,
         report: Callable[[str], None],
+        resume: bool = False,
     ) -> None:
         self.recipe = recipe
         self._folder = RunFolder(out, recipe.training.keep)
@@ -63,37 +65,29 @@ class Trainer:
         self._ranks = ranks
         self._report = report
         self._micro_batches = _micro_batches(recipe, ranks)
-        require_base(recipe)  # its absence is found out before the dataset is read
-        self._tokenizer_file = models_dir() / recipe.tokenizer
-        tokenizer = InstructionTokenizer(self._tokenizer_file, recipe.instruction_template)
-        if tokenizer.vocab_size > recipe.model.llm.vocab_size:
-            raise RecipeError(
-                f"the tokenizer has {tokenizer.vocab_size} tokens, model.llm.vocab_size is "
-                f"{recipe.model.llm.vocab_size}"
-            )
-        if not ranks.is_first:
-            ranks.barrier()
-        data = open_datasets(dataset, recipe, tokenizer, report, build=ranks.is_first)
+        known = preflight(recipe, dataset, report, out if resume else None)
+        self.contract, self.record = known.contract, known.record
+        self._tokenizer_file = known.tokenizer_file
+        first = self._micro_batches[0]
+        check_device(recipe, first.stop - first.start, len(self._micro_batches), ranks, report)
         if ranks.is_first:
-            ranks.barrier()
+            known.data.cache.build(report)
+        ranks.barrier()
+        data = known.data.open()
         self._train, self._validation = data.train, data.validation
-        self.contract = training_contract(recipe, data.facts)
-        for line in constant_joints(data.facts, recipe):
-            report(line)
-        self.record = RunRecord(recipe.model_dump(mode="json"), data.digests)
         self.step = 0
         self._bad_steps = 0
         self._saved_step: int | None = None
         self._best = float("inf")
         self._stop = False
 
-        first = self._micro_batches[0]
-        check_device(recipe, first.stop - first.start, len(self._micro_batches), ranks, report)
         policy = starting_policy(recipe, ranks.device)
         alignment = build_alignment(recipe, data.facts.camera_names)
         self.objective = Objective(policy, recipe, alignment).to(ranks.device)
         trained = [weight for weight in self.objective.parameters() if weight.requires_grad]
         self._optimizer = MasterAdamW(trained, recipe.training.optimizer, ranks)
+        if resume:
+            self.resume()
 
     def run(self) -> bool:
         """Trains to the last step, saving now and then.
@@ -280,24 +274,15 @@ class Trainer:
         Raises:
             CheckpointError: There is none, it is damaged, or it is of another recipe or dataset.
         """
-        path = self._folder.path / STATE
-        try:
-            state = torch.load(path, map_location="cpu", weights_only=True)
-            before = saved_record(state, self._folder.path)
-            step, optimizer = int(state["step"]), state["optimizer"]
-        except FileNotFoundError:
-            raise CheckpointError(
-                f"{self._folder.path} holds no run to resume: no {STATE}"
-            ) from None
-        except PolicyError:
-            raise
-        except Exception as error:  # torch.load raises whatever the damage leads to
-            raise CheckpointError(f"{path} is damaged ({error})") from None
+        state = saved_state(self._folder.path)
+        before = saved_record(state, self._folder.path)
         self.record.check_same(before)
         if before.episodes is None:
             self._report("the run does not say which episodes it had: not compared")
-        self._optimizer.restore(optimizer)
-        self.step = step
+        if before.base is None and self.record.base is not None:
+            self._report("the run does not say what its base was: not compared")
+        self._optimizer.restore(state["optimizer"])
+        self.step = step = state["step"]
         if self._ranks.is_first:
             whole = self._folder.has_checkpoint_of_state()
             self._saved_step = step if whole else state.get("checkpoint")

@@ -16,6 +16,7 @@ without a gradient B stays zero.
 """
 
 import re
+from importlib.util import find_spec
 
 from torch import nn
 
@@ -48,6 +49,18 @@ def adapted_modules(policy: VegaPolicy) -> list[str]:
     ]
 
 
+def require_peft() -> None:
+    """Checks that peft is installed, without importing it.
+
+    Raises:
+        RecipeError: It is not.
+    """
+    if find_spec("peft") is None:
+        raise RecipeError(
+            "LoRA needs peft: pip install 'peft>=0.18', or train all weights with lora=null"
+        )
+
+
 def inject(policy: VegaPolicy, lora: LoraRecipe) -> None:
     """Freezes the base, puts LoRA into it, and leaves everything else to be trained.
 
@@ -58,12 +71,9 @@ def inject(policy: VegaPolicy, lora: LoraRecipe) -> None:
     Raises:
         RecipeError: peft is not installed.
     """
-    try:
-        from peft import LoraConfig, inject_adapter_in_model
-    except ImportError:
-        raise RecipeError(
-            "LoRA needs peft: pip install 'peft>=0.18', or train all weights with lora=null"
-        ) from None
+    require_peft()
+    from peft import LoraConfig, inject_adapter_in_model
+
     config = LoraConfig(
         r=lora.rank,
         lora_alpha=lora.resolved_alpha,

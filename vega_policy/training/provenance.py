@@ -5,14 +5,21 @@ from pathlib import Path
 
 import hw_config
 from vega_policy.contract import CameraContract
-from vega_policy.data.dataset import DatasetFacts
+from vega_policy.data.facts import DatasetFacts
 from vega_policy.errors import DatasetError
 from vega_policy.recipe import Recipe
 from vega_policy.vega_contract import ImageContract, NormalizationContract, VegaContract
 
 
-def training_contract(recipe: Recipe, facts: DatasetFacts) -> VegaContract:
+def training_contract(
+    recipe: Recipe, facts: DatasetFacts, base_digest: str | None = None
+) -> VegaContract:
     """What the policy.yaml of a run says.
+
+    Args:
+        recipe: Of the run.
+        facts: Of its data.
+        base_digest: Of the weights that it starts from.
 
     Raises:
         DatasetError: The dataset contradicts hw_config or the recipe.
@@ -27,6 +34,7 @@ def training_contract(recipe: Recipe, facts: DatasetFacts) -> VegaContract:
             f"{recipe.model.action_dim}"
         )
     cameras = [known[name] for name in facts.camera_names]
+    several = any(len(texts) > 1 for texts in facts.instructions.values())
     return VegaContract(
         recipe=recipe.name,
         tasks=facts.tasks,
@@ -52,6 +60,8 @@ def training_contract(recipe: Recipe, facts: DatasetFacts) -> VegaContract:
         instruction_template=recipe.instruction_template,
         git_commit=git_commit(),
         base_checkpoint=recipe.base_checkpoint,
+        base_digest=base_digest,
+        instructions=dict(facts.instructions) if several else {},
     )
 
 

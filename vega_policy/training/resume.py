@@ -4,11 +4,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import torch
 import yaml
 from pydantic import ValidationError
 
-from vega_policy.errors import CheckpointError
+from vega_policy.checkpoint import base_folder
+from vega_policy.errors import CheckpointError, listed
 from vega_policy.recipe import Recipe
+from vega_policy.training.run_folder import STATE
 
 RECIPE_FILE = "recipe.yaml"
 FREE_FIELDS = (
@@ -16,7 +19,7 @@ FREE_FIELDS = (
     "training.keep",
 )
 """Fields of a recipe that may differ when a run goes on."""
-_NAMED_AT_ONCE = 3
+_BASE = "base_checkpoint"
 
 
 class RunRecord(NamedTuple):
@@ -25,10 +28,12 @@ class RunRecord(NamedTuple):
     Attributes:
         recipe: All fields of the recipe, as JSON values.
         episodes: Digest of each episode by file name; None if it was not recorded.
+        base: Digest of the base's weights; None if it was not recorded, or there is none.
     """
 
     recipe: dict[str, Any]
     episodes: dict[str, str] | None
+    base: str | None = None
 
     def check_same(self, before: "RunRecord") -> None:
         """Compares with the run as it was saved.
@@ -37,6 +42,13 @@ class RunRecord(NamedTuple):
             CheckpointError: They differ; every difference is named.
         """
         found = _recipe_differences(before.recipe, self.recipe)
+        if before.base is not None and self.base is not None:
+            found = _base_differences(before, self) + [
+                # The same weights may lie elsewhere now.
+                line
+                for line in found
+                if not line.startswith(f"{_BASE}:")
+            ]
         if before.episodes is not None and self.episodes is not None:
             found += _episode_differences(before.episodes, self.episodes)
         if found:
@@ -45,6 +57,26 @@ class RunRecord(NamedTuple):
                 + "\n".join(f"  - {line}" for line in found)
                 + "\nresume with the recipe and dataset it had, or start another --out"
             )
+
+
+def saved_state(folder: Path, mapped: bool = False) -> dict[str, Any]:
+    """What a run was saved with.
+
+    Args:
+        folder: The run's.
+        mapped: Tensors stay in the file, for a look at the rest.
+
+    Raises:
+        CheckpointError: There is no run, or its state is damaged.
+    """
+    path = folder / STATE
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
+        return {**state, "step": int(state["step"]), "optimizer": state["optimizer"]}
+    except FileNotFoundError:
+        raise CheckpointError(f"{folder} holds no run to resume: no {STATE}") from None
+    except Exception as error:  # torch.load raises whatever the damage leads to
+        raise CheckpointError(f"{path} is damaged ({error})") from None
 
 
 def saved_record(state: Mapping[str, Any], folder: Path) -> RunRecord:
@@ -68,7 +100,7 @@ def saved_record(state: Mapping[str, Any], folder: Path) -> RunRecord:
             f"the run in {folder} was made by another version of this code; its recipe does not "
             f"fit at: {fields}"
         ) from None
-    return RunRecord(recipe.model_dump(mode="json"), run["episodes"])
+    return RunRecord(recipe.model_dump(mode="json"), run["episodes"], run.get("base"))
 
 
 def _recipe_beside(folder: Path) -> Any:
@@ -98,15 +130,20 @@ def _recipe_differences(before: dict[str, Any], now: dict[str, Any]) -> list[str
     ]
 
 
+def _base_differences(before: RunRecord, now: RunRecord) -> list[str]:
+    if before.base == now.base:
+        return []
+    old, new = (base_folder(record.recipe[_BASE]) for record in (before, now))
+    return [
+        f"base: the run began from {old}, whose digest was {before.base}; {new} has {now.base}. "
+        f"Put the base back that it began from, or name the folder that has it ({_BASE}=DIR)"
+    ]
+
+
 def _episode_differences(before: dict[str, str], now: dict[str, str]) -> list[str]:
     kinds = {
         "missing from the dataset": [name for name in before if name not in now],
         "new in the dataset": [name for name in now if name not in before],
         "changed in the dataset": [n for n in before if n in now and before[n] != now[n]],
     }
-    return [f"episodes {kind}: {_listed(names)}" for kind, names in kinds.items() if names]
-
-
-def _listed(names: list[str]) -> str:
-    more = len(names) - _NAMED_AT_ONCE
-    return ", ".join(names[:_NAMED_AT_ONCE]) + (f" and {more} more" if more > 0 else "")
+    return [f"episodes {kind}: {listed(names)}" for kind, names in kinds.items() if names]

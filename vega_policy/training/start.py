@@ -1,6 +1,5 @@
 """The policy that a run starts from: a base checkpoint's weights or random ones, LoRA on top."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
@@ -16,17 +15,28 @@ if TYPE_CHECKING:
     from transformers import LlamaModel
 
 
-def require_base(recipe: Recipe) -> Path | None:
-    """Folder of the recipe's base checkpoint; None if it starts from random weights.
+def check_start(recipe: Recipe) -> str | None:
+    """What :func:`starting_policy` would refuse, found before weights are read.
+
+    Returns:
+        Digest of the base's weights; None if the run starts from random ones.
 
     Raises:
-        CheckpointError: It is not there.
+        PolicyError: As there.
     """
+    if recipe.lora is not None:
+        lora.require_peft()
     if recipe.base_checkpoint is None:
         return None
     folder = checkpoint.base_folder(recipe.base_checkpoint)
-    checkpoint.require_base(folder)
-    return folder
+    return checkpoint.digest_of(checkpoint.base_state(folder, _base_sizes(recipe)))
+
+
+def _base_sizes(recipe: Recipe) -> ModelConfig:
+    if recipe.lora is None:
+        return recipe.model
+    # Frozen weights that are never computed need no memory.
+    return recipe.model.model_copy(update={"full_layout": False})
 
 
 def starting_policy(recipe: Recipe, device: torch.device) -> VegaPolicy:
@@ -42,15 +52,15 @@ def starting_policy(recipe: Recipe, device: torch.device) -> VegaPolicy:
     Raises:
         PolicyError: The base checkpoint is missing or of other sizes, or peft is not installed.
     """
-    base = require_base(recipe)
     dtype = checkpoint.compute_dtype(recipe.training.precision)
     torch.manual_seed(recipe.training.seed)
-    if base is None:
-        policy = VegaPolicy(_held_sizes(recipe))
+    if recipe.base_checkpoint is None:
+        policy = VegaPolicy(recipe.model)
         initialize_from_scratch(policy)
         policy.to_compute_dtype(dtype)
     else:
-        policy = checkpoint.load_base(base, _held_sizes(recipe), device, dtype)
+        base = checkpoint.base_folder(recipe.base_checkpoint)
+        policy = checkpoint.load_base(base, _base_sizes(recipe), device, dtype)
     return _to_be_trained(policy, recipe).to(device)
 
 
@@ -61,15 +71,9 @@ def policy_of_sizes(recipe: Recipe) -> VegaPolicy:
         RecipeError: peft is not installed.
     """
     dtype = checkpoint.compute_dtype(recipe.training.precision)
-    policy = VegaPolicy.empty(_held_sizes(recipe)).to_compute_dtype(dtype)
+    sizes = recipe.model if recipe.base_checkpoint is None else _base_sizes(recipe)
+    policy = VegaPolicy.empty(sizes).to_compute_dtype(dtype)
     return _to_be_trained(policy, recipe).to("meta")
-
-
-def _held_sizes(recipe: Recipe) -> ModelConfig:
-    if recipe.base_checkpoint is None or recipe.lora is None:
-        return recipe.model
-    # Frozen weights that are never computed need no memory.
-    return recipe.model.model_copy(update={"full_layout": False})
 
 
 def _to_be_trained(policy: VegaPolicy, recipe: Recipe) -> VegaPolicy:

@@ -8,8 +8,8 @@ from vega_policy.teachers.kind import TeacherConfig
 
 SOURCE = (
     "The paper's ViT-L was never published. Others were, the largest with: hf download "
-    "yuanwenyue/FiT3D dinov2_base_finetuned.pth --local-dir models/teachers/fit3d (or "
-    "dinov2_small, dinov2_reg_small, clip_base, mae_base, deit3_base); then "
+    "yuanwenyue/FiT3D dinov2_base_finetuned.pth --local-dir models/teachers/fit3d; there are also "
+    "dinov2_small, dinov2_reg_small, clip_base, mae_base, deit3_base. Then set "
     "alignment.fit3d.checkpoint=teachers/fit3d/dinov2_base_finetuned.pth alignment.fit3d.dim=null"
 )
 

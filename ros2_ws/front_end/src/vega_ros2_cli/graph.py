@@ -37,7 +37,12 @@ def add_graph_arguments(parser: argparse.ArgumentParser) -> None:
 
 @contextlib.contextmanager
 def cli_node() -> Iterator[Node]:
-    """Make a node for the time of a command; Ctrl-C ends the command."""
+    """Make a node for the time of a command; Ctrl-C ends the command.
+
+    Raises:
+        OperatorError: if ROS 2 cannot start in this environment.
+    """
+    _refuse_surroundings()
     # Python's own signal handling: KeyboardInterrupt reaches the command at once.
     rclpy.init(args=[], signal_handler_options=SignalHandlerOptions.NO)
     node = Node(f"_ros2cli_{os.getpid()}", start_parameter_services=False, enable_rosout=False)
@@ -48,6 +53,15 @@ def cli_node() -> Iterator[Node]:
     finally:
         node.destroy_node()
         rclpy.try_shutdown()
+
+
+def _refuse_surroundings() -> None:
+    try:
+        from vega_runtime.surroundings import problem
+    except ImportError:  # the workspace of this repository is not sourced
+        return
+    if told := problem():
+        raise OperatorError(told)
 
 
 def wait_for(node: Node, find: Callable[[], T], patience_s: float) -> T:

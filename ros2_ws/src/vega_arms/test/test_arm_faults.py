@@ -6,10 +6,13 @@ the arm is moved only once somebody has enabled it again.
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
-from vega_arms import frames
+from vega_arms import frames, protocol
 from vega_arms.emulator import POSE, Settings
 from vega_arms.emulator.faults import Fault
+from vega_arms.emulator.leader import still
 from vega_arms.enabling import NotEnabled
 
 FRAMES_A_SECOND = 3040
@@ -73,6 +76,197 @@ def test_frames_that_cannot_be_sent(rig):
     rig.adapter.refuses_sends = False
     rig.driver.port.ask_settings()
     comes_back(rig)
+
+
+def test_a_problem_that_is_over_gives_way_to_the_next_step(rig):
+    stops(rig, "is silent", lambda: rig.emulator.inject(Fault.SILENCE))
+    rig.emulator.inject(None)
+    rig.until_said("is back: call left/follower/enable")
+    assert "silent" not in rig.reports[-1].text
+    rig.driver.enable()
+    rig.arm.ctrl_mode = protocol.TEACH_MODE
+    rig.until_said("press the teach button to leave it")
+    rig.arm.ctrl_mode = 0
+    rig.until_said("teach mode was left: call left/follower/enable")
+    assert rig.reports[-1].wrong
+    # Also where enabling was refused because of it.
+    rig.emulator.inject(Fault.SILENCE)
+    rig.until_said("is silent")
+    with pytest.raises(NotEnabled, match="is silent"):
+        rig.driver.enable()
+    rig.reports.clear()
+    rig.emulator.inject(None)
+    rig.until_said("is back: call left/follower/enable")
+    rig.driver.enable()
+
+
+@pytest.mark.parametrize(
+    ("bit", "words"),
+    [
+        (0, "voltage too low; check the power supply"),
+        (1, "motor too hot; let it cool"),
+        (2, "overcurrent; free it"),
+        (3, "driver too hot; let it cool"),
+        (5, "driver error; switch the arm off and on"),
+        (7, "stalled; free it"),
+    ],
+)
+def test_a_motor_s_fault_names_its_remedy(rig, bit, words):
+    def begin():
+        rig.arm.motor_faults[2] = 1 << bit
+
+    stops(rig, f"joint 3: {words}", begin)
+    assert "then hold the arm, reset it (it loses power and drops), and enable it" in rig.texts()
+
+
+@pytest.mark.parametrize("code", sorted(protocol.STOPPING))
+def test_every_state_that_stops_an_arm_names_its_remedy(code):
+    assert ":" in protocol.ARM_STATUS[code]
+
+
+@pytest.mark.parametrize(
+    ("bit", "words"),
+    [
+        (0, "voltage too low; check the power supply"),
+        (1, "motor too hot; let it cool"),
+        (2, "overcurrent; free it"),
+        (3, "driver too hot; let it cool"),
+        (4, "sensor error; check the cable"),
+        (5, "driver error; switch the arm off and on"),
+    ],
+)
+def test_a_gripper_s_fault_is_told_with_its_remedy_and_enabling_clears_it(rig, bit, words):
+    def begin():
+        rig.arm.gripper_faults = 1 << bit
+
+    stops(rig, f"gripper: {words}", begin)
+    assert rig.reports[-1].wrong
+    assert "then enable the arm, which clears the error" in rig.texts()
+    rig.driver.enable()
+    assert rig.arm.gripper_faults == 0
+    rig.lead((0, 0.1), (6, 0.02), until=lambda: abs(rig.q[0] - 0.1) < 1e-3)
+
+
+def test_an_overcurrent_of_the_gripper_by_name(rig):
+    begin = partial(rig.emulator.inject, Fault.GRIPPER_OVERCURRENT)
+    stops(rig, "gripper: overcurrent", begin)
+    rig.driver.enable()
+
+
+def test_a_fault_is_told_also_while_a_leader_leads_the_arm(make_rig):
+    rig = make_rig(leader=still(POSE)).start(enable=False)
+    rig.until_said("a leader arm, or another program, commands this arm")
+    rig.emulator.inject(Fault.GRIPPER_HOT)
+    rig.until_said("gripper: motor too hot; let it cool")
+    rig.emulator.inject(None)
+    rig.until(lambda: "a leader arm" in rig.reports[-1].text)
+    rig.arm.motor_faults[3] = 1 << 1
+    rig.until_said("joint 4: motor too hot; let it cool")
+
+
+def test_a_gripper_that_stays_hot_is_not_enabled_and_told_when_it_is_well(rig):
+    stops(rig, "gripper: motor too hot", lambda: rig.emulator.inject(Fault.GRIPPER_HOT))
+    with pytest.raises(NotEnabled, match=r"gripper cannot be enabled: .*too hot; let it cool"):
+        rig.driver.enable()
+    rig.emulator.inject(None)
+    rig.until_said("is well again: call left/follower/enable")
+    comes_back(rig)
+
+
+def test_a_gripper_that_is_off(rig):
+    stops(rig, "the gripper is off", lambda: rig.emulator.inject(Fault.GRIPPER_OFF))
+    with pytest.raises(NotEnabled, match="gripper cannot be enabled: disabled; check its cable"):
+        rig.driver.enable()
+    rig.emulator.inject(None)
+    comes_back(rig)
+
+
+def test_a_gripper_that_does_not_obey(rig):
+    rig.lead((6, 0.03), until=lambda: abs(rig.states[-1].q[6] - 0.03) < 1e-3)
+    rig.emulator.inject(Fault.GRIPPER_STUCK)
+    rig.lead((6, 0.0), until=lambda: not rig.driver.enabled)
+    rig.until_said("the gripper does not obey: told 0 mm, it stands at 30 mm")
+    rig.emulator.inject(None)
+    comes_back(rig)
+
+
+def test_a_gripper_that_holds_something_is_no_fault(rig):
+    rig.arm.physics.held = 0.03
+    rig.lead((6, 0.0), until=lambda: rig.states[-1].effort[6] < -0.5)
+    count = len(rig.states)
+    rig.lead((6, 0.0), until=lambda: len(rig.states) > count + 300)
+    assert rig.driver.enabled
+
+
+def test_a_gripper_that_was_never_zeroed_is_told_on_enabling(make_rig):
+    rig = make_rig()
+    rig.emulator.inject(Fault.GRIPPER_NOT_ZEROED)
+    rig.start()
+    assert rig.driver.enabled
+    assert "the gripper was never zeroed" in rig.reports[-1].text
+    assert "zero it with the vendor's tool" in rig.reports[-1].notes[-1]
+
+
+@pytest.mark.parametrize(("arm_mm", "ours_m", "ours"), [(100, 0.07, "70"), (70, 0.1, "100")])
+def test_a_gripper_of_another_range_is_refused_and_not_overwritten(make_rig, arm_mm, ours_m, ours):
+    settings = Settings(gripper=frames.GripperSetup(100, arm_mm, 1))
+    rig = make_rig(settings, gripper_stroke_m=ours_m).start(enable=False)
+    with pytest.raises(NotEnabled, match=rf"opens {arm_mm} mm, hw_config {ours};.*gripper_stroke"):
+        rig.driver.enable()
+    assert rig.arm.settings.gripper.stroke_mm == arm_mm
+    assert not any(rig.arm.enabled)
+
+
+@pytest.mark.parametrize("fault", [Fault.STUCK, Fault.LOOSE])
+def test_an_arm_that_does_not_follow_is_held_with_what_is_known(rig, fault):
+    rig.lead((1, 1.2), until=lambda: rig.q[1] > 1.19)
+    rig.emulator.inject(fault)
+    rig.lead((1, 0.6), until=lambda: not rig.driver.enabled)
+    rig.until_said("does not follow: told")
+    for known in ("motor enabled", "commanded over CAN, MOVE J", "N m"):
+        assert known in rig.texts()
+    rig.emulator.inject(None)
+    comes_back(rig)
+
+
+def test_an_arm_that_is_freed_does_not_spring_to_its_last_target(rig):
+    rig.lead((0, 0.1), until=lambda: rig.q[0] > 0.099)
+    rig.arm.physics.step = lambda dt, drive: None  # something holds it
+    rig.lead((0, 0.8), until=lambda: not rig.driver.enabled)
+    rig.until(lambda: abs(rig.arm._targets[0] - 0.1) < 1e-3)
+    del rig.arm.physics.step
+    count = len(rig.states)
+    rig.until(lambda: len(rig.states) > count + 50)
+    assert rig.q[0] == pytest.approx(0.1, abs=2e-3)
+
+
+def test_an_arm_that_is_stuck_in_mit_mode(rig):
+    stops(rig, "the arm is in MIT where MOVE J", lambda: rig.emulator.inject(Fault.MIT_MODE))
+    with pytest.raises(NotEnabled, match=r"in MIT where MOVE J was asked for.*reset it"):
+        rig.driver.enable()
+    rig.emulator.inject(None)
+    comes_back(rig)
+
+
+def test_an_arm_that_was_in_mit_mode_is_moved_as_asked(make_rig):
+    rig = make_rig()
+    rig.arm.ctrl_mode, rig.arm.move = protocol.CAN_MODE, 4
+    rig.start()
+    assert rig.arm.move == 1
+
+
+def test_enabling_waits_until_a_reset_arm_has_lost_its_power(rig):
+    rig.driver.reset()
+    rig.driver.enable()
+    assert rig.arm._reset_left == 0
+    rig.lead((0, 0.1), until=lambda: abs(rig.q[0] - 0.1) < 1e-3)
+
+
+def test_an_arm_that_keeps_its_power_after_a_reset_is_not_enabled(rig):
+    rig.arm._handlers[frames.MOTION] = lambda frame: None
+    rig.driver.reset()
+    with pytest.raises(NotEnabled, match="still report power 2 s after the reset"):
+        rig.driver.enable()
 
 
 def test_an_arm_in_leader_role(rig):

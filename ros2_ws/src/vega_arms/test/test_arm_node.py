@@ -203,6 +203,28 @@ def test_an_arm_that_is_switched_off_and_on_again(make_cell, emulate):
     assert cell.call("enable").success
 
 
+def test_a_gripper_s_fault_is_told_held_and_cleared_by_enabling(make_cell, emulate):
+    emulate(*(x for s in range(2, 30, 4) for x in ("--fault", f"gripper_overcurrent@{s}")))
+    cell = make_cell()
+    cell.driver.trigger_configure()
+    cell.driver.trigger_activate()
+    cell.until(lambda: cell.status and cell.status[-1].enabled)
+    cell.until(lambda: cell.said("gripper: overcurrent; free it of what blocks it"))
+    assert not cell.status[-1].enabled
+    cell.until(lambda: cell.call("enable").success)
+
+
+def test_a_gripper_of_the_other_range_is_refused_with_both_values(make_cell, emulate):
+    emulate("--gripper-stroke-mm", "100")
+    cell = make_cell(enable_on_activate=False)
+    cell.driver.trigger_configure()
+    assert cell.driver.trigger_activate() == SUCCESS
+    cell.until(lambda: cell.follower)
+    answer = cell.call("enable")
+    assert not answer.success
+    assert "opens 100 mm, hw_config 70" in answer.message
+
+
 def test_an_adapter_that_is_gone_for_a_while(make_cell, emulate):
     # Again and again: nobody knows when a busy computer has the driver running.
     emulate(*(x for s in range(2, 30, 4) for x in ("--fault", f"adapter_gone@{s}:1")))

@@ -3,7 +3,7 @@
 import dataclasses
 
 import pytest
-from vega_arms import buses, frames
+from vega_arms import buses, frames, protocol
 from vega_arms.doctor import checks, survey
 from vega_arms.doctor.checks import ArmFacts, CanInterface, Heard
 from vega_arms.emulator import POSE, Emulator, Follower, Leader, Settings, SimpleArm
@@ -170,7 +170,7 @@ def test_the_leader(traffic, alone, state, words):
             checks.state,
             {"motor_bits": (2, *[0] * 5)},
             Severity.FAIL,
-            ["joint 1: motor too hot"],
+            ["joint 1: motor too hot", "let it cool", "reset"],
         ),
         (checks.version, {}, Severity.OK, ["S-V1.8-8"]),
         (checks.version, {"firmware": None}, Severity.WARN, ["did not tell"]),
@@ -220,6 +220,26 @@ def test_the_limits(changes, state, words):
 def test_the_gripper(stroke_mm, state, words):
     row = checks.gripper("can_left", but(SOUND, gripper_stroke_mm=stroke_mm), 0.07)
     expect(row, state, *words)
+
+
+@pytest.mark.parametrize(
+    ("bits", "state", "words"),
+    [
+        (protocol.HOMED, Severity.OK, ["70 mm"]),
+        (None, Severity.OK, ["70 mm"]),
+        (0, Severity.WARN, ["never zeroed", "zero it with the vendor's tool"]),
+        (protocol.HOMED | 1 << 2, Severity.FAIL, ["overcurrent", "free it", "enable the arm"]),
+        (protocol.HOMED | 1 << 1, Severity.FAIL, ["motor too hot", "let it cool"]),
+        (1 << 4, Severity.FAIL, ["sensor error", "check the cable"]),
+    ],
+)
+def test_what_the_gripper_says_of_itself(bits, state, words):
+    expect(checks.gripper("can_left", but(SOUND, gripper_bits=bits), 0.07), state, *words)
+
+
+def test_doctor_and_driver_name_one_remedy():
+    row = checks.state("can_left", but(SOUND, motor_bits=(0, 1 << 2, *[0] * 4)))
+    assert row.remedy == protocol.motor_fault(1 << 2).remedy
 
 
 def test_both_arms_have_the_same_firmware():
@@ -275,6 +295,8 @@ def test_a_leader_on_the_bus_is_seen():
         (Fault.BUS_OFF, "bus load", "bus-off"),
         (Fault.COLLISION, "arm state", "collision"),
         (Fault.LIMITS, "limits", "joint 2"),
+        (Fault.GRIPPER_OVERCURRENT, "gripper", "overcurrent"),
+        (Fault.GRIPPER_NOT_ZEROED, "gripper", "never zeroed"),
     ],
 )
 def test_faults_of_an_emulated_arm_are_seen(fault, check, says):

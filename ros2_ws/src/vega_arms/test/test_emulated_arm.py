@@ -115,6 +115,10 @@ def test_an_emergency_stop_sinks_slowly_and_needs_reset_and_enabling_twice(ready
     assert ready.q[0] == 0.0
     ready.send(frames.MOTION, frames.Motion(2))
     assert ready.arm.status.arm_status == 0
+    ready.run(0.6)
+    ready.enable()
+    assert all(ready.arm.enabled), "a reset arm keeps its power for a while, and hears nothing"
+    ready.run(0.2)
     assert not any(ready.arm.enabled)
     ready.enable()
     assert not any(ready.arm.enabled)

@@ -17,6 +17,7 @@ from vega_runtime import node, qos
 from vega_runtime.lifecycle import LifecycleNode, TransitionError
 from vega_runtime.logs import log
 from vega_runtime.parameters import declare, parameter
+from vega_runtime.repeats import Repeats
 from vega_runtime.stamps import to_ns, to_time
 
 import hw_config
@@ -33,6 +34,7 @@ from vega_core.stamps import NS, nanoseconds
 # A busy computer may leave frames waiting: they keep their age, or stamps would run backwards.
 _OLDEST_NS = NS
 _SWITCH_INTERVAL_S = 0.0005
+_SLOW = "this computer is too slow, or its clock was set; close other programs"
 _STOP_REQUESTS: dict[str, Callable[[ArmDriver], None]] = {
     "disable": ArmDriver.disable,
     "stop": ArmDriver.stop,
@@ -85,6 +87,7 @@ class ArmNode(LifecycleNode):
         self._stop_services: StopServices | None = None
         self._logged = ""
         self._refused: set[str] = set()
+        self._repeats = Repeats(_SLOW)
         self._diagnostics = ArmDiagnostics(self, given.arm, given.role)
         # Whoever hears a leader alone says nothing about its follower, whatever is on the bus.
         spoken_of = (FOLLOWER, LEADER) if given.role == FOLLOWER else (LEADER,)
@@ -187,7 +190,7 @@ class ArmNode(LifecycleNode):
             return
         self._logged = status.text
         text = f"{self._given.arm} {self._given.role}: {status.text}"
-        log(self, "warn" if status.wrong else "info", text)
+        log(self, "warn" if status.wrong or (status.enabled and status.notes) else "info", text)
 
     # From the executor.
 
@@ -205,9 +208,13 @@ class ArmNode(LifecycleNode):
             self._refuse(refusal, f"sequence {message.sequence}")
 
     def _refuse(self, reason: str, detail: str) -> None:
-        if reason not in self._refused:
-            self._refused.add(reason)
-            self.get_logger().error(f"command refused ({reason}): {detail}")
+        if reason in self._refused:
+            return
+        self._refused.add(reason)
+        text = f"command refused ({reason}): {detail}"
+        line = self._repeats.line(reason, text, time.monotonic())
+        if line is not None:
+            self.get_logger().error(line)
 
     def _on_enable(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
         if self._driver is None or not self._active:

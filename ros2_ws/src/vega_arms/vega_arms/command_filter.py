@@ -8,10 +8,10 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from vega_arms import protocol
 from vega_arms.config import DriverConfig
 from vega_arms.feedback_decoder import FeedbackDecoder
 from vega_arms.frames import JOINTS
+from vega_arms.health import in_mode
 from vega_arms.limits import Ramp, Reconciled, reconcile
 from vega_arms.sdk_port import HIGH_FOLLOW, STEADY, SdkPort
 
@@ -60,6 +60,11 @@ class CommandFilter:
         self._ramp.start(q, time.monotonic())
         self.sent_q, self._sequence = None, -1
 
+    def hold(self, q: Sequence[float]) -> None:
+        """Asks the arm to stay there: its last target may be far from where something keeps it."""
+        self._port.joints(q)
+        self._port.gripper(q[JOINTS], self._config.gripper_effort)
+
     def refusal(self, positions: Sequence[float], sequence: int, validity_s: float) -> str | None:
         """Why a command must not be executed: one word for counters."""
         if len(positions) != JOINTS + 1:
@@ -83,7 +88,7 @@ class CommandFilter:
             self.counters["expired"] += 1
             return
         status = self._decoder.status
-        if status is not None and status.ctrl_mode != protocol.CAN_MODE:
+        if status is not None and not in_mode(status, self.follow_mode):
             # After a burst of communication errors the arm wants its mode again.
             self._port.mode(self.follow_mode, self._config.speed_percent)
         sent, changed = self._ramp.toward(target.positions, self.limits, now_s)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import hw_config
+from hw_config.schema import Following
 
 FOLLOWER, LEADER = "follower", "leader"
 
@@ -27,6 +28,7 @@ class DriverConfig:
         high_follow: The arm follows each target at once instead of planning towards it.
         speed_percent: Of the arm's own speed limit.
         gripper_effort: N m.
+        following: When the arm is taken not to follow.
     """
 
     arm: str
@@ -41,6 +43,12 @@ class DriverConfig:
     high_follow: bool = False
     speed_percent: int = 100
     gripper_effort: float = 1.0
+    following: Following = field(default_factory=Following)
+
+    @property
+    def gripper_stroke_mm(self) -> int:
+        """Largest opening of the gripper, as the arm is told it: 70 or 100."""
+        return round(1000 * self.gripper_stroke_m)
 
     @classmethod
     def from_hardware(
@@ -75,6 +83,7 @@ class DriverConfig:
             upper=hardware.limits.upper[place],
             velocity=hardware.limits.velocity[place],
             gripper_stroke_m=hardware.gripper_stroke_m,
+            following=hardware.limits.following,
             mount=mine.mount,
             **given,
         )

@@ -46,7 +46,7 @@ class ArmDiagnostics:
         follower = self._role == FOLLOWER
         well = status.enabled if follower else not driver.problem
         level = diagnostics.OK if well else diagnostics.ERROR
-        if well and follower and driver.limits.notes:
+        if well and follower and status.notes:
             level = diagnostics.WARN
         stamp = self._clock.now().to_msg()
         self._publisher.publish(diagnostics.report(stamp, self._name, level, status.text, values))

@@ -8,11 +8,12 @@ from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 
-from vega_arms import health, sdk_adapter
+from vega_arms import health, protocol, sdk_adapter
 from vega_arms.command_filter import CommandFilter, Target
 from vega_arms.config import FOLLOWER, DriverConfig
 from vega_arms.enabling import Enabling, NotEnabled
 from vega_arms.feedback_decoder import FeedbackDecoder
+from vega_arms.following import FollowingWatch
 from vega_arms.health import HealthMonitor, Problem
 from vega_arms.limits import Reconciled, outside
 from vega_arms.link import Link
@@ -55,7 +56,12 @@ class ArmDriver:
         self._target: Target | None = None
         self._sender = threading.Thread(target=self._send, name=f"{config.channel} send")
         self._link = Link(self.port, self.decoder, self._on_back)
-        self._health = HealthMonitor(config.channel, self._link, config.role == FOLLOWER)
+        watch = FollowingWatch(config.following, config.gripper_effort)
+        self._health = HealthMonitor(config.channel, self._link, config.role == FOLLOWER, watch)
+        self._enable_call = f"call {config.arm}/follower/enable"
+        # What an operator should know of an arm that is enabled.
+        self._notes: tuple[str, ...] = ()
+        self._was_reset = False
         # Set while an enabling under way must not go on.
         self._abandoned = threading.Event()
         self._armed = False
@@ -123,7 +129,7 @@ class ArmDriver:
 
     def disable(self) -> None:
         """Takes the arm's power away: a raised arm falls."""
-        self._disarm("disabled: the arm has no power")
+        self._disarm(f"disabled: the arm has no power; {self._enable_call}")
         self.port.disable_motors()
         self._stale_until_s = time.monotonic() + _STALE_S
 
@@ -135,7 +141,7 @@ class ArmDriver:
 
     def reset(self) -> None:
         """Clears a stop or a collision. The arm loses power at once: a raised arm falls."""
-        self._disarm("reset: the arm has no power; enable it")
+        self._disarm(f"reset: the arm has no power; {self._enable_call}", was_reset=True)
         self.port.reset()
         self._stale_until_s = time.monotonic() + _STALE_S
         self.decoder.foreign_high_follow = False
@@ -163,7 +169,8 @@ class ArmDriver:
         """What an operator should know now."""
         values = {"channel": self.config.channel, "role": self.config.role}
         told = details(self.decoder, self.limits, self.counters, self.port.bus)
-        return StatusSnapshot(self._armed, self._text(), self._wrong(), {**values, **told})
+        notes = (*self.limits.notes, *self._notes)
+        return StatusSnapshot(self._armed, self._text(), self._wrong(), notes, {**values, **told})
 
     # The sending thread.
 
@@ -205,6 +212,7 @@ class ArmDriver:
         except NotEnabled as error:
             if not self._abandoned.is_set():
                 self._reason, self._at_fault = str(error), True
+                self._problem = error.problem
             raise
         self._health.reset()
         with self._wake:
@@ -217,52 +225,79 @@ class ArmDriver:
         # What the arm said before it was reset may still be on its way.
         self._asleep(max(0.0, self._stale_until_s - time.monotonic()))
         self.decoder.forget_power()
-        self._enabling().hear()
+        enabling = self._enabling()
+        enabling.hear()
+        if self._was_reset:
+            enabling.power_off()
+            with self._wake:
+                self._was_reset = self._abandoned.is_set()
         self._ask_settings()
         state = self.decoder.follower
         refusal = self.limits.refusal or (outside(state.q, self.limits) if state else "")
         if refusal:
             raise NotEnabled(f"{self.config.channel}: {refusal}")
-        self._enabling().run(
+        self._notes = self._gripper_notes()
+        enabling.run(
             self._command_filter.follow_mode,
             self.config.speed_percent,
-            70 if self.config.gripper_stroke_m <= 0.0701 else 100,
+            self.config.gripper_stroke_mm,
             self.config.gripper_effort,
         )
         state = self.decoder.follower
         assert state is not None
         self._command_filter.begin(state.q)
 
+    def _gripper_notes(self) -> tuple[str, ...]:
+        notes = []
+        if self.decoder.gripper_stroke_mm == 0:
+            stroke_mm = self.config.gripper_stroke_mm
+            notes.append(f"the gripper had no stroke configured; it was told {stroke_mm} mm")
+        if not (self.decoder.gripper_bits or 0) & protocol.HOMED:
+            notes.append(": ".join(protocol.NEVER_ZEROED))
+        return tuple(notes)
+
     def _ask_settings(self) -> None:
         self._enabling().settings()
         self._command_filter.reconcile()
 
     def _enabling(self) -> Enabling:
-        return Enabling(self.port, self.decoder, self._problem_text, self._asleep)
+        return Enabling(self.port, self.decoder, self._forbidding, self._asleep)
 
     def _asleep(self, seconds: float) -> bool:
         return self._closing.wait(seconds)
 
     def _supervise(self) -> None:
-        armed, watch = self._armed, self._health
-        problem = watch.problem(self._command_filter.sent_q) if armed else watch.bus_or_arm()
-        self._problem = problem
+        armed, watch, commands = self._armed, self._health, self._command_filter
+        problem = watch.problem(commands.sent_q, commands.follow_mode) if armed else watch.at_rest()
+        before, self._problem = self._problem, problem
         if problem is None:
+            if before is not None and not armed:
+                self._is_over(before)
             self._starts_until_s = 0.0
         elif self._armed:
             self.counters[f"stopped_{problem.kind}"] += 1
             self._disarm(problem.text, at_fault=True)
+            state = self.decoder.follower
+            if problem.kind == "following" and state is not None:
+                commands.hold(state.q)
         self._notify()
 
-    def _problem_text(self) -> str | None:
-        if self._abandoned.is_set():
-            return _GIVEN_UP
-        problem = self._health.bus_or_arm()
-        return None if problem is None else problem.text
+    def _is_over(self, problem: Problem) -> None:
+        """The old cause is no news any more: what is wanted now is the next step."""
+        starts = time.monotonic() < self._starts_until_s
+        if problem.over and (self._reason or not starts):
+            self._reason = f"{self.config.channel}{problem.over}: {self._enable_call}"
 
-    def _disarm(self, reason: str, at_fault: bool = False) -> None:
+    def _forbidding(self) -> Problem | None:
+        """What forbids to go on with enabling; a gripper's error does not, it is cleared by it."""
+        if self._abandoned.is_set():
+            return Problem("given_up", _GIVEN_UP)
+        return self._health.bus_or_arm()
+
+    def _disarm(self, reason: str, at_fault: bool = False, was_reset: bool = False) -> None:
         with self._wake:
             self._abandoned.set()
+            self._was_reset = self._was_reset or was_reset
             self._armed, self._reason, self._at_fault = False, reason, at_fault
             self._target = None
         self._notify()
@@ -274,7 +309,7 @@ class ArmDriver:
 
     def _text(self) -> str:
         if self._armed:
-            return "; ".join(("enabled", *self.limits.notes))
+            return "; ".join(("enabled", *self.limits.notes, *self._notes))
         if self._starting():
             return "waiting for feedback"
         if self._problem is not None:

@@ -36,6 +36,7 @@ class FeedbackDecoder:
         leader: Newest targets that somebody else sends: those of a leader arm.
         status: Newest status that was said twice in a row.
         motor_bits: Status byte of each motor; None before it was heard.
+        gripper_bits: The gripper's; None before it was heard.
         motors: What each motor said of its driver last.
         limits: Limits of joints 1-6 that the arm has told.
         heard_s: Monotonic time of the newest frame, by what it was: `any`, `feedback`, `foreign`,
@@ -72,7 +73,6 @@ class FeedbackDecoder:
         """Drops every measurement: the bus was gone, the arm may be another."""
         self.follower: ArmState | None = None
         self.leader: ArmState | None = None
-        self.gripper_bits: int | None = None
         self.heard_s: dict[str, float] = {}
         self._parts = self._leader_parts = 0
         self.motors: dict[int, frames.LowSpeed] = {}
@@ -87,6 +87,8 @@ class FeedbackDecoder:
         self.motor_bits: list[int | None] = [None] * JOINTS
         self._status_before: tuple | None = None
         self._bits_before: list[int | None] = [None] * JOINTS
+        self.gripper_bits: int | None = None
+        self._gripper_bits_before: int | None = None
 
     @property
     def enabled(self) -> bool:
@@ -97,7 +99,7 @@ class FeedbackDecoder:
     def complete(self) -> bool:
         """Whether state, status and every motor have been heard of."""
         known = self.follower is not None and self.status is not None
-        return known and None not in self.motor_bits
+        return known and None not in (*self.motor_bits, self.gripper_bits)
 
     def take(self, message: can.Message, now_s: float) -> None:
         """Sorts out a frame that came in at `now_s` (monotonic)."""
@@ -172,7 +174,10 @@ class FeedbackDecoder:
         self._note_change(identifier, message, now_s)
         self._parts |= _PARTS[identifier]
         if identifier == frames.GRIPPER_FEEDBACK:
-            self.gripper_bits = message.data[6]
+            # As with all states: what was said twice in a row is no spoilt frame.
+            if message.data[6] == self._gripper_bits_before:
+                self.gripper_bits = message.data[6]
+            self._gripper_bits_before = message.data[6]
         # Joints come in three frames: a state is published once all of one period are there.
         if self._parts != _ALL_PARTS or not all(i in self._bytes for i in frames.HIGH_SPEED):
             return

@@ -166,11 +166,11 @@ ARM_STATUS = {
     0x3: "singular posture",
     0x4: "target beyond a joint's limit",
     0x5: "a joint does not communicate",
-    0x6: "a brake is not released",
+    0x6: "a brake is not released: switch the arm off and on",
     0x7: "collision protection tripped: hold the arm, then reset it (it loses power and drops)",
     0x8: "overspeed while being taught",
-    0x9: "joint fault",
-    0xA: "other fault",
+    0x9: "joint fault: hold the arm, then reset it (it loses power and drops)",
+    0xA: "other fault: hold the arm, then reset it (it loses power and drops)",
     0xB: "recording a taught motion",
     0xC: "playing a taught motion",
     0xD: "taught motion paused",
@@ -182,6 +182,7 @@ STOPPING = frozenset((0x1, 0x6, 0x7, 0x9, 0xA, 0xE, 0xF))
 """Codes with which the arm cannot be relied on to follow; the driver stops commanding it."""
 
 MOVES = {0: "MOVE P", 1: "MOVE J", 2: "MOVE L", 3: "MOVE C", 4: "MIT", 5: "CPV", 6: "MIT"}
+MOVE_J, MIT = 1, frozenset((4, 6))
 TEACH_STATES = {
     0: "off",
     1: "recording",
@@ -195,22 +196,35 @@ TEACH_STATES = {
 
 ENABLED = 1 << 6
 HOMED = 1 << 7
+NEVER_ZEROED = (
+    "the gripper was never zeroed, so its opening may be wrong",
+    "close it, then zero it with the vendor's tool (0x159, 0xAE)",
+)
+"""What to say of a gripper without `HOMED`, and what to do."""
+
+
+class MotorFault(NamedTuple):
+    """What a bit of a motor's status byte says, and what a person does about it."""
+
+    text: str
+    remedy: str
+
+
+_COMMON_FAULTS = {
+    1 << 0: MotorFault("voltage too low", "check the power supply and its cable"),
+    1 << 1: MotorFault("motor too hot", "let it cool"),
+    1 << 2: MotorFault("overcurrent", "free it of what blocks it"),
+    1 << 3: MotorFault("driver too hot", "let it cool"),
+    1 << 5: MotorFault("driver error", "switch the arm off and on"),
+}
 _MOTOR_FAULTS = {
-    1 << 0: "voltage too low",
-    1 << 1: "motor too hot",
-    1 << 2: "overcurrent",
-    1 << 3: "driver too hot",
-    1 << 4: "collision protection tripped",
-    1 << 5: "driver error",
-    1 << 7: "stalled",
+    **_COMMON_FAULTS,
+    1 << 4: MotorFault("collision protection tripped", "free it of what it ran into"),
+    1 << 7: MotorFault("stalled", "free it of what blocks it"),
 }
 _GRIPPER_FAULTS = {
-    1 << 0: "voltage too low",
-    1 << 1: "motor too hot",
-    1 << 2: "overcurrent",
-    1 << 3: "driver too hot",
-    1 << 4: "sensor error",
-    1 << 5: "driver error",
+    **_COMMON_FAULTS,
+    1 << 4: MotorFault("sensor error", "check the cable from arm to gripper"),
 }
 
 
@@ -224,9 +238,15 @@ def motor_state(bits: int) -> str:
     return _words(bits, _MOTOR_FAULTS, "enabled" if bits & ENABLED else "disabled")
 
 
-def motor_faults(bits: int) -> list[str]:
-    """What is wrong with a motor; empty when nothing is."""
-    return [text for bit, text in _MOTOR_FAULTS.items() if bits & bit]
+def motor_fault(bits: int) -> MotorFault | None:
+    """What is wrong with a motor of the arm, and all that is done about it."""
+    way_back = "hold the arm, reset it (it loses power and drops), and enable it"
+    return _fault(bits, _MOTOR_FAULTS, way_back)
+
+
+def gripper_fault(bits: int) -> MotorFault | None:
+    """What is wrong with the gripper's motor, and all that is done about it."""
+    return _fault(bits, _GRIPPER_FAULTS, "enable the arm, which clears the error")
 
 
 def gripper_state(bits: int) -> str:
@@ -240,8 +260,17 @@ def joints_set(bits: int) -> str:
     return ", ".join(f"joint {i + 1}" for i in range(6) if bits & (1 << i))
 
 
-def _words(bits: int, faults: dict[int, str], state: str) -> str:
-    return ", ".join([state, *(text for bit, text in faults.items() if bits & bit)])
+def _fault(bits: int, faults: dict[int, MotorFault], way_back: str) -> MotorFault | None:
+    found = [fault for bit, fault in faults.items() if bits & bit]
+    if not found:
+        return None
+    remedies = dict.fromkeys(fault.remedy for fault in found)
+    text = ", ".join(fault.text for fault in found)
+    return MotorFault(text, f"{', '.join(remedies)}; then {way_back}")
+
+
+def _words(bits: int, faults: dict[int, MotorFault], state: str) -> str:
+    return ", ".join([state, *(fault.text for bit, fault in faults.items() if bits & bit)])
 
 
 _VERSION = re.compile(r"S-V(\d+)\.(\d+)-(\d+)")

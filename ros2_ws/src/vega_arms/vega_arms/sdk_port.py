@@ -9,10 +9,8 @@ from collections.abc import Sequence
 import can
 from piper_sdk import C_PiperInterface_V2, LogLevel
 
-from vega_arms import frames, sdk_adapter
-from vega_arms.protocol import to_millidegrees
+from vega_arms import frames, protocol, sdk_adapter
 
-MOVE_J = 1
 STEADY, HIGH_FOLLOW = 0x00, frames.HIGH_FOLLOW
 _NO_DWELL = 0
 
@@ -103,11 +101,11 @@ class SdkPort:
     def mode(self, follow: int, speed_percent: int) -> None:
         """Joint targets over CAN from now on: `follow` is STEADY or HIGH_FOLLOW."""
         with self._sending:
-            self.sdk.MotionCtrl_2(1, MOVE_J, speed_percent, follow, _NO_DWELL, self._mount)
+            self.sdk.MotionCtrl_2(1, protocol.MOVE_J, speed_percent, follow, _NO_DWELL, self._mount)
 
     def joints(self, q: Sequence[float]) -> None:
         """Targets of joints 1-6, rad."""
-        targets = [to_millidegrees(value) for value in q[: frames.JOINTS]]
+        targets = [protocol.to_millidegrees(value) for value in q[: frames.JOINTS]]
         with self._sending:
             self.sdk.JointCtrl(*targets)
 

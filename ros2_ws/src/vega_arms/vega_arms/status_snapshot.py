@@ -18,12 +18,14 @@ class StatusSnapshot(NamedTuple):
         enabled: Whether commands are executed.
         text: One sentence, with what to do where something is wrong.
         wrong: Whether something is: an arm that starts, or that nobody has enabled, is all right.
+        notes: What should be mended, although the arm can be commanded.
         values: Details, by name.
     """
 
     enabled: bool
     text: str
     wrong: bool
+    notes: tuple[str, ...]
     values: dict[str, object]
 
 

@@ -14,48 +14,61 @@ from launch import LaunchDescription
 from launch.actions import DeclareLaunchArgument, GroupAction
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import PushRosNamespace
-from vega_bringup.eval_parts import decide_evaluation, declare_evaluation
+from vega_bringup.eval_parts import FREE_TEXT, decide_evaluation, declare_evaluation
 from vega_bringup.launch_parts import (
     declare,
     end_with,
     environment,
-    include,
+    include_robot,
     log_to,
-    misspelt_argument,
-    refuse_if,
+    number,
+    patience,
     require,
     stack_node,
     text,
 )
+from vega_bringup.refusals import only_these
 
 
 def generate_launch_description() -> LaunchDescription:
     task = LaunchConfiguration("task")
     asked = {name: text(name) for name in ("operator", "lighting", "judge", "output")}
-    asked |= {name: LaunchConfiguration(name) for name in ("variant", "robot", "trials", "seed")}
+    asked |= {name: LaunchConfiguration(name) for name in ("variant", "robot", "stop_early", "aa")}
+    asked |= {name: number(name) for name in ("trials", "seed")}
     asked |= {"policies": LaunchConfiguration("checkpoints"), "task": task}
-    asked |= {"stop_early": LaunchConfiguration("stop_early")}
-    policy = stack_node("vega_inference", "policy", {"task": task})
+    asked |= {"load_timeout_s": patience()}
+    policy = stack_node("vega_inference", "policy", {"task": task, "device": text("device")})
     manager = stack_node("vega_bringup", "manager", {"work": ["gate"], "careful": ""})
     session = stack_node("vega_eval", "session", asked)
+    arguments = [
+        *declare("task", "robot", "variant", "seed"),
+        *declare_evaluation(),
+        *declare("device", "load_timeout"),
+        DeclareLaunchArgument(
+            "output",
+            default_value=[time.strftime("runs/%Y%m%d-%H%M%S-eval-"), task],
+            description="folder of the session; one that is there is gone on with",
+        ),
+        *declare("namespace", "log_level"),
+    ]
     return LaunchDescription(
         [
-            *declare("task", "robot", "variant", "seed"),
-            *declare_evaluation(),
-            DeclareLaunchArgument(
-                "output",
-                default_value=[time.strftime("runs/%Y%m%d-%H%M%S-eval-"), task],
-                description="folder of the session; one that is there is gone on with",
-            ),
-            *declare("namespace", "log_level"),
+            *only_these("eval.launch.py", arguments, FREE_TEXT),
             *environment(),
-            refuse_if(misspelt_argument),
             *decide_evaluation(),
-            *log_to(LaunchConfiguration("output")),
-            include("robot.launch.py", "task", "robot", "variant", "seed", "namespace"),
-            require(policy, "the trial does not count and is played again by the same command"),
+            *log_to("output"),
+            include_robot(),
+            require(
+                policy,
+                "the trial does not count and is played again by the same command",
+                uses_robot=True,
+            ),
             end_with(manager, "the stack did not come up"),
-            end_with(session, "the session was not completed; the same command goes on with it"),
+            end_with(
+                session,
+                "the session was not completed; the same command goes on with it",
+                refused="the session was not begun",
+            ),
             GroupAction(
                 [PushRosNamespace(LaunchConfiguration("namespace")), policy, manager, session]
             ),

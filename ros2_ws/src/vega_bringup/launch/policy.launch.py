@@ -16,57 +16,64 @@ from launch.actions import DeclareLaunchArgument, GroupAction
 from launch.substitutions import LaunchConfiguration, PythonExpression
 from launch_ros.actions import PushRosNamespace
 from vega_bringup.launch_parts import (
-    checkpoint_problem,
     declare,
     end_with,
     environment,
-    include,
+    include_robot,
     log_to,
-    misspelt_argument,
-    refuse_if,
+    number,
+    patience,
     require,
     shipped_policy,
     stack_node,
+    text,
 )
+from vega_bringup.policy_parts import decide_policy
+from vega_bringup.refusals import only_these
 
 
 def generate_launch_description() -> LaunchDescription:
-    task, checkpoint = LaunchConfiguration("task"), LaunchConfiguration("checkpoint")
-    scene = {name: LaunchConfiguration(name) for name in ("task", "variant", "seed")}
-    output = LaunchConfiguration("output")
-    run = {"output": output, "checkpoint": checkpoint, "launched_at": time.time()}
-    policy = stack_node("vega_inference", "policy", {"task": task, "checkpoint": checkpoint})
+    task = LaunchConfiguration("task")
+    scene = {"task": task, "variant": LaunchConfiguration("variant"), "seed": number("seed")}
+    run = {name: text(name) for name in ("output", "checkpoint")}
+    given = {"task": task, "checkpoint": text("checkpoint"), "device": text("device")}
+    policy = stack_node("vega_inference", "policy", given)
     idle = LaunchConfiguration("idle")
     busy = PythonExpression(["'false' if '", idle, "' == 'true' else 'true'"])
-    manager = stack_node("vega_bringup", "manager", {}, only_if=busy)
+    loading = {"configure_timeout_s": patience()}
+    manager = stack_node("vega_bringup", "manager", loading, only_if=busy)
     waiting = stack_node("vega_bringup", "manager", {"work": ["gate"], "careful": ""}, only_if=idle)
-    episode = stack_node("vega_eval", "episode", {**scene, **run}, only_if=busy)
+    coming_up = {"launched_at": time.time(), "bring_up_patience_s": patience(more_s=300.0)}
+    episode = stack_node("vega_eval", "episode", {**scene, **run, **coming_up}, only_if=busy)
+    arguments = [
+        *declare("task", "robot", "variant", "seed"),
+        DeclareLaunchArgument(
+            "checkpoint",
+            default_value=str(shipped_policy()),
+            description="folder of the policy (it holds a policy.yaml)",
+        ),
+        *declare("device", "load_timeout"),
+        DeclareLaunchArgument(
+            "output",
+            default_value=[time.strftime("runs/%Y%m%d-%H%M%S-"), task],
+            description="folder for the episode's figures, video and logs",
+        ),
+        DeclareLaunchArgument(
+            "idle",
+            default_value="false",
+            choices=["true", "false"],
+            description="whether no episode is run, and the policy waits for a script",
+        ),
+        *declare("namespace", "log_level"),
+    ]
     return LaunchDescription(
         [
-            *declare("task", "robot", "variant", "seed"),
-            DeclareLaunchArgument(
-                "checkpoint",
-                default_value=str(shipped_policy()),
-                description="folder of the policy (it holds a policy.yaml)",
-            ),
-            DeclareLaunchArgument(
-                "output",
-                default_value=[time.strftime("runs/%Y%m%d-%H%M%S-"), task],
-                description="folder for the episode's figures, video and logs",
-            ),
-            DeclareLaunchArgument(
-                "idle",
-                default_value="false",
-                choices=["true", "false"],
-                description="whether no episode is run, and the policy waits for a script",
-            ),
-            *declare("namespace", "log_level"),
+            *only_these("policy.launch.py", arguments),
             *environment(),
-            refuse_if(misspelt_argument),
-            refuse_if(checkpoint_problem),
-            *log_to(output),
-            include("robot.launch.py", "task", "robot", "variant", "seed", "namespace"),
-            require(policy, "the gate holds the arms; shutting down"),
+            *decide_policy(),
+            *log_to("output"),
+            include_robot(),
+            require(policy, "the gate holds the arms; shutting down", uses_robot=True),
             end_with(manager, "the stack did not come up"),
             end_with(waiting, "the stack did not come up"),
             end_with(episode, "the episode was not carried out"),

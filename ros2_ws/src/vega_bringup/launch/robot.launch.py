@@ -1,29 +1,38 @@
-"""The robot: what stands behind the topics of arms and cameras, and the gate that commands it."""
+"""The robot: what stands behind the topics of arms and cameras, and the gate that commands it.
+
+    ros2 launch vega_bringup robot.launch.py robot:=emulated
+
+stays up until Ctrl-C, without a policy: for bringing a robot up, and for exercises with it. The
+other launch files include it.
+"""
 
 from __future__ import annotations
 
+import time
+
 from launch import LaunchDescription
-from launch.actions import GroupAction
-from launch.substitutions import LaunchConfiguration
+from launch.actions import DeclareLaunchArgument, GroupAction
+from launch.substitutions import LaunchConfiguration, PythonExpression
 from launch_ros.actions import PushRosNamespace
 from vega_bringup.launch_parts import (
     arms_with_leader_bus,
-    cell_problem,
     declare,
+    end_with,
+    environment,
     floor_drop,
-    hardware_problem,
-    refuse_if,
+    log_to,
+    number,
     require,
-    second_stack,
-    seed_problem,
     stack_node,
 )
+from vega_bringup.refusals import only_these, refuse_if, robot_problems
 
 _DRIVEN = ("emulated", "real")
 
 
 def generate_launch_description() -> LaunchDescription:
-    scene = {name: LaunchConfiguration(name) for name in ("task", "variant", "seed")}
+    scene = {name: LaunchConfiguration(name) for name in ("task", "variant")}
+    scene["seed"] = number("seed")
     twin, gate = {**scene, "operator": LaunchConfiguration("leaders")}, LaunchConfiguration("gate")
     limits = {"floor_drop_m": floor_drop()}
     nodes = {
@@ -39,15 +48,30 @@ def generate_launch_description() -> LaunchDescription:
     for arm in arms_with_leader_bus():
         listener = stack_node("vega_arms", f"{arm}_leader", {}, "arm_node", _DRIVEN)
         nodes[listener] = f"nobody hears the {arm} leader any more"
+    work = PythonExpression(["['gate' if '", gate, "' == 'true' else '']"])
+    manager = stack_node(
+        "vega_bringup",
+        "manager",
+        {"work": work, "careful": ""},
+        only_if=LaunchConfiguration("manager"),
+    )
+    arguments = [
+        *declare("task", "robot", "variant", "seed", "gate", "leaders", "manager"),
+        DeclareLaunchArgument(
+            "output",
+            default_value=time.strftime("runs/%Y%m%d-%H%M%S-robot"),
+            description="folder for the logs",
+        ),
+        *declare("namespace", "log_level"),
+    ]
     return LaunchDescription(
         [
-            *declare("task", "robot", "variant", "seed", "gate", "leaders"),
-            *declare("namespace", "log_level"),
-            refuse_if(seed_problem),
-            refuse_if(cell_problem),
-            refuse_if(hardware_problem),
-            refuse_if(second_stack),
+            *only_these("robot.launch.py", arguments),
+            *environment(),
+            *refuse_if(*robot_problems()),
+            *log_to("output"),
             *(require(node, f"{means}; shutting down") for node, means in nodes.items()),
-            GroupAction([PushRosNamespace(LaunchConfiguration("namespace")), *nodes]),
+            end_with(manager, "the stack did not come up"),
+            GroupAction([PushRosNamespace(LaunchConfiguration("namespace")), *nodes, manager]),
         ]
     )

@@ -19,16 +19,16 @@ from vega_bringup.launch_parts import (
     declare,
     end_with,
     environment,
-    include,
+    include_robot,
     log_to,
-    misspelt_argument,
-    refuse_if,
+    number,
     require,
     session_work,
     stack_node,
     text,
 )
-from vega_bringup.session_parts import decide_session, declare_session
+from vega_bringup.refusals import only_these
+from vega_bringup.session_parts import FREE_TEXT, decide_session, declare_session
 
 _TWIN = ("sim", "emulated")
 _RECOVERED = (
@@ -46,34 +46,33 @@ def generate_launch_description() -> LaunchDescription:
         "recorder",
         {
             **session,
-            "episodes": LaunchConfiguration("episodes"),
+            "episodes": number("episodes"),
             "operator": text("operator"),
         },
     )
-    scene = {"seed": LaunchConfiguration("seed"), "hands": LaunchConfiguration("leaders")}
+    scene = {"seed": number("seed"), "hands": LaunchConfiguration("leaders")}
     conductor = stack_node("vega_teleop", "conductor", {**session, **scene}, robots=_TWIN)
     # The session itself tells what is missing before a take, for as long as it is missing.
     manager = stack_node("vega_bringup", "manager", {"work": session_work(), "careful": ""})
     view = stack_node("vega_teleop", "view", {}, only_if=LaunchConfiguration("shows"))
+    arguments = [
+        *declare("task", "robot", "variant", "seed"),
+        *declare_session(),
+        DeclareLaunchArgument(
+            "output",
+            default_value=[time.strftime("runs/%Y%m%d-%H%M%S-teleop-"), task],
+            description="folder for the logs",
+        ),
+        *declare("namespace", "log_level"),
+    ]
     return LaunchDescription(
         [
-            *declare("task", "robot", "variant", "seed"),
-            *declare_session(),
-            DeclareLaunchArgument(
-                "output",
-                default_value=[time.strftime("runs/%Y%m%d-%H%M%S-teleop-"), task],
-                description="folder for the logs",
-            ),
-            *declare("namespace", "log_level"),
+            *only_these("teleop.launch.py", arguments, FREE_TEXT),
             *environment(),
-            refuse_if(misspelt_argument),
             *decide_session(),
-            *log_to(LaunchConfiguration("output")),
-            include(
-                "robot.launch.py",
-                *("task", "robot", "variant", "seed", "namespace", "gate", "leaders"),
-            ),
-            require(recorder, _RECOVERED),
+            *log_to("output"),
+            include_robot("gate", "leaders"),
+            require(recorder, _RECOVERED, uses_robot=True),
             end_with(manager, "the stack did not come up"),
             end_with(conductor, "the session was not completed"),
             GroupAction(

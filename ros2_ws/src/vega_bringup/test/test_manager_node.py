@@ -16,6 +16,8 @@ from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState
 from rclpy.executors import SingleThreadedExecutor
 from std_srvs.srv import Trigger
+from vega_control.report import Mode
+from vega_control.stop_latch import StopLatch
 from vega_runtime.lifecycle import LifecycleNode, TransitionError
 
 WAIT_S = 30.0
@@ -109,6 +111,14 @@ def cell():
     rclpy.shutdown()
 
 
+@pytest.fixture
+def latch():
+    """The gate's, in this process."""
+    latch = StopLatch()
+    yield latch
+    latch.update(False, Mode.INACTIVE, 1e9)
+
+
 UP = [(n, t) for t in ("configure", "activate") for n in ("first", "second")]
 DOWN = [("second", "deactivate"), ("first", "deactivate")]
 
@@ -120,6 +130,32 @@ def test_the_shutdown_service_takes_the_stack_down_in_order(cell):
     assert cell.calls[2:] == UP[2:]
     assert cell.shut_down() == 0
     assert cell.calls[4:] == DOWN
+
+
+def test_the_shutdown_service_waits_for_people_to_leave_an_emergency_stop(cell, latch):
+    cell.start()
+    cell.read_until("all up")
+    latch.update(True, Mode.ESTOP, 0.0)
+    client = cell.node.create_client(Trigger, "manager/shutdown")
+    assert client.wait_for_service(WAIT_S)
+    answer = client.call_async(Trigger.Request())
+    end_s = time.monotonic() + WAIT_S
+    while not answer.done() and time.monotonic() < end_s:
+        time.sleep(0.01)
+    assert answer.result().message == "taking the stack down, once the emergency stop is left"
+    assert cell.manager.poll() is None
+    assert len(cell.calls) == len(UP)
+    latch.update(False, Mode.EXECUTING, 1.0)
+    assert cell.manager.wait(WAIT_S) == 0
+    assert cell.calls[4:] == DOWN
+
+
+def test_a_signal_ends_it_also_with_a_stop_latched(cell, latch):
+    cell.start()
+    cell.read_until("all up")
+    latch.update(True, Mode.ESTOP, 0.0)
+    cell.manager.send_signal(signal.SIGINT)
+    assert cell.manager.wait(WAIT_S) == 0
 
 
 def test_a_signal_does_so_too(cell):

@@ -10,6 +10,7 @@ from typing import Protocol
 
 _POLL_S = 0.05
 _TELL_S = 3.0
+_TELL_OF_TRANSITION_S = 10.0
 
 
 class BringUpError(RuntimeError):
@@ -112,8 +113,18 @@ class BringUp:
     def _finish(
         self, node: str, transition: str, answer: TransitionAnswer, timeout_s: float
     ) -> None:
+        began_s = told_s = self._clock()
+
+        def answered() -> bool:
+            nonlocal told_s
+            if self._clock() - told_s >= _TELL_OF_TRANSITION_S:
+                told_s = self._clock()
+                waited = f"{told_s - began_s:.0f} of at most {timeout_s:g} s"
+                self._notify(f"waits for node {node} to {transition}: {waited}")
+            return answer() is not None
+
         try:
-            done = self._until(lambda: answer() is not None, timeout_s)
+            done = self._until(answered, timeout_s)
         except ConnectionError:
             raise BringUpError(f"node {node} died while asked to {transition}") from None
         if not done:

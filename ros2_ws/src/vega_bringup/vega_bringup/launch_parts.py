@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
+import atexit
+import contextlib
 import os
-import socket
-from collections.abc import Callable, Sequence
+import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,18 +32,20 @@ from launch_ros.parameter_descriptions import ParameterFile, ParameterValue
 from vega_runtime.launched import LAUNCH_PID
 
 import hw_config
-from vega_bringup.hardware import missing_hardware
+from vega_bringup.refusals import as_path, given, refuse_if
+from vega_bringup.stop_kept import once_stop_is_left
+from vega_policy.device import WORDS
 
 ROBOTS = ("sim", "emulated", "real")
-SESSION_ARGUMENTS = ("operator", "episodes", "dataset", "view")
-EVAL_ARGUMENTS = ("policies", "trials", "judge", "lighting", "stop_early")
 LOG_LEVELS = ("debug", "info", "warn", "error")
 # The table of the twin's hard variant stands this much lower than hw_config says, at most (m).
 _HARD_FLOOR_DROP_M = 0.03
 # Wall time until everything goes down: the last chunk ends and the gate brings the arms to rest.
 _HOLD_S = 2.0
+REFUSED = 2
+"""Exit code of a node that refuses what it was asked for, before it has done anything."""
 
-_held: dict[str, socket.socket] = {}
+_made: list[Path] = []
 
 _ARGUMENTS: dict[str, dict[str, Any]] = {
     "task": {
@@ -71,6 +74,19 @@ _ARGUMENTS: dict[str, dict[str, Any]] = {
         "choices": ["none", "scripted", "keyboard"],
         "description": "who moves the leader arms of the twin; none: it has no leader arms",
     },
+    "device": {
+        "default_value": "cpu",
+        "description": f"where the policy's model runs: {WORDS}",
+    },
+    "load_timeout": {
+        "default_value": "600",
+        "description": "the longest that a policy may take to load (s)",
+    },
+    "manager": {
+        "default_value": "true",
+        "choices": ["true", "false"],
+        "description": "whether this launch brings its nodes up; false: another manager does",
+    },
     "namespace": {"default_value": "", "description": "put in front of every node and topic"},
     "log_level": {
         "default_value": "info",
@@ -85,12 +101,19 @@ def declare(*names: str) -> list[DeclareLaunchArgument]:
     return [DeclareLaunchArgument(name, **_ARGUMENTS[name]) for name in names]
 
 
-def include(file: str, *arguments: str) -> IncludeLaunchDescription:
-    """Includes a launch file of this package, with the named arguments handed on."""
-    path = os.path.join(get_package_share_directory("vega_bringup"), "launch", file)
+def include_robot(*arguments: str) -> IncludeLaunchDescription:
+    """Includes robot.launch.py, with the named arguments handed on.
+
+    Whoever includes it has a manager, and has refused before what is to be refused.
+    """
+    share = get_package_share_directory("vega_bringup")
+    handed_on = ("task", "robot", "variant", "seed", "namespace", *arguments)
     return IncludeLaunchDescription(
-        PythonLaunchDescriptionSource(path),
-        launch_arguments=[(name, LaunchConfiguration(name)) for name in arguments],
+        PythonLaunchDescriptionSource(os.path.join(share, "launch", "robot.launch.py")),
+        launch_arguments=[
+            *((name, LaunchConfiguration(name)) for name in handed_on),
+            ("manager", "false"),
+        ],
     )
 
 
@@ -137,6 +160,18 @@ def text(name: str) -> ParameterValue:
     return ParameterValue(LaunchConfiguration(name), value_type=str)
 
 
+def number(name: str) -> ParameterValue:
+    """An argument as a whole number: 08 is 8."""
+    return ParameterValue(LaunchConfiguration(name), value_type=int)
+
+
+def patience(more_s: float = 0.0) -> ParameterValue:
+    """How long a policy may take to load, and so many seconds more (s)."""
+    return ParameterValue(
+        PythonExpression([LaunchConfiguration("load_timeout"), f" + {more_s}"]), value_type=float
+    )
+
+
 def floor_drop() -> ParameterValue:
     """How much lower the table may be than hw_config says (m): the twin's hard variant varies it.
 
@@ -167,53 +202,85 @@ def environment() -> list[Action]:
     ]
 
 
-def log_to(folder: LaunchConfiguration) -> list[Action]:
-    """Makes the run's folder and has the nodes log to `logs/` in it."""
+def log_to(argument: str) -> list[Action]:
+    """Makes the run's folder, which this argument names, and has the nodes log to `logs/` in it.
 
-    def output_problem(context: LaunchContext) -> str | None:
-        path = Path(folder.perform(context), "logs")
+    Put it behind all that may be refused: what is refused leaves nothing.
+    """
+
+    def problem(context: LaunchContext) -> str | None:
+        folder = as_path(given(context, argument))
+        missing = [path for path in (folder / "logs", folder, *folder.parents) if not path.exists()]
         try:
-            path.mkdir(parents=True, exist_ok=True)
+            (folder / "logs").mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            return (
-                f"output:={path.parent}: cannot be written ({error.strerror}); name another folder"
-            )
+            why = error.strerror or error
+            return f"{argument}:={folder}: cannot be written ({why}); name another folder"
+        _made.extend(missing)
+        context.launch_configurations[argument] = str(folder)
         return None
 
     return [
-        refuse_if(output_problem),
-        SetEnvironmentVariable("ROS_LOG_DIR", [folder, "/logs"]),
+        *refuse_if(problem),
+        SetEnvironmentVariable("ROS_LOG_DIR", [LaunchConfiguration(argument), "/logs"]),
     ]
 
 
-def require(node: Node, means: str) -> RegisterEventHandler:
+def require(node: Node, means: str, uses_robot: bool = False) -> RegisterEventHandler:
     """Ends the launch, with an error, when a node dies; the gate gets 2 s to hold first.
 
     Args:
         node: the node.
         means: what its death means, for people.
+        uses_robot: it is no part of the robot: an emergency stop can be left without it, and is
+            left before the launch ends.
     """
 
     def on_exit(event: ProcessExited, context: LaunchContext) -> list[LaunchDescriptionEntity]:
         if context.is_shutdown or event.returncode == 0:
             return []
         text = f"{event.process_name} died (exit code {event.returncode}): {means}"
-        return [TimerAction(period=_HOLD_S, actions=[_fail(text)])]
+        end = once_stop_is_left(_fail(text)) if uses_robot else _fail(text)
+        return [TimerAction(period=_HOLD_S, actions=[end])]
 
     return RegisterEventHandler(OnProcessExit(target_action=node, on_exit=on_exit))
 
 
-def end_with(node: Node, failed: str) -> RegisterEventHandler:
-    """Ends the launch when a node ends; with the error `failed` if its exit code is not 0."""
+def end_with(node: Node, failed: str, refused: str = "") -> RegisterEventHandler:
+    """Ends the launch when a node ends; with an error if its exit code is not 0.
+
+    With an emergency stop latched, also one that is pressed just after the node has failed, it ends
+    only once that is left: the gate holds it.
+
+    Args:
+        node: The node.
+        failed: The error.
+        refused: The error where the node refused what it was asked for (exit code 2): then nothing
+            of the run's folder stays that this launch has made.
+    """
 
     def on_exit(event: ProcessExited, context: LaunchContext) -> Sequence[LaunchDescriptionEntity]:
         if context.is_shutdown:
             return []
         if event.returncode == 0:
-            return [Shutdown(reason="the work is done")]
-        return [_fail(failed)]
+            return [once_stop_is_left(Shutdown(reason="the work is done"))]
+        if event.returncode != REFUSED or not refused:
+            return [TimerAction(period=_HOLD_S, actions=[once_stop_is_left(_fail(failed))])]
+        # At the end: until then nodes write their logs.
+        atexit.register(_remove_what_was_made)
+        return [once_stop_is_left(_fail(refused))]
 
     return RegisterEventHandler(OnProcessExit(target_action=node, on_exit=on_exit))
+
+
+def _remove_what_was_made() -> None:
+    """Removes logs, and the folders around them as far as they are empty then."""
+    with contextlib.suppress(OSError):
+        for path in _made:
+            if path.name == "logs":
+                shutil.rmtree(path)
+            else:
+                path.rmdir()
 
 
 def _fail(text: str) -> OpaqueFunction:
@@ -222,26 +289,6 @@ def _fail(text: str) -> OpaqueFunction:
         raise RuntimeError(text)
 
     return OpaqueFunction(function=fail)
-
-
-def misspelt_argument(context: LaunchContext) -> str | None:
-    """Which argument is not declared but almost is: a launch would silently ignore it."""
-    known = ("checkpoint", "output", "idle", *SESSION_ARGUMENTS, *EVAL_ARGUMENTS, *_ARGUMENTS)
-    for given in context.launch_configurations:
-        near = difflib.get_close_matches(given, known, n=1)
-        if given not in known and near:
-            return f"{given}:=...: there is no such argument; did you mean {near[0]}:=...?"
-    return None
-
-
-def cell_problem(context: LaunchContext) -> str | None:
-    """What is wrong with hw_config, so that no node starts with it."""
-    try:
-        hw_config.load()
-        hw_config.load_task(LaunchConfiguration("task").perform(context))
-    except hw_config.ConfigError as error:
-        return str(error)
-    return None
 
 
 def arms_with_leader_bus() -> list[str]:
@@ -261,78 +308,6 @@ def session_work() -> list[str]:
     return ["gate", "recorder"] if arms_with_leader_bus() else ["recorder"]
 
 
-def hardware_problem(context: LaunchContext) -> str | None:
-    """Which part of the real robot is not plugged in, if it is the real robot that is asked for."""
-    if LaunchConfiguration("robot").perform(context) != "real":
-        return None
-    return missing_hardware(hw_config.load())
-
-
-def second_stack(context: LaunchContext) -> str | None:
-    """Whether another stack runs on this machine in this ROS domain.
-
-    Two would share topics, services and the clock. The name of an abstract socket is held until
-    this process is gone, whatever ends it.
-    """
-    domain = os.environ.get("ROS_DOMAIN_ID") or "0"
-    if domain in _held:
-        return None
-    holder = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-    try:
-        holder.bind(f"\0vega-stack-{domain}")
-    except OSError:
-        holder.close()
-        return (
-            f"another launch runs in ROS domain {domain} of this machine: end it first, or set "
-            "another ROS_DOMAIN_ID"
-        )
-    _held[domain] = holder
-    return None
-
-
-def seed_problem(context: LaunchContext) -> str | None:
-    """What is wrong with the argument `seed`, if anything."""
-    seed = LaunchConfiguration("seed").perform(context)
-    return None if seed.isdecimal() else f"seed:={seed}: expected a whole number, 0 or more"
-
-
-def checkpoint_problem(context: LaunchContext) -> str | None:
-    """What is wrong with the argument `checkpoint`, as far as can be seen without loading it."""
-    return policy_problem("checkpoint", Path(LaunchConfiguration("checkpoint").perform(context)))
-
-
-def policy_problem(argument: str, folder: Path) -> str | None:
-    """What is wrong with the folder of a policy, as far as can be seen without loading it."""
-    if (folder / "policy.yaml").is_file():
-        return None
-    return f"{argument}:={folder}: expected a folder with a policy.yaml, as training writes it"
-
-
 def shipped_policy() -> Path:
     """The policy that comes with the project, trained in the twin."""
     return Path(hw_config.__file__).resolve().parents[1] / "models" / "twin"
-
-
-def whole_number_problem(
-    argument: str, low: int, high: int
-) -> Callable[[LaunchContext], str | None]:
-    """Tells what is wrong with an argument that has to be a whole number, if anything."""
-
-    def problem(context: LaunchContext) -> str | None:
-        given = str(LaunchConfiguration(argument).perform(context))
-        if given.isdecimal() and low <= int(given) <= high:
-            return None
-        return f"{argument}:={given}: expected a whole number from {low} to {high}"
-
-    return problem
-
-
-def refuse_if(problem_of: Callable[[LaunchContext], str | None]) -> OpaqueFunction:
-    """Refuses to launch with the sentence that `problem_of` returns; put it before the nodes."""
-
-    def refuse(context: LaunchContext) -> None:
-        problem = problem_of(context)
-        if problem:
-            raise RuntimeError(problem)
-
-    return OpaqueFunction(function=refuse)

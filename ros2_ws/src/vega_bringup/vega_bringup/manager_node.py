@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from rclpy.node import Node
 from std_srvs.srv import Trigger
+from vega_control.stop_latch import is_latched
 from vega_runtime import working
 from vega_runtime.launched import Ending
 from vega_runtime.lifecycle_clients import LifecycleClients
@@ -53,14 +54,14 @@ class ManagerNode(Node):
     def __init__(self, ending: Ending) -> None:
         super().__init__("manager")
         self._settings = declare(self, Parameters)
-        self._ending = ending
+        self._ending, self._wanted_down = ending, False
         self._hardware = hw_config.load()
-        nodes = [*with_leaders(self._settings.nodes, self._hardware), *self._settings.work]
+        nodes = with_leaders([*self._settings.nodes, *self._settings.work], self._hardware)
         self._bring_up = BringUp(
             nodes,
             LifecycleClients(self, nodes),
             self.get_logger().info,
-            lambda: ending.asked,
+            lambda: ending.asked or self._wanted_down,
             Timeouts(
                 appear_s=self._settings.appear_timeout_s,
                 configure_s=self._settings.configure_timeout_s,
@@ -82,13 +83,16 @@ class ManagerNode(Node):
             # By the thread that spins: it may be waiting for what is closed.
             if self.executor is not None:
                 self.executor.create_task(readiness.close)
-            while not self._ending.asked:
+            while not (self._ending.asked or self._wanted_down):
                 time.sleep(_LOOK_S)
         except BringUpStopped:
             pass
         except BringUpError as error:
             self.get_logger().error(f"{error}; shutting down")
             code = 1
+        # People have to leave a stop first, by its steps; whoever ends the launch by hand decides.
+        while is_latched() and not self._ending.asked:
+            time.sleep(_LOOK_S)
         # A stack that does not answer, or a middleware that does not let go, must not keep it.
         last_resort = threading.Timer(_LONGEST_END_S, os._exit, (code,))
         last_resort.daemon = True
@@ -99,8 +103,9 @@ class ManagerNode(Node):
     def _on_shutdown(
         self, request: Trigger.Request, response: Trigger.Response
     ) -> Trigger.Response:
-        response.success, response.message = True, "taking the stack down"
-        self._ending.ask()
+        when = ", once the emergency stop is left" if is_latched() else ""
+        response.success, response.message = True, f"taking the stack down{when}"
+        self._wanted_down = True
         return response
 
 

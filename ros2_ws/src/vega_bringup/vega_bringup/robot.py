@@ -11,6 +11,7 @@ What fails is a `RobotError` and moves no arm. An emergency stop stays until a p
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -19,7 +20,7 @@ from sensor_msgs.msg import Image, JointState
 from std_srvs.srv import Trigger
 from vega_eval.session.robot_backend import BackendError as RobotError
 from vega_msgs.msg import EstopState
-from vega_runtime import images
+from vega_runtime import images, surroundings
 from vega_runtime.stamps import to_seconds
 
 import hw_config
@@ -63,6 +64,9 @@ class Robot:
         domain_id: int | None = None,
         patience_s: float = 30.0,
     ) -> None:
+        given = {} if domain_id is None else {"ROS_DOMAIN_ID": str(domain_id)}
+        if problem := surroundings.problem({**os.environ, **given}):
+            raise RobotError(problem)
         self._judged, self._patience_s = robot != "real", patience_s
         self._hardware = hw_config.load()
         self._link = Connection(self._hardware, robot == "sim", namespace, domain_id)

@@ -13,16 +13,17 @@ import hw_config
 from teleop.dataset.episode import DatasetLayout
 from teleop.dataset.store import Store
 from teleop.errors import TeleopError
-from teleop.session.operator import OperatorRefused, who_leads
-from vega_bringup.launch_parts import (
-    cell_problem,
-    hardware_problem,
+from teleop.session.operator import OperatorRefused, SessionOperator, who_leads
+from vega_bringup.refusals import (
+    as_path,
+    given,
+    readable,
     refuse_if,
-    second_stack,
-    seed_problem,
+    robot_problems,
     whole_number_problem,
 )
 
+FREE_TEXT = ("operator",)
 _MOST_EPISODES = 100_000
 
 
@@ -59,24 +60,23 @@ def decide_session() -> list[Action]:
     be commanded for them to follow), `dataset` (absolute) and `shows`.
     """
     return [
-        refuse_if(whole_number_problem("episodes", 1, _MOST_EPISODES)),
-        refuse_if(_operator_problem),
-        refuse_if(seed_problem),
-        refuse_if(cell_problem),
-        refuse_if(hardware_problem),
-        refuse_if(second_stack),
-        refuse_if(_dataset_problem),
+        *refuse_if(
+            whole_number_problem("episodes", 1, _MOST_EPISODES),
+            _operator_problem,
+            *robot_problems(),
+            _dataset_problem,
+        ),
         OpaqueFunction(function=_set),
     ]
 
 
-def _given(context: LaunchContext, name: str) -> str:
-    return str(LaunchConfiguration(name).perform(context))
+def _operator(context: LaunchContext) -> SessionOperator:
+    return who_leads(readable(given(context, "operator")), given(context, "robot"))
 
 
 def _operator_problem(context: LaunchContext) -> str | None:
     try:
-        who_leads(_given(context, "operator"), _given(context, "robot"))
+        _operator(context)
     except OperatorRefused as error:
         return str(error)
     return None
@@ -91,17 +91,17 @@ def _dataset_problem(context: LaunchContext) -> str | None:
 
 
 def _folder(context: LaunchContext) -> Path:
-    return Path(_given(context, "dataset")).expanduser().absolute()
+    return as_path(given(context, "dataset"))
 
 
 def _set(context: LaunchContext) -> list[LaunchDescriptionEntity]:
-    operator = who_leads(_given(context, "operator"), _given(context, "robot"))
+    operator = _operator(context)
     gated = hw_config.load().topology == "bus_per_arm"
     values: dict[str, Any] = {
         "operator": operator.name,
         "leaders": operator.hands,
         "gate": str(gated).lower(),
         "dataset": str(_folder(context)),
-        "shows": str(_given(context, "view") == "rerun").lower(),
+        "shows": str(given(context, "view") == "rerun").lower(),
     }
     return [SetLaunchConfiguration(name, value) for name, value in values.items()]

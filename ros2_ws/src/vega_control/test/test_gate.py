@@ -156,6 +156,35 @@ def test_a_disabled_arm_is_commanded_where_it_is_so_that_enabling_does_not_jump(
     assert command.positions[0] == pytest.approx(-0.6)
 
 
+def test_chunks_that_are_late_again_and_again_become_one_sentence_that_says_why(rig, steady_rows):
+    told = []
+    for sequence in range(1, 41):
+        assert rig.accept(steady_rows(3), sequence) is None
+        rig.run(0.2)
+        told += rig.texts()
+    assert len(told) < 12, told
+    (why,) = [text for text in told if "this computer is too slow, or the policy" in text]
+    assert why.startswith("holding: chunk 5 has run out")
+    rig.run(20.0)
+    rig.accept(steady_rows(3), 50)
+    rig.run(0.2)
+    assert [text.partition(",")[0] for text in rig.texts()][-1].startswith("holding: chunk 50")
+
+
+def test_an_arm_that_is_disabled_is_told_once_however_late_its_states_come(rig, steady_rows):
+    rig.gate.feedback.set_enabled("left", False, "motor 3 too hot")
+    told = []
+    for _ in range(20):
+        rig.tick(0.15)
+        rig.silent = {"left", "right"}
+        rig.run(0.15)
+        rig.silent = set()
+        rig.tick()
+        told += rig.texts()
+    assert sum("too hot" in text for text in told) == 1
+    assert len(told) < 8
+
+
 def test_an_arm_disabled_again_between_two_periods_is_held_again(rig, steady_rows):
     rig.accept(steady_rows(25))
     rig.tick()

@@ -16,7 +16,14 @@ from rclpy.lifecycle import TransitionCallbackReturn
 from sensor_msgs.msg import JointState
 from std_srvs.srv import Trigger
 from vega_control.gate_node import GateNode
-from vega_msgs.msg import ActionChunk, ArmCommand, ArmTarget, EstopState, GateState
+from vega_msgs.msg import (
+    ActionChunk,
+    ArmCommand,
+    ArmStatus,
+    ArmTarget,
+    EstopState,
+    GateState,
+)
 from vega_msgs.srv import EmergencyStop
 from vega_runtime import qos
 from vega_runtime.stamps import set_seconds, to_seconds
@@ -161,6 +168,20 @@ def test_it_holds_executes_and_leaves_a_hold_behind(cell):
     assert cell.commands["left"][-1].positions[0] == arrived
     assert cell.gate.trigger_cleanup() == TransitionCallbackReturn.SUCCESS
     assert cell.gate.trigger_configure() == TransitionCallbackReturn.SUCCESS
+
+
+def test_a_fault_of_a_gripper_holds_both_arms_until_its_driver_says_that_it_is_enabled(cell):
+    cell.bring_up()
+    status = cell.node.create_publisher(ArmStatus, "right/follower/status", qos.LATCHED)
+    status.publish(ArmStatus(enabled=True, text="enabled"))
+    cell.execute()
+    fault = "can_right: gripper: overcurrent; free it of what blocks it"
+    status.publish(ArmStatus(enabled=False, text=fault))
+    cell.until(lambda: cell.mode() == GateState.HOLD and fault in cell.states[-1].reason)
+    cell.send_chunk(np.tile(HARDWARE.home, (40, 1)))
+    cell.until(lambda: cell.states[-1].chunks_refused > 0)
+    status.publish(ArmStatus(enabled=True, text="enabled"))
+    cell.execute()
 
 
 def test_refusals_are_in_its_state(cell):

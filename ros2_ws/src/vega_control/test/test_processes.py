@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pty
 import signal
@@ -54,14 +55,39 @@ def test_a_killed_gate_leaves_no_command_that_is_valid_for_longer_than_a_tenth_s
     assert last.deadline_s - last.issued_s <= VALID_S + 1e-6
 
 
-def test_a_key_in_a_terminal_stops_the_arms(cell):
-    lead(cell, 0.2)
+@contextlib.contextmanager
+def key_in_a_terminal():
+    """The key's process, and our end of its terminal."""
     ours, theirs = pty.openpty()
     key = subprocess.Popen([sys.executable, "-c", KEY], stdin=theirs, stdout=theirs, stderr=theirs)
     os.close(theirs)  # so that reading ends when the key has ended
+    try:
+        yield key, ours
+    finally:
+        key.kill()
+        os.close(ours)
+
+
+def test_a_key_looks_for_the_gate_until_it_is_found(patient):
+    rclpy.init(args=[])
     seen = b""
     try:
-        while b"no emergency stop" not in seen:
+        with key_in_a_terminal() as (_, ours):
+            while b"looking for the gate" not in seen:
+                seen += os.read(ours, 1000)
+            assert b"ready" not in seen
+            with GateUnderTest():
+                while b"ready: the gate is found" not in seen:
+                    seen += os.read(ours, 1000)
+    finally:
+        rclpy.try_shutdown()
+
+
+def test_a_key_in_a_terminal_stops_the_arms(cell):
+    lead(cell, 0.2)
+    seen = b""
+    with key_in_a_terminal() as (key, ours):
+        while b"no emergency stop" not in seen or b"ready" not in seen:
             seen += os.read(ours, 1000)
         os.write(ours, b" ")
         cell.until("the gate has stopped", lambda: cell.mode_is(GateState.ESTOP))
@@ -69,7 +95,4 @@ def test_a_key_in_a_terminal_stops_the_arms(cell):
             seen += os.read(ours, 1000)
         os.write(ours, b"q")
         assert key.wait(30.0) == 0
-    finally:
-        key.kill()
-        os.close(ours)
     assert b"emergency stop (hold) by the key: the arms hold where they are" in seen

@@ -35,6 +35,8 @@ _DRIVER_SERVICE = {EstopState.DAMPED: "stop", EstopState.POWER: "disable"}
 _ANSWER_S = 0.5
 _POLL_S = 0.02
 _HELP = "SPACE or ENTER: stop and hold    D: damped stop    P: power off    Q: leave"
+_LOOKING = "looking for the gate; until it is found, a stop can only ask the drivers of the arms"
+_READY = "ready: the gate is found. " + _HELP
 
 
 class EstopClient(Node):
@@ -50,6 +52,7 @@ class EstopClient(Node):
         }
         self.create_subscription(EstopState, "gate/estop_state", self._show, qos.LATCHED)
         self._unanswered: tuple[float, int] | None = None
+        self._found: bool | None = None
 
     def press(self, level: int) -> None:
         """Stops; where the gate does not answer, the arms' drivers are asked themselves."""
@@ -66,7 +69,11 @@ class EstopClient(Node):
         say(answer.message)
 
     def check(self) -> None:
-        """Call often: notices a gate that does not answer."""
+        """Call often: tells whether there is a gate, and notices one that does not answer."""
+        found = self._client.service_is_ready()
+        if found is not self._found:
+            self._found = found
+            say(_READY if found else _LOOKING)
         if self._unanswered is not None and time.monotonic() > self._unanswered[0]:
             self.stop_without_gate()
 
@@ -86,7 +93,7 @@ class EstopClient(Node):
 
     def _show(self, state: EstopState) -> None:
         if not state.active:
-            say("no emergency stop; " + _HELP)
+            say("no emergency stop")
             return
         say(state.text)
         for number, step in enumerate(state.steps, 1):
@@ -112,7 +119,6 @@ def main() -> None:
     executor.add_node(node)
     try:
         with single_keys():
-            say(_HELP)
             _watch(node, executor)
     except (KeyboardInterrupt, rclpy.executors.ExternalShutdownException):
         pass

@@ -108,11 +108,18 @@ class Feedback:
 
     def problem(self, now_s: float) -> str | None:
         """Why they cannot be relied on now, naming the arm, or None."""
+        silence = self.silence(now_s)
+        if silence is not None:
+            return silence
+        for arm, text in self._disabled.items():
+            return f"the {arm} {self._kind} is disabled: {text}"
+        return None
+
+    def silence(self, now_s: float) -> str | None:
+        """Whose joint states do not come, or None."""
         for arm, seen_s in self._seen_s.items():
             if seen_s is None:
                 return f"no joint states of the {arm} {self._kind} yet"
             if now_s - seen_s > self._tripped_s:
                 return f"no joint states of the {arm} {self._kind} for {self._max_age_s:g} s"
-        for arm, text in self._disabled.items():
-            return f"the {arm} {self._kind} is disabled: {text}"
         return None

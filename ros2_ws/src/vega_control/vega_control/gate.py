@@ -90,6 +90,7 @@ class Gate:
 
     def accept(self, chunk: Chunk, now: Now) -> str | None:
         """Puts a chunk in force from now on, or refuses it and returns the reason, one word."""
+        self._log.now_s = now.monotonic_s
         refusal = self._refusal(chunk, now)
         if refusal is not None:
             reason, text = refusal
@@ -101,7 +102,8 @@ class Gate:
         self._sources.schedule.splice(chunk, now.ros_s, self._limiter.positions)
         self.counters.chunks_accepted += 1
         if self.mode is not Mode.EXECUTING:
-            self._lead(Mode.EXECUTING, f"executing, from chunk {chunk.sequence} on")
+            self.mode, self.reason, self._blocked = Mode.EXECUTING, "", False
+            self._log.in_time(f"executing, from chunk {chunk.sequence} on")
             self._control_steps.begin(now.ros_s)
         return None
 
@@ -202,7 +204,7 @@ class Gate:
         """The command of this period, or None while there is nothing to command."""
         if self.mode in (Mode.INACTIVE, Mode.ESTOP):
             return None
-        now_s = now.ros_s
+        now_s, self._log.now_s = now.ros_s, now.monotonic_s
         if self._started and now_s < self._limiter.last_s - TIME_TOLERANCE_S:
             self._time_went_back()
         problem = self.feedback.problem(now.monotonic_s)
@@ -234,13 +236,13 @@ class Gate:
             # accepted in between: executing never goes on with a problem.
             if problem != self._problem or self.mode is not Mode.HOLD:
                 self._problem = problem
-                self._hold("error", problem)
+                self._hold("error", problem, late=problem == self.feedback.silence(now.monotonic_s))
             for place in self.feedback.disabled_arms:
                 self._limiter.place(self.feedback.positions, place)
             return
         if self._problem:
             self._problem = ""
-            self._log.add("info", "the arms are well again")
+            self._log.in_time("the arms are well again")
             self.reason = _PAUSED if self._paused else "waiting for the next chunk"
         self._check_following()
         self._check_source(now)
@@ -254,18 +256,18 @@ class Gate:
     def _check_source(self, now: Now) -> None:
         why = self._sources.ended(self.mode, now)
         if why is not None and self.mode is Mode.EXECUTING:
-            self._hold("warn", why)
+            self._hold("warn", why, late=True)
         elif why is not None:
             self.pause(f"{why}; {_PAUSED}")
 
-    def _hold(self, level: str, reason: str) -> None:
+    def _hold(self, level: str, reason: str, late: bool = False) -> None:
         if self.mode is not Mode.HOLD:
             self.counters.holds += 1
         # Whoever took the arms from the policy gives them back explicitly.
         self._paused = self._paused or self.mode in (Mode.HOMING, Mode.LEADER)
         self.mode, self.reason = Mode.HOLD, reason
         self._sources.schedule.clear()
-        self._log.add(level, f"holding: {reason}")
+        (self._log.late if late else self._log.add)(level, f"holding: {reason}")
 
     def _note_blocked(self, blocked: bool) -> None:
         self.counters.commands_blocked += blocked

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 from diagnostic_msgs.msg import DiagnosticArray
 from vega_msgs.msg import EstopState, GateState
 from vega_runtime import diagnostics, qos
@@ -11,6 +13,7 @@ from vega_runtime.stamps import now_s
 
 from vega_control import messages
 from vega_control.gate import Gate, Mode
+from vega_control.stop_latch import StopLatch
 
 _PERIOD_S = 1.0
 _LEVEL = {Mode.HOLD: diagnostics.WARN, Mode.ESTOP: diagnostics.ERROR}
@@ -29,6 +32,7 @@ class GateReports:
         self.rate = diagnostics.RateMeter()
         self._published_state: tuple[Mode, str] | None = None
         self._published_estop = ""
+        self._latch = StopLatch()
         self._state = owned.publisher(GateState, "gate/state", qos.LATCHED)
         self._estop = owned.publisher(EstopState, "gate/estop_state", qos.LATCHED)
         self._diagnostics = owned.publisher(DiagnosticArray, "/diagnostics", qos.REPORT)
@@ -38,6 +42,7 @@ class GateReports:
     def publish_changes(self) -> None:
         """Logs what has happened, and publishes what has changed."""
         gate = self._gate
+        self._latch.update(gate.estop.active, gate.mode, time.monotonic())
         while gate.events:
             event = gate.events.popleft()
             log(self._node, event.level, event.text)
@@ -49,6 +54,7 @@ class GateReports:
     def publish_state(self) -> None:
         """Publishes mode, reason and counters, changed or not."""
         gate = self._gate
+        self._latch.update(gate.estop.active, gate.mode, time.monotonic())
         self._published_state = (gate.mode, gate.reason)
         self._state.publish(messages.state_message(gate, self._now_s()))
 

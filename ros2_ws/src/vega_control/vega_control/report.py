@@ -7,6 +7,13 @@ from collections import Counter, deque
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from vega_runtime.repeats import Repeats
+
+_SLOW = (
+    "this computer is too slow, or the policy takes longer than its chunks last; close other "
+    "programs, or look at policy/inference"
+)
+
 
 class Mode(enum.IntEnum):
     """What the gate does; the numbers are those of vega_msgs/GateState."""
@@ -40,15 +47,38 @@ class Counters:
 
 
 class Log:
-    """Events for the operator; what repeats itself is logged once."""
+    """Events for the operator; what repeats itself is logged once.
+
+    Attributes:
+        events: To be read, oldest first.
+        now_s: The present, by any steady clock.
+    """
 
     def __init__(self) -> None:
         self.events: deque[Event] = deque(maxlen=100)
+        self.now_s = 0.0
         self._refusing: str | None = None
+        self._last = ""
+        self._late, self._told = Repeats(_SLOW), True
 
     def add(self, level: str, text: str) -> None:
-        """Notes an event."""
-        self.events.append(Event(level, text))
+        """Notes an event, unless it is the last one again."""
+        self._told = True
+        if text != self._last:
+            self._last = text
+            self.events.append(Event(level, text))
+
+    def late(self, level: str, text: str) -> None:
+        """Notes that something did not come in time; many times in a row become one sentence."""
+        line = self._late.line("late", text, self.now_s)
+        if line is not None:
+            self.events.append(Event(level, line))
+        self._told = line == text
+
+    def in_time(self, text: str) -> None:
+        """Notes that it goes on, unless it was not told either that it did not."""
+        if self._told:
+            self.add("info", text)
 
     def refusal(self, reason: str | None, text: str = "") -> None:
         """Notes a refusal, or with None that something was accepted.
@@ -56,5 +86,5 @@ class Log:
         A sender that repeats its mistake 3 times a second is reported once.
         """
         if reason is not None and reason != self._refusing and text:
-            self.add("warn", text)
+            (self.late if reason == "stale" else self.add)("warn", text)
         self._refusing = reason

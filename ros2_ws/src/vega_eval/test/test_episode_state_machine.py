@@ -13,7 +13,10 @@ LIMIT_S = 15.0
 @pytest.fixture
 def episode():
     return EpisodeStateMachine(
-        SCENE, LIMIT_S, Patience(start_s=60.0, clock_s=10.0, hold_s=3.0), wall_s=100.0
+        SCENE,
+        LIMIT_S,
+        Patience(start_s=60.0, clock_s=10.0, hold_s=3.0, bring_up_s=200.0),
+        wall_s=100.0,
     )
 
 
@@ -97,7 +100,7 @@ def test_time_that_stands_still_aborts(running):
 @pytest.mark.parametrize(
     ("seen", "says"),
     [
-        (lambda c: None, "is the sim node active"),
+        (lambda c: c.observe_gate(False, "no chunk yet", 1.0), "is the sim node active"),
         (lambda c: c.observe_scene(EpisodeScene("a", "easy", 0), False, 1.0), "the twin shows"),
         (
             lambda c: (
@@ -110,9 +113,28 @@ def test_time_that_stands_still_aborts(running):
 )
 def test_a_stack_that_does_not_start_is_given_up_with_what_is_missing(episode, seen, says):
     seen(episode)
-    episode.advance(1.0, 161.0)
+    episode.advance(1.0, 101.0)
+    episode.advance(1.0, 162.0)
     assert episode.outcome is EpisodeOutcome.ABORTED
+    assert "not started after 60 s" in episode.reason
     assert says in episode.reason
+
+
+def test_a_model_that_takes_its_time_to_load_takes_none_of_the_patience_for_the_start(episode):
+    episode.observe_gate(False, "not active", 0.0, active=False)
+    episode.advance(0.0, 299.0)
+    episode.observe_scene(SCENE, False, 1.0)
+    episode.advance(1.0, 300.0)
+    episode.advance(2.0, 359.0)
+    assert episode.outcome is None
+
+
+def test_a_stack_that_never_comes_up_is_given_up_with_what_is_waited_for(episode):
+    episode.advance(0.0, 301.0)
+    assert episode.outcome is EpisodeOutcome.ABORTED
+    assert episode.reason == (
+        "not started after 200 s: the stack is not up; the manager says what it waits for"
+    )
 
 
 def test_an_interrupted_episode_says_whether_the_gate_was_holding(running):
@@ -143,3 +165,22 @@ def test_where_nobody_judges_the_episode_starts_without_a_scene_and_ends_unjudge
     assert episode.outcome is EpisodeOutcome.UNJUDGED
     assert episode.outcome.carried_out
     assert episode.reason == "time limit; nobody judged success"
+
+
+@pytest.mark.parametrize("when", ["before it begins", "while it runs", "at the time limit"])
+def test_an_emergency_stop_ends_it_as_stopped_and_its_clock_with_it(episode, when):
+    if when != "before it begins":
+        episode.observe_scene(SCENE, False, 5.0)
+        episode.observe_step(5.0)
+        episode.advance(5.0, 105.0)
+    if when == "at the time limit":
+        episode.advance(5.0 + LIMIT_S - 0.01, 119.9)
+    episode.stop("emergency stop (hold) by a hand")
+    elapsed_s = episode.elapsed_s
+    episode.stop("and once more")
+    episode.advance(60.0, 160.0)
+    assert episode.outcome is EpisodeOutcome.STOPPED
+    assert episode.outcome.value == "stopped (emergency stop)"
+    assert episode.reason == "emergency stop (hold) by a hand"
+    assert episode.elapsed_s == elapsed_s < LIMIT_S
+    assert not episode.outcome.carried_out

@@ -10,6 +10,7 @@ from vega_eval.episode.summary import (
     summarise,
     write_json,
 )
+from vega_eval.scoring import trial_figures
 
 KEYS = {
     "task",
@@ -29,6 +30,8 @@ KEYS = {
     "inference_ms",
     "clamped",
     "refused",
+    "holds",
+    "held_s",
 }
 
 
@@ -73,6 +76,22 @@ def test_figures_are_those_of_the_record():
     assert summary["observation_age_ms"] == {"p50": 20.0, "p95": 29.0}
     assert (summary["clamped"], summary["refused"]) == (4, 0)
     assert summary["checkpoint"] == "models/twin"
+
+
+def test_holds_and_the_time_held_are_counted():
+    held = record()
+    held.step_times_s, held.holds = [1.0, 1.04], [2, 3, 4]
+    for was_held, since_s, now_s in [
+        (True, 0.5, 0.9),  # before the first step
+        (True, 0.9, 1.1),  # of which a tenth of a second after it
+        (False, 1.1, 1.2),
+        (True, 1.2, 1.3),
+        (True, 1.3, 1.2),  # time was set back
+    ]:
+        held.note_gate(was_held, since_s, now_s)
+    summary = summarise(ending(), held, {})
+    assert (summary["holds"], summary["held_s"]) == (2, 0.2)
+    assert trial_figures(held, 1.0, 1.0).held_s == 0.2
 
 
 def test_jitter_is_the_distance_from_the_nominal_period():

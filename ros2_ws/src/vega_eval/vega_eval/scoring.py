@@ -102,6 +102,7 @@ def trial_figures(record: EpisodeRecord, duration_s: float, wall_s: float) -> Fi
         clamped=increase(record.clamped),
         blocked=increase(record.blocked),
         holds=increase(record.holds),
+        held_s=round(record.held_s, 3),
         estops=increase(record.estops),
         interventions=record.interventions,
         camera_hz={name: camera_hz(each) for name, each in counts},

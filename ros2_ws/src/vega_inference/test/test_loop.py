@@ -158,6 +158,17 @@ def test_a_stale_camera_is_told_once_and_so_is_its_recovery(rig):
     assert rig.told.empty()
 
 
+def test_cameras_that_are_late_again_and_again_become_one_sentence_that_says_why(rig):
+    for k in range(40):
+        rig.frame(10.0 + 0.3 * k)
+        rig.watch.poll(10.0 + 0.3 * k)
+        rig.watch.poll(10.25 + 0.3 * k)
+    told = [rig.told.get_nowait() for _ in range(rig.told.qsize())]
+    lines = [text for level, text in told if level != "debug"]
+    assert len(lines) < 12
+    assert sum("this computer is too slow for its cameras" in text for text in lines) == 1
+
+
 def test_sources_get_a_moment_to_be_heard_after_the_start(rig):
     rig.watch.start(10.0)
     assert not rig.watch.poll(10.9)

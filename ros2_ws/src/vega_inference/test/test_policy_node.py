@@ -17,6 +17,7 @@ from vega_inference import policy_node
 from vega_msgs.msg import ActionChunk, InferenceReport
 from vega_msgs.srv import SelectPolicy
 from vega_runtime import images, qos
+from vega_runtime.lifecycle import TransitionError
 
 import hw_config
 from vega_policy.errors import ContractError
@@ -31,13 +32,16 @@ class FakeRunner:
 
     contradiction = ""
     actions: np.ndarray | None = None
+    latency_s = 0.0
 
     def __init__(self):
         self.contract = SimpleNamespace(
             recipe="fake",
             chunk=25,
             tasks={"close_laptop": "close the laptop"},
+            known_instructions=("close the laptop",),
             check_against=self._check,
+            takes_device=True,
         )
         self.seen = []
         self.resets = self.closed = 0
@@ -48,6 +52,7 @@ class FakeRunner:
 
     def infer(self, observation):
         self.seen.append(observation)
+        time.sleep(self.latency_s)
         values = np.tile(observation.state, (25, 1)) if self.actions is None else self.actions
         return PolicyChunk(values, {})
 
@@ -124,6 +129,7 @@ def cell(runner):
 
 def test_what_the_cameras_show_becomes_chunks(cell, runner):
     assert cell.policy.trigger_configure() == TransitionCallbackReturn.SUCCESS
+    runner.seen.clear()
     assert cell.policy.trigger_activate() == TransitionCallbackReturn.SUCCESS
     cell.until(lambda: cell.chunks and cell.reports)
     chunk, report, seen = cell.chunks[0], cell.reports[0], runner.seen[0]
@@ -142,6 +148,7 @@ def test_what_the_cameras_show_becomes_chunks(cell, runner):
 
 def test_every_activation_is_a_new_episode_for_the_policy_and_a_cleanup_closes_it(cell, runner):
     cell.policy.trigger_configure()
+    runner.resets = 0
     for count in (1, 2):
         cell.policy.trigger_activate()
         assert (runner.resets, runner.closed) == (count, 0)
@@ -159,6 +166,7 @@ def test_a_policy_that_is_refused_is_closed(cell, runner):
 def test_actions_that_are_not_finite_are_not_sent(cell, runner):
     runner.actions = np.full((25, 14), np.nan, np.float32)
     cell.policy.trigger_configure()
+    runner.seen.clear()
     cell.policy.trigger_activate()
     cell.until(lambda: len(runner.seen) > 1)
     assert cell.chunks == cell.reports == []
@@ -169,6 +177,52 @@ def test_actions_that_are_not_finite_are_not_sent(cell, runner):
 def test_a_checkpoint_that_contradicts_the_cell_is_refused(cell, runner):
     runner.contradiction = "cameras in order: the policy has another order"
     assert cell.policy.trigger_configure() == TransitionCallbackReturn.FAILURE
+
+
+@pytest.mark.parametrize(
+    ("chunk", "latency", "steps"), [(25, 0.0, 8), (8, 0.1, 4), (5, 0.0, 4), (25, 0.3, 8)]
+)
+def test_a_policy_is_asked_as_often_as_its_chunks_need_it(
+    cell, runner, monkeypatch, chunk, latency, steps
+):
+    monkeypatch.setattr(policy_node, "latency_s", lambda infer: infer() is None or latency)
+    runner.contract.chunk = chunk
+    assert cell.policy.trigger_configure() == TransitionCallbackReturn.SUCCESS
+    assert cell.policy._replan_steps == steps
+
+
+def test_a_policy_too_slow_for_its_chunks_is_refused_before_anything_moves(cell, runner):
+    runner.contract.chunk, runner.latency_s = 8, 0.3
+    assert cell.policy.trigger_configure() == TransitionCallbackReturn.FAILURE
+    assert runner.closed == 1
+    with pytest.raises(TransitionError, match=r"takes 3\d\d ms, a chunk of 8 steps lasts 0.32 s"):
+        cell.policy._load()
+
+
+def test_a_model_that_fails_is_refused_in_one_sentence(cell, runner, capfd):
+    runner.infer = None
+    assert cell.policy.trigger_configure() == TransitionCallbackReturn.FAILURE
+    said = capfd.readouterr().err
+    assert "somewhere: the model failed: TypeError(" in said
+    assert "Traceback" not in said
+
+
+@pytest.mark.parametrize("text", ["", "close\u200bit", "close it</s>", "close \ud800", "close\nit"])
+def test_what_no_policy_can_be_told_is_refused_when_configuring(cell, runner, monkeypatch, text):
+    task = hw_config.load_task("close_laptop").model_copy(update={"instruction": text})
+    monkeypatch.setattr(hw_config, "load_task", lambda name: task)
+    assert cell.policy.trigger_configure() == TransitionCallbackReturn.FAILURE
+    assert runner.seen == []
+
+
+def test_an_instruction_that_the_policy_was_not_trained_on_is_told_with_both(
+    cell, runner, monkeypatch, capfd
+):
+    runner.contract.known_instructions = ("open a drawer", "shut the laptop", "close the laptops")
+    cell.policy.trigger_configure()
+    said = capfd.readouterr().err
+    assert "told 'close the laptop', on which it was not trained; it was trained on" in said
+    assert "'close the laptops', 'shut the laptop', 'open a drawer'" in said
 
 
 def test_an_unknown_task_is_refused_when_configuring(cell, runner, monkeypatch):

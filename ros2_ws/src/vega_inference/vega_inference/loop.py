@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from vega_runtime.repeats import Repeats
 
 from vega_inference.observation import ObservationBuffer, Snapshot, StaleObservation
 
@@ -17,6 +18,11 @@ _STAMP_TOLERANCE_S = 1e-3
 _JOIN_S = 2.0
 # Sources that were connected just before may take this long to be heard.
 _SETTLE_S = 1.0
+
+_SLOW = (
+    "this computer is too slow for its cameras, or their frames get lost; close other programs, or "
+    "set a lower fps in hw_config/cameras.yaml"
+)
 
 Log = Callable[[str, str], None]
 """Says a sentence to the operator; the first argument is info, warn, error or debug."""
@@ -51,6 +57,7 @@ class SourceWatch:
         self._log = log
         self._stale: tuple[str, ...] = ()
         self._cameras = False
+        self._repeats, self._told = Repeats(_SLOW), True
         self._settled_s = float("-inf")
 
     def start(self, now_s: float) -> None:
@@ -66,16 +73,22 @@ class SourceWatch:
             if now_s < self._settled_s:
                 return False
             if not set(problem.sources) <= set(self._stale):
-                self._log("error" if problem.cameras else "debug", f"no chunks sent: {problem}")
+                self._tell(f"no chunks sent: {problem}", problem.cameras, now_s)
             self._stale, self._cameras = problem.sources, problem.cameras
             return False
         if self._stale:
             names = ", ".join(self._stale)
             what = "camera" if self._cameras else "arm"
-            self._log("info" if self._cameras else "debug", f"{names} {what}: fresh again")
+            told = self._cameras and self._told
+            self._log("info" if told else "debug", f"{names} {what}: fresh again")
             self._stale = ()
         self._settled_s = float("-inf")
         return True
+
+    def _tell(self, text: str, cameras: bool, now_s: float) -> None:
+        line = self._repeats.line("images", text, now_s) if cameras else None
+        self._told = line == text
+        self._log("debug" if line is None else "error", line or text)
 
 
 class InferenceLoop:

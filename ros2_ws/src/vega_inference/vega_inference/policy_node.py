@@ -26,12 +26,16 @@ from vega_core import cdr_image
 from vega_inference import messages
 from vega_inference.loop import Inference, InferenceLoop, SourceWatch
 from vega_inference.observation import ObservationBuffer, Snapshot, StaleObservation
+from vega_inference.pace import Pace, latency_s
+from vega_policy import device as devices
+from vega_policy import instructions
 from vega_policy.contract import FILE_NAME, PolicyContract
-from vega_policy.errors import PolicyError
-from vega_policy.kinds import open_policy
+from vega_policy.errors import PolicyError, listed
+from vega_policy.kinds import load_contract, open_policy
 from vega_policy.policy import Observation, Policy
 
 _WATCH_HZ = 20.0
+_MEASUREMENTS = 3
 
 
 @dataclass(frozen=True)
@@ -40,7 +44,7 @@ class Parameters:
 
     checkpoint: str = parameter("", "directory of the policy (it holds a policy.yaml)")
     task: str = parameter("close_laptop", "task of hw_config whose instruction the policy gets")
-    device: str = parameter("cpu", "where the model runs: cpu, cuda or cuda:N")
+    device: str = parameter("cpu", f"where the model runs: {devices.WORDS}")
     threads: int = parameter(1, "CPU threads of the model", 1, 64)
     replan_steps: int = parameter(8, "control steps executed of a chunk before the next", 1, 200)
 
@@ -64,6 +68,9 @@ class PolicyNode(LifecycleNode):
         """Loads the checkpoint, checks it against hw_config, and lets it warm up."""
         self._hardware = hw_config.load()
         self._task = hw_config.load_task(self._settings.task)
+        wrong = instructions.fault(self._task.instruction)
+        if wrong:
+            raise TransitionError(f"the instruction of task {self._task.name}: {wrong}")
         policy = self._policy = self._load()
         rates = self._hardware.rates
         self._dt_s = 1.0 / rates.control_hz
@@ -85,7 +92,7 @@ class PolicyNode(LifecycleNode):
             cdr_image.rgb_pixels,
         )
         self._watch = SourceWatch(self._buffer, partial(log, self))
-        replan_s = self._settings.replan_steps * self._dt_s
+        replan_s = self._replan_steps * self._dt_s
         self._loop = InferenceLoop(
             self._buffer,
             partial(self._infer, policy),
@@ -101,35 +108,101 @@ class PolicyNode(LifecycleNode):
         if not self._checkpoint:
             raise TransitionError("no checkpoint given; set the parameter 'checkpoint'")
         try:
-            policy = open_policy(Path(self._checkpoint), settings.device, settings.threads)
+            policy = open_policy(Path(self._checkpoint), self._device(), settings.threads)
         except PolicyError as error:
             raise TransitionError(str(error)) from None
         try:
-            self._check(policy.contract, called)
+            self._check(policy.contract)
+            self._replan_steps = self._paced(policy, called)
         except TransitionError:
             policy.close()
             raise
         # The recipe would tell who hides behind an alias.
         recipe = "" if self._alias else f" (recipe {policy.contract.recipe})"
         self.get_logger().info(f"loaded {called}{recipe}")
-        trained = policy.contract.tasks
-        if self._task.name not in trained and not self._alias:
-            self.get_logger().warning(
-                f"this policy was not trained on {self._task.name}, only on "
-                f"{', '.join(trained) or 'nothing'}: expect it to fail"
-            )
+        if not self._alias:
+            self._tell_what_is_new(policy.contract)
         return policy
 
-    def _check(self, contract: PolicyContract, called: str) -> None:
+    def _device(self) -> str:
+        word = self._settings.device
+        try:
+            contract = load_contract(Path(self._checkpoint))
+        except PolicyError:  # told when the policy is opened
+            return devices.resolve(word)
+        told = devices.ignored(contract, word)
+        if told and not self._alias:  # the kind would tell who hides behind an alias
+            self.get_logger().info(told)
+        if not contract.takes_device:
+            devices.check_word(word)
+            return "cpu"
+        found = devices.resolve(word)
+        if word == "auto":
+            self.get_logger().info(f"device:=auto: runs on {found}")
+        return found
+
+    def _tell_what_is_new(self, contract: PolicyContract) -> None:
+        if self._task.name not in contract.tasks:
+            self.get_logger().warning(
+                f"this policy was not trained on {self._task.name}, only on "
+                f"{listed(contract.tasks) or 'nothing'}: expect it to fail"
+            )
+        new = instructions.untrained(self._task.instruction, contract.known_instructions)
+        if new:
+            self.get_logger().warning(new)
+
+    def _check(self, contract: PolicyContract) -> None:
         try:
             contract.check_against(self._hardware)
         except PolicyError as error:
             raise TransitionError(str(error)) from None
-        if self._settings.replan_steps > contract.chunk:
+
+    def _paced(self, policy: Policy, called: str) -> int:
+        """Control steps from one inference to the next: those wanted, or what chunks last for."""
+        rates, wanted = self._hardware.rates, self._settings.replan_steps
+        frame_s = 1.0 / min(camera.fps for camera in self._hardware.cameras.values())
+        chunk, dt_s = policy.contract.chunk, 1.0 / rates.control_hz
+        pace = Pace(chunk, dt_s, frame_s, rates.max_chunk_age_s)
+        steps, latency = None, 0.0
+        for _ in range(_MEASUREMENTS):  # the computer may just be busy with something else
+            latency = self._measured_latency_s(policy, called)
+            steps = pace.replan_steps(wanted, latency)
+            if steps is not None or latency > chunk * dt_s:
+                break
+        policy.reset()
+        told = (
+            f"{called}: an inference takes {1e3 * latency:.0f} ms, a chunk of {chunk} steps lasts"
+        )
+        if steps is None:
             raise TransitionError(
-                f"replan_steps is {self._settings.replan_steps}, but a chunk of "
-                f"{called} has only {contract.chunk} steps"
+                f"{told} {chunk * dt_s:g} s, which is over before the next one can be there: the "
+                "arms would hold again and again. Run it on a GPU (device:=cuda) or a faster "
+                "computer, or take a policy of longer chunks"
             )
+        if steps < wanted:
+            self.get_logger().warning(
+                f"{told} {chunk * dt_s:g} s: with replan_steps {wanted} it would be over before "
+                f"the next one is there, so that replan_steps is {steps}"
+            )
+        return steps
+
+    def _measured_latency_s(self, policy: Policy, called: str) -> float:
+        cameras = self._hardware.cameras.items()
+        snapshot = Snapshot(
+            self._now_s(),
+            {
+                name: np.zeros((camera.height, camera.width, 3), np.uint8)
+                for name, camera in cameras
+            },
+            np.asarray(self._hardware.home, np.float32),
+            0.0,
+        )
+        try:
+            return latency_s(partial(self._infer, policy, snapshot))
+        except PolicyError as error:
+            raise TransitionError(f"{called}: {error}") from None
+        except Exception as error:  # whatever a model raises, out of memory for example
+            raise TransitionError(f"{called}: the model failed: {error!r}") from None
 
     def _connect(self) -> None:
         topics = self._owned_topics

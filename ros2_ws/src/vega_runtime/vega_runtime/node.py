@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import signal
 import sys
+import time
 from collections.abc import Callable
 from types import FrameType
 
 import rclpy
+from rclpy.duration import Duration
 from rclpy.executors import Executor, ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
@@ -16,6 +18,7 @@ from vega_runtime.launched import Ending
 from vega_runtime.parameters import ParameterError
 
 _SIGNAL_POLL_S = 0.1
+_LAST_WORDS_S = 0.5
 
 
 class _Ending(Ending):
@@ -85,7 +88,18 @@ def _take_down(node: Node | None, executor: Executor) -> None:
         close = getattr(node, "close", None)
         if close is not None:
             close()
+        _deliver(node)
         executor.remove_node(node)
         node.destroy_node()
     executor.shutdown(timeout_sec=1.0)
     rclpy.try_shutdown()
+
+
+def _deliver(node: Node) -> None:
+    """Waits for those who listen to have the node's last words: a publisher takes them with it."""
+    end_s = time.monotonic() + _LAST_WORDS_S
+    if not node.context.ok():
+        return
+    for publisher in node.publishers:
+        left = Duration(seconds=max(0.0, end_s - time.monotonic()))
+        publisher.wait_for_all_acked(left)

@@ -14,16 +14,22 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from types import FrameType
 
+from vega_runtime import surroundings
+
 GROUP = "vega_runtime.nodes"
 
 
 def main() -> None:
     """Loads the node that this executable is named after and runs it.
 
-    From then on the node itself handles signals.
+    From then on the node itself handles signals. Ends with code 1 and a sentence where ROS 2 cannot
+    start.
     """
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _leave)
+    if problem := surroundings.problem():
+        print(f"error: {problem}", file=sys.stderr)
+        sys.exit(1)
     (node,) = entry_points(group=GROUP, name=Path(sys.argv[0]).name)
     node.load()()
 

@@ -28,6 +28,8 @@ READY = b"ready"
 FAULT, LEAD = b"fault ", b"lead "
 FOLLOWER, LEADER, BOTH = "follower", "leader", "both"
 _GRIPPER_SPEED = 0.3
+# The twin's jaws press with 14 N at most; this stands for the 1 N m that a gripper is told.
+_NM_PER_N = 1.0 / 14.0
 _LONGEST = 1024
 
 
@@ -93,7 +95,7 @@ def _measured(q: Array, dq: Array, effort: Array) -> Measured:
         dq[:JOINTS].tolist(),
         effort[:JOINTS].tolist(),
         float(q[JOINTS]),
-        float(effort[JOINTS]),
+        float(effort[JOINTS]) * _NM_PER_N,
     )
 
 

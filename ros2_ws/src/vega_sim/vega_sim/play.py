@@ -9,7 +9,10 @@ import argparse
 import sys
 from pathlib import Path
 
+import numpy as np
+
 import hw_config
+from vega_core.caption import Caption
 from vega_core.command_line import whole, writable
 from vega_sim import command_line, operators
 from vega_sim.render import side_by_side
@@ -28,9 +31,14 @@ def play(task: str, seed: int, variant: str, out: Path) -> bool:
     operator.reset(twin)
     end = hw_config.load_task(task).time_limit_s
     success, phases = False, ""
+    title = f"{task} ({variant}, seed {seed}): {hw_config.load_task(task).instruction}"
+    caption: Caption | None = None
     with VideoWriter(out, twin.hw.rates.control_hz) as video:
         while twin.time_s < end:
-            video.add(side_by_side([twin.render(camera) for camera in twin.hw.cameras]))
+            images = side_by_side([twin.render(camera) for camera in twin.hw.cameras])
+            caption = caption or Caption(images.shape[1], title)
+            strip = caption.strip(twin.time_s, "success" if success else "")
+            video.add(np.concatenate([images, strip]))
             twin.advance(operator.act(twin))
             now = ", ".join(f"{side} {phase}" for side, phase in operator.phases.items())
             if now != phases:

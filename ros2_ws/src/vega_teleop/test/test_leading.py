@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from types import SimpleNamespace
 
 import pytest
@@ -136,3 +137,52 @@ def test_a_stopped_gate_is_not_asked(gate, gated):
     assert gated.lacking() == ["the gate is stopped (emergency stop by the key)"]
     assert gated.hand_over() is None
     assert gate.asked == 0
+
+
+def test_a_stop_or_a_fault_before_the_arms_follow_ends_the_consent_of_the_launch(gate):
+    for happens in (
+        lambda each: gate.say(GateState.ESTOP, "by the key"),
+        lambda each: each.interrupt("the left arm was not enabled"),
+    ):
+        gated = leading.ByGate(gate, Consent())
+        gate.say(GateState.HOLD)
+        happens(gated)
+        gate.say(GateState.HOLD, "paused")
+        asked = gate.asked
+        (text,) = gated.lacking()
+        assert "once people stand clear (the " in text
+        assert gate.asked == asked
+        gated.hand_over()
+        assert gate.asked == asked + 1
+
+
+def test_a_consent_that_waits_for_the_leaders_does_not_survive_a_stop(gate, gated):
+    gate.say(GateState.HOLD)
+    gated.hand_over()
+    gate.say(GateState.ESTOP)
+    gate.say(GateState.HOLD)
+    asked = gate.asked
+    gated.lacking()
+    assert gate.asked == asked
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_the_gate_is_never_asked_without_a_consent_newer_than_the_last_stop_or_fault(gate, seed):
+    dice = random.Random(seed)
+    gated = leading.ByGate(gate, Consent())
+    clear, asked = True, 0
+    for _ in range(300):
+        what = dice.choice(("hold", "hold", "follows", "stop", "fault", "poll", "poll", "start"))
+        if what in ("stop", "fault", "follows"):
+            clear = False
+        if what == "fault":
+            gated.interrupt("the right arm was not enabled")
+        elif what == "poll":
+            gated.lacking()
+        elif what == "start":
+            clear = gated.hand_over() is not None or clear
+        else:
+            modes = {"hold": GateState.HOLD, "follows": GateState.LEADER, "stop": GateState.ESTOP}
+            gate.say(modes[what])
+        assert gate.asked == asked or clear
+        asked = gate.asked

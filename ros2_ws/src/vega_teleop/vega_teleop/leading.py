@@ -40,23 +40,26 @@ class LeaderFollowing(Protocol):
     def hand_over(self) -> str | None:
         """Makes them, where that has to be asked for: what was done, None if nothing."""
 
+    def interrupt(self, why: str) -> None:
+        """Something was wrong: before arms begin to follow again somebody has to say so."""
+
     def close(self) -> None:
         """Lets go of the node."""
 
 
 def watch(
-    node: Node, hardware: HardwareConfig, robot: str, newest: Callable[[str], bytes | None]
+    node: Node, hardware: HardwareConfig, unattended: bool, newest: Callable[[str], bytes | None]
 ) -> LeaderFollowing:
     """Watches the leaders of a cell.
 
     Args:
         node: Whose topics and services are used.
         hardware: The cell.
-        robot: sim, emulated or real.
+        unattended: Nobody is at the arms: in the twin, led by a script.
         newest: The newest joint state of a topic as it came, None before the first.
     """
     if hardware.topology == "bus_per_arm":
-        return ByGate(node, Consent(unattended=robot != "real"))
+        return ByGate(node, Consent(unattended=unattended))
     return ByThemselves(hardware, newest)
 
 
@@ -98,6 +101,9 @@ class ByThemselves:
     def hand_over(self) -> str | None:
         return None
 
+    def interrupt(self, why: str) -> None:
+        pass
+
     def close(self) -> None:
         pass
 
@@ -105,8 +111,8 @@ class ByThemselves:
 class ByGate:
     """On buses of their own the gate makes the arms follow, once they stand where the leaders are.
 
-    It is asked when there is consent: when the session begins, and after it has stopped following
-    only when somebody wants a take to start. In the twin, where nobody can be hurt, all the time.
+    It is asked when there is consent: when the session begins, and after it has stopped following,
+    or a stop or a fault, only when somebody wants a take to start. Where nobody attends, always.
     """
 
     def __init__(self, node: Node, consent: Consent) -> None:
@@ -121,7 +127,10 @@ class ByGate:
         self._refusal = ""
 
     def _on_state(self, state: GateState) -> None:
-        self._state = state
+        before, self._state = self._state, state
+        # A stop that is reset at once may be seen in its count alone.
+        if state.mode == GateState.ESTOP or (before and state.estops != before.estops):
+            self._consent.interrupt("the emergency stop was pressed")
         if state.mode == GateState.LEADER:
             self._consent.use()
             self._refusal = ""
@@ -138,7 +147,8 @@ class ByGate:
         text = f"the gate {_MODES.get(state.mode, 'is busy')}"
         text += f" ({state.reason})" if state.reason else ""
         if state.mode == GateState.HOLD:
-            text += "; start (s) hands the arms to the leaders again"
+            text += "; start (s) hands the arms to the leaders again, once people stand clear"
+            text += f" ({self._consent.why})" if self._consent.why else ""
         return [text]
 
     def _ask(self) -> None:
@@ -162,6 +172,9 @@ class ByGate:
             "cannot start yet: the gate is asked to follow the leaders; start again (s) when the "
             f"session is ready{'. ' + self._refusal if self._refusal else ''}"
         )
+
+    def interrupt(self, why: str) -> None:
+        self._consent.interrupt(why)
 
     def close(self) -> None:
         self._node.destroy_subscription(self._subscription)

@@ -22,6 +22,7 @@ from teleop.dataset.episode import DatasetLayout, RobotKind, TakeStart, hardware
 from teleop.dataset.store import Store
 from teleop.errors import TeleopError
 from teleop.recording.recorder import Clocks, Recorder, TakeRecording
+from teleop.session.operator import SCRIPTED
 from teleop.session.resume import open_or_resume
 from teleop.session.state import Placement
 from vega_core.provenance import git_state, versions
@@ -99,6 +100,7 @@ class RecorderNode(LifecycleNode):
             task=self._task,
             variant=given.variant,
             robot=given.robot,
+            unattended=given.robot != "real" and given.operator == SCRIPTED,
             wanted=given.episodes,
             recorder=recorder,
             begin=self._begin,

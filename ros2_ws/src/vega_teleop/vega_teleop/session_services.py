@@ -10,7 +10,7 @@ from functools import partial
 from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
 from std_srvs.srv import Trigger
-from vega_msgs.msg import TakeEvent, TeleopState
+from vega_msgs.msg import ArmStatus, TakeEvent, TeleopState
 from vega_msgs.srv import MarkTake, NoteTake
 from vega_runtime import qos
 from vega_runtime.owned import OwnedEntities
@@ -42,6 +42,7 @@ class SessionParts:
         task: What is demonstrated.
         variant: Of the task.
         robot: sim, emulated or real.
+        unattended: Whether a script leads, in the twin, and nobody is at the arms.
         wanted: Number of good episodes.
         recorder: Watches the topics, and records takes.
         begin: Begins a take with a placement; see `RecordingListener`.
@@ -53,6 +54,7 @@ class SessionParts:
     task: TaskConfig
     variant: str
     robot: str
+    unattended: bool
     wanted: int
     recorder: Recorder
     begin: Callable[[Placement | None], OngoingTake]
@@ -74,7 +76,10 @@ class SessionServices:
         self._events = node.create_publisher(TakeEvent, "teleop/event", qos.REPORT)
         self._owned = OwnedEntities(node)
         self._logged = ""
-        self._leading = leading.watch(node, parts.hardware, parts.robot, parts.recorder.newest.get)
+        newest = parts.recorder.newest.get
+        self._leading = leading.watch(node, parts.hardware, parts.unattended, newest)
+        self._was_well = False
+        self._enabled: dict[str, bool] = {}
         self._twin: TwinScene | None = None
         self._plan = (
             by_hand(parts.task, parts.variant) if parts.robot == "real" else _placed_by_twin
@@ -106,6 +111,9 @@ class SessionServices:
             owned.service(Trigger, f"teleop/{name}", partial(self._on_trigger, verb))
         owned.service(MarkTake, "teleop/mark", self._on_mark)
         owned.service(NoteTake, "teleop/note", self._on_note)
+        for arm in self._parts.hardware.arms:
+            topic, on_arm = f"{arm}/follower/status", partial(self._on_arm, arm)
+            owned.subscribe(ArmStatus, topic, on_arm, qos.LATCHED)
         # Not the node's clock: an operator has to be told also when the twin's stands still.
         wall = Clock(clock_type=ClockType.STEADY_TIME)
         owned.timer(_POLL_S, self._poll, wall)
@@ -127,7 +135,9 @@ class SessionServices:
         return self.session.close()
 
     def _start(self) -> Answer:
-        asked = self._leading.hand_over() if self.session.phase is SessionPhase.WAITING else None
+        # What people say while something is wrong does not hold for when it is well again.
+        waits = self.session.phase is SessionPhase.WAITING and not self._parts.recorder.lacking()
+        asked = self._leading.hand_over() if waits else None
         return self.session.start() if asked is None else Answer(False, asked)
 
     def _poll(self) -> None:
@@ -137,7 +147,16 @@ class SessionServices:
     def _check_what_lacks(self) -> None:
         if self.session.phase in (SessionPhase.WAITING, SessionPhase.READY, SessionPhase.FINISHED):
             scene = self._twin.lacking() if self._twin else []
-            self.session.lack([*self._parts.recorder.lacking(), *self._leading.lacking(), *scene])
+            faults = self._parts.recorder.lacking()
+            if faults and self._was_well:
+                self._leading.interrupt(faults[0])
+            self._was_well = self._was_well or not faults
+            self.session.lack([*faults, *self._leading.lacking(), *scene])
+
+    def _on_arm(self, arm: str, status: ArmStatus) -> None:
+        if not (status.enabled and self._enabled.get(arm, True)):
+            self._leading.interrupt(f"the {arm} arm was not enabled")
+        self._enabled[arm] = status.enabled
 
     def _publish_length(self) -> None:
         if self.session.phase is SessionPhase.RECORDING:

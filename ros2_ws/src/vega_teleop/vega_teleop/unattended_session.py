@@ -21,7 +21,7 @@ from rclpy.serialization import deserialize_message
 from rclpy.task import Future
 from sensor_msgs.msg import JointState
 from std_srvs.srv import SetBool, Trigger
-from vega_msgs.msg import TaskState, TeleopState
+from vega_msgs.msg import EstopState, TaskState, TeleopState
 from vega_msgs.srv import ResetScene
 from vega_runtime import qos
 from vega_runtime.node import finish
@@ -92,6 +92,7 @@ class UnattendedSessionNode(Node):
         self._saved_before: int | None = None
         self._session: TeleopState | None = None
         self._scene: SceneReport | None = None
+        self._stopped = False
         self._joints: dict[str, bytes] = {}
         self._asked: _Asked | None = None
         self._unanswered = 0
@@ -101,6 +102,7 @@ class UnattendedSessionNode(Node):
     def _connect(self) -> None:
         self.create_subscription(TeleopState, "teleop/state", self._on_session, qos.LATCHED)
         self.create_subscription(TaskState, "sim/task_state", self._on_scene, qos.LATCHED)
+        self.create_subscription(EstopState, "gate/estop_state", self._on_estop, qos.LATCHED)
         for arm in self._home:
             self.create_subscription(
                 JointState,
@@ -127,6 +129,9 @@ class UnattendedSessionNode(Node):
         stamp_s = to_seconds(state.header.stamp)
         self._scene = SceneReport(int(state.seed), bool(state.success), stamp_s)
 
+    def _on_estop(self, state: EstopState) -> None:
+        self._stopped = state.active
+
     def _poll(self) -> None:
         if self._ends_s is not None:
             if not self._triggers[Action.END].service_is_ready() or time.monotonic() > self._ends_s:
@@ -152,6 +157,7 @@ class UnattendedSessionNode(Node):
             state.text,
             self._scene,
             all(self._is_home(arm) for arm in self._home),
+            self._stopped,
         )
 
     def _is_home(self, arm: str) -> bool:

@@ -30,6 +30,15 @@ RemapRule = tuple[SomeSubstitutionsType, SomeSubstitutionsType]
 _names_seen: collections.Counter[str] = collections.Counter()
 
 
+class _Quoting(yaml.SafeDumper):
+    """Quotes all text: what is text for Python's YAML, as 1e3, is a number for that of ROS 2."""
+
+
+_Quoting.add_representer(
+    str, lambda dumper, text: dumper.represent_scalar("tag:yaml.org,2002:str", text, style='"')
+)
+
+
 class Node(ExecuteProcess):
     """Runs the executable of a node with its name, namespace, parameters and remappings."""
 
@@ -142,7 +151,7 @@ class Node(ExecuteProcess):
         with tempfile.NamedTemporaryFile(
             "w", prefix="launch_params_", dir=launch_config.log_dir, delete=False
         ) as file:
-            yaml.safe_dump({self.node_name: {"ros__parameters": values}}, file)
+            yaml.dump({self.node_name: {"ros__parameters": values}}, file, _Quoting)
         return os.path.abspath(file.name)
 
     def _all_remappings(self, context: LaunchContext) -> list[tuple[str, str]]:

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from launch import InvalidLaunchFileError, LaunchDescription, LaunchService
 from launch.actions import DeclareLaunchArgument, IncludeLaunchDescription
 from launch.launch_description_sources import AnyLaunchDescriptionSource
-from launch.logging import get_logger
+from launch.logging import get_logger, launch_config
 from launch.utilities import describe_substitutions
 
 from ..errors import OperatorError, suggest
@@ -86,10 +86,21 @@ def _launch(options: argparse.Namespace) -> int:
     include = IncludeLaunchDescription(source, launch_arguments=arguments.items())
     service.include_launch_description(LaunchDescription([include]))
     try:
+        _make_log_dir()
         _warn_of_undeclared(source, arguments)
         return service.run()
     except OSError as error:
         raise OperatorError(f"cannot launch: {error}") from error
+
+
+def _make_log_dir() -> None:
+    try:
+        launch_config.log_dir  # noqa: B018 - asking for it makes it
+    except OSError as error:
+        raise OperatorError(
+            f"{error.filename}: logs cannot be written there ({error.strerror}); "
+            "export ROS_LOG_DIR=a folder that can be"
+        ) from error
 
 
 def _find_launch_file(package_or_file: str, rest: list[str]) -> tuple[str, list[str]]:

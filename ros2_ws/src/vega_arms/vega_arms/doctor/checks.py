@@ -89,6 +89,7 @@ class ArmFacts:
     firmware: str | None = None
     limits: Mapping[int, MotorLimits] = field(default_factory=dict)
     gripper_stroke_mm: int | None = None
+    gripper_bits: int | None = None
     q: Sequence[float] | None = None
     age_s: float | None = None
 
@@ -220,13 +221,11 @@ def state(channel: str, arm: ArmFacts) -> Finding:
     mode = protocol.code_name(protocol.CTRL_MODES, arm.status.ctrl_mode)
     if arm.status.arm_status in protocol.STOPPING:
         return fail(check, status, "hold the arm: a reset takes its power; then reset it")
-    faults = [
-        f"joint {i + 1}: {', '.join(protocol.motor_faults(bits or 0))}"
-        for i, bits in enumerate(arm.motor_bits)
-        if protocol.motor_faults(bits or 0)
-    ]
+    found = [(i + 1, protocol.motor_fault(bits or 0)) for i, bits in enumerate(arm.motor_bits)]
+    faults = [(joint, fault) for joint, fault in found if fault is not None]
     if faults:
-        return fail(check, "; ".join(faults), "let it cool, check power and what blocks it; reset")
+        text = "; ".join(f"joint {joint}: {fault.text}" for joint, fault in faults)
+        return fail(check, text, "; ".join(dict.fromkeys(fault.remedy for _, fault in faults)))
     if arm.status.comm_error_bits:
         joints = protocol.joints_set(arm.status.comm_error_bits)
         return fail(check, f"{joints} do not answer", "check the arm's internal cable; restart it")
@@ -285,8 +284,11 @@ def limits(channel: str, arm: ArmFacts, lower: Sequence[float], upper: Sequence[
 
 
 def gripper(channel: str, arm: ArmFacts, stroke_m: float) -> Finding:
-    """The gripper is the one that hw_config names."""
+    """The gripper is the one that hw_config names, has no fault, and was zeroed."""
     check = f"{channel}: gripper"
+    fault = protocol.gripper_fault(arm.gripper_bits or 0)
+    if fault is not None:
+        return fail(check, fault.text, fault.remedy)
     if arm.gripper_stroke_mm is None:
         return warn(check, "the arm did not tell its stroke", "run this again")
     if arm.gripper_stroke_mm == 0:
@@ -301,6 +303,8 @@ def gripper(channel: str, arm: ArmFacts, stroke_m: float) -> Finding:
             f"the arm has a stroke of {arm.gripper_stroke_mm} mm, hw_config {1000 * stroke_m:.0f}",
             "set gripper_stroke_m in hw_config/arms.yaml to the gripper that is mounted",
         )
+    if arm.gripper_bits is not None and not arm.gripper_bits & protocol.HOMED:
+        return warn(check, *protocol.NEVER_ZEROED)
     return ok(check, f"stroke {arm.gripper_stroke_mm} mm")
 
 

@@ -117,6 +117,7 @@ def _arm(decoder: FeedbackDecoder) -> ArmFacts:
         decoder.firmware.text if decoder.firmware else None,
         dict(decoder.limits),
         decoder.gripper_stroke_mm,
+        decoder.gripper_bits,
         state.q if state else None,
         time.time() - state.stamp_s if state else None,
     )

@@ -10,12 +10,13 @@ from typing import Protocol
 import can
 
 from vega_arms import buses, frames
-from vega_arms.emulator.faults import Damage, Fault
+from vega_arms.emulator.faults import AILMENTS, Damage, Fault
 from vega_arms.emulator.follower import TICK_S, Follower
 from vega_arms.protocol import Frame
 
 _BUS_OFF_ID = 0x40  # socketcan's error class
 _LONGEST_CATCH_UP_S = 0.05
+_OVERCURRENT, _MIT = 1 << 2, 4
 
 
 class Device(Protocol):
@@ -73,9 +74,15 @@ class Emulator:
         with self._lock:
             self._fault = fault
             self._fault_end_s = None if duration_s is None else time.monotonic() + duration_s
+            self._ail(fault)
             for device in self.devices:
                 if fault is not None and isinstance(device, Follower):
                     _break(device, fault)
+
+    def _ail(self, fault: Fault | None) -> None:
+        for device in self.devices:
+            if isinstance(device, Follower):
+                device.ailment = fault if fault in AILMENTS else None
 
     def run(self) -> None:
         """Serves the bus until `close`."""
@@ -113,6 +120,7 @@ class Emulator:
     def _tick(self) -> None:
         if self._fault_end_s is not None and time.monotonic() >= self._fault_end_s:
             self._fault = self._fault_end_s = None
+            self._ail(None)
         sent: list[Frame] = []
         for device in self.devices:
             said = device.tick()
@@ -154,6 +162,12 @@ def _break(arm: Follower, fault: Fault) -> None:
         arm.enabled = [False] * frames.JOINTS
     elif fault is Fault.COLLISION:
         arm.collide(1, torque=1000.0)
+    elif fault is Fault.GRIPPER_OVERCURRENT:
+        arm.gripper_faults |= _OVERCURRENT
+    elif fault is Fault.GRIPPER_OFF:
+        arm.gripper_enabled = False
+    elif fault is Fault.MIT_MODE:
+        arm.move = _MIT
     elif fault is Fault.LIMITS:
         old = arm.settings.limits[1]
         arm.settings.limits[1] = old._replace(max_angle=900)

@@ -23,10 +23,28 @@ class Fault(enum.Enum):
     DISABLED = "disabled"
     COLLISION = "collision"
     LIMITS = "limits"
+    STUCK = "stuck"
+    LOOSE = "loose"
+    MIT_MODE = "mit_mode"
+    GRIPPER_OFF = "gripper_off"
+    GRIPPER_OVERCURRENT = "gripper_overcurrent"
+    GRIPPER_HOT = "gripper_hot"
+    GRIPPER_STUCK = "gripper_stuck"
+    GRIPPER_NOT_ZEROED = "gripper_not_zeroed"
 
 
-STANDING = frozenset((Fault.LEADER_ROLE, Fault.DISABLED, Fault.COLLISION, Fault.LIMITS))
-"""Faults that change the arm itself and do not end by themselves."""
+AILMENTS = frozenset(
+    (
+        Fault.STUCK,
+        Fault.LOOSE,
+        Fault.MIT_MODE,
+        Fault.GRIPPER_OFF,
+        Fault.GRIPPER_HOT,
+        Fault.GRIPPER_STUCK,
+        Fault.GRIPPER_NOT_ZEROED,
+    )
+)
+"""Faults of the arm itself that end with the fault; what others change in it, stays changed."""
 
 
 class Damage:

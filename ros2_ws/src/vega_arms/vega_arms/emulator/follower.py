@@ -6,6 +6,7 @@ from collections.abc import Callable
 from functools import partial
 
 from vega_arms import frames, protocol
+from vega_arms.emulator.faults import Fault
 from vega_arms.emulator.leader import control_frames
 from vega_arms.emulator.physics import JOINTS, ArmPhysics, Drive, SimpleArm
 from vega_arms.emulator.settings import Configuration, Settings
@@ -18,6 +19,9 @@ _TICKS_TO_COMM_ERROR, _COMM_ERROR_TICKS = 100, 20
 _TRIP_NM, _TRIP_STEP_NM = 8.0, 3.0
 _AMPERE_PER_NM = (1.0 / 1.18125,) * 3 + (1.0 / 0.95844,) * 3
 _STANDBY, _CAN, _TEACH = 0, protocol.CAN_MODE, protocol.TEACH_MODE
+# For so long an arm that was reset keeps its power, and obeys no enabling.
+_RESET_TICKS = 140
+_HOT = 1 << 1
 
 
 class Follower:
@@ -31,6 +35,7 @@ class Follower:
         self.settings = settings or Settings()
         self.physics: ArmPhysics = physics or SimpleArm()
         self.ticks = 0
+        self.ailment: Fault | None = None
         self.power_up()
         self._configuration = Configuration(self.settings)
         self._handlers: dict[int, Callable[[tuple], None]] = {
@@ -56,6 +61,7 @@ class Follower:
         self.gripper_enabled, self.gripper_faults = False, 0
         self._gripper_target = 0.0
         self._enables_ignored = [0] * JOINTS
+        self._reset_left = 0
         self._targets = list(self.physics.measured.q)
         self._leaving_teach = False
         self._comm_error_at: int | None = None
@@ -104,25 +110,27 @@ class Follower:
             measured = self.physics.measured
             return control_frames(measured.q, measured.gripper, self.settings.linkage_offset)
         self._watch_teach_exit()
+        self._watch_reset()
         limits = self.settings.limits
+        loose = self.ailment is Fault.LOOSE
         share = 1.0 if self.high_follow else self.speed / 100.0
         self.physics.step(
             TICK_S,
             Drive(
                 self._targets,
-                self.enabled,
+                [on and not loose for on in self.enabled],
                 [share * limit.max_speed * 1e-3 for limit in limits],
                 [0.01 * value for value in self.settings.acceleration],
                 self.stopped,
                 self.high_follow,
-                self._gripper_target if self.gripper_enabled else None,
+                self._gripper_target if self._gripper_obeys else None,
             ),
         )
-        if not all(self.enabled) or self.stopped:
+        if not all(self.enabled) or self.stopped or loose:
             # Where it is held from, once it is powered again.
             q = self.physics.measured.q
             self._targets = [
-                target if on and not self.stopped else now
+                target if on and not self.stopped and not loose else now
                 for target, on, now in zip(self._targets, self.enabled, q)
             ]
         return self._feedback()
@@ -188,8 +196,13 @@ class Follower:
         return sent
 
     def _gripper_bits(self) -> int:
-        bits = self.gripper_faults | protocol.HOMED
-        return bits | (protocol.ENABLED if self.gripper_enabled else 0)
+        bits = self.gripper_faults | (protocol.ENABLED if self.gripper_enabled else 0)
+        bits |= _HOT if self.ailment is Fault.GRIPPER_HOT else 0
+        return bits | (0 if self.ailment is Fault.GRIPPER_NOT_ZEROED else protocol.HOMED)
+
+    @property
+    def _gripper_obeys(self) -> bool:
+        return self.gripper_enabled and self.ailment is not Fault.GRIPPER_STUCK
 
     # What it does with each kind of frame.
 
@@ -198,7 +211,9 @@ class Follower:
         if command.stop == 1:
             self.stopped = True
         elif command.stop == 2:
+            powered = self.enabled
             self.power_up()
+            self.enabled, self._reset_left = powered, _RESET_TICKS if any(powered) else 0
             self._enables_ignored = [1] * JOINTS
         elif command.teach == 1:
             self.ctrl_mode, self.teach = _TEACH, 1
@@ -218,7 +233,8 @@ class Follower:
             self._targets = list(self.physics.measured.q)
             if self._leaving_teach:
                 self._comm_error_at, self._leaving_teach = self.ticks + _TICKS_TO_COMM_ERROR, False
-        self.ctrl_mode, self.move = mode.ctrl_mode, mode.move
+        self.ctrl_mode = mode.ctrl_mode
+        self.move = self.move if self.ailment is Fault.MIT_MODE else mode.move
         self.mount = mode.mount or self.mount
         self.speed = min(mode.speed, 100)
         self.high_follow = mode.follow == frames.HIGH_FOLLOW
@@ -230,8 +246,13 @@ class Follower:
         elif start is not None and self.ticks >= start + _COMM_ERROR_TICKS:
             self._comm_error_at = None
 
+    def _watch_reset(self) -> None:
+        if self._reset_left == 1:
+            self.enabled = [False] * JOINTS
+        self._reset_left = max(0, self._reset_left - 1)
+
     def _target(self, first: int, frame: tuple) -> None:
-        if not self.can_move:
+        if not self.can_move or self.ailment is Fault.STUCK:
             return
         for joint, millidegrees in zip((first, first + 1), frame):
             limit = self.settings.limits[joint]
@@ -248,7 +269,7 @@ class Follower:
             return
         if target.code in (2, 3):
             self.gripper_faults = 0
-        self.gripper_enabled = target.code in (1, 3)
+        self.gripper_enabled = target.code in (1, 3) and self.ailment is not Fault.GRIPPER_OFF
         if self.gripper_enabled:
             self._gripper_target = min(max(target.stroke, 0), stroke) * 1e-6
 
@@ -256,7 +277,7 @@ class Follower:
         motor, action = frame
         chosen = range(JOINTS) if motor in frames.ALL_MOTORS else range(motor - 1, motor)
         for joint in chosen:
-            if not 0 <= joint < JOINTS:
+            if not 0 <= joint < JOINTS or self._reset_left:
                 continue
             if action == 1:
                 self.enabled[joint] = False

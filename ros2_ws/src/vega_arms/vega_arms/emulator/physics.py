@@ -77,6 +77,8 @@ class SimpleArm:
     ) -> None:
         self.measured = Measured(list(q), [0.0] * JOINTS, [0.0] * JOINTS, gripper)
         self.falls_to = {joint: q[joint] for joint in _FALLS_TO} if on_stand else _FALLS_TO
+        # What is between the jaws: they close no further, m.
+        self.held = 0.0
 
     def step(self, dt: float, drive: Drive) -> None:
         """Moves on by `dt` seconds."""
@@ -98,10 +100,12 @@ class SimpleArm:
                     effort += 4.0 * math.cos(q)
             measured.q[joint], measured.dq[joint], measured.effort[joint] = q, dq, effort
         if drive.gripper is not None:
-            step = drive.gripper - measured.gripper
+            step = max(drive.gripper, self.held) - measured.gripper
             limit = _GRIPPER_SPEED * dt
             measured.gripper += min(max(step, -limit), limit)
             measured.gripper_effort = 0.0 if abs(step) <= limit else math.copysign(0.3, step)
+            if drive.gripper < self.held and abs(step) <= limit:
+                measured.gripper_effort = -1.0
 
 
 def approach(

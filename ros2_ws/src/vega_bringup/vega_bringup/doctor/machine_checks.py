@@ -104,7 +104,7 @@ def usb_rights(nodes: Sequence[UsbNode], has_rules: bool) -> Finding:
     """This user may open the cameras."""
     check = "rights: cameras"
     remedy = (
-        "python -m hw_config.naming prints the udev rules to install; sudo usermod -aG plugdev "
+        "'python -m hw_config.naming' prints the udev rules to install; sudo usermod -aG plugdev "
         "$USER; log in anew"
     )
     closed = [f"{node.model} ({node.file})" for node in nodes if not node.writable]

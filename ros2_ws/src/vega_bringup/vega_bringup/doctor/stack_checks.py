@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import json
-import os
 import socket
 import subprocess
 import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
+from vega_runtime import surroundings
+
 from vega_core.findings import Finding, fail, ok, warn
 
 _LONGEST_S = 10.0
-_HIGHEST_DOMAIN = 232
 
 
 class NoRos(RuntimeError):
@@ -22,17 +22,24 @@ class NoRos(RuntimeError):
 
 def survey() -> list[Finding]:
     """Checks the ROS domain of this environment."""
-    domain = os.environ.get("ROS_DOMAIN_ID") or "0"
-    if not domain.isdecimal() or int(domain) > _HIGHEST_DOMAIN:
-        text = f"ROS_DOMAIN_ID={domain}: expected a whole number, 0 to {_HIGHEST_DOMAIN}"
-        return [fail("ROS 2: domain", text, "export ROS_DOMAIN_ID=0, or unset it")]
+    if problem := surroundings.domain_problem():
+        return [fail("ROS 2: domain", *_told(problem))]
+    domain = surroundings.domain()
     row = launches(domain, launch_runs(domain))
+    if problem := surroundings.log_folder_problem():
+        return [row, fail("ROS 2: logs", *_told(problem))]
     try:
         nodes, commanders = graph()
     except NoRos as error:
         remedy = "open a new terminal, source env.sh there, and look at what else it sets for ROS 2"
         return [row, fail("ROS 2: nodes", f"ROS 2 does not start: {error}", remedy)]
     return [row, duplicates(domain, nodes, commanders)]
+
+
+def _told(problem: str) -> tuple[str, str]:
+    """What is wrong, and what to do about it."""
+    text, _, remedy = problem.partition("; ")
+    return text, remedy
 
 
 def launches(domain: str, runs: bool) -> Finding:
@@ -62,7 +69,7 @@ def duplicates(domain: str, nodes: Sequence[str], commanders: Mapping[str, int])
 
 
 def launch_runs(domain: str) -> bool:
-    """Whether a launch holds this domain's name (see `launch_parts.second_stack`)."""
+    """Whether a launch holds this domain's name (see `refusals.second_stack`)."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as probe:
         try:
             probe.bind(f"\0vega-stack-{domain}")

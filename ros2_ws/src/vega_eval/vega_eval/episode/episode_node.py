@@ -41,8 +41,11 @@ class EpisodeParameters:
         True, "a twin resets the scene and says when the task is done; false on the real robot"
     )
     video_fps: int = parameter(15, "frames a second of the video, in ROS time", low=1, high=60)
+    bring_up_patience_s: float = parameter(
+        900.0, "wall time until twin or gate is up; the manager gives up earlier", low=1.0
+    )
     start_patience_s: float = parameter(
-        90.0, "wall time that the stack may take until its first policy step", low=1.0
+        90.0, "wall time that the stack, once up, may take until its first policy step", low=1.0
     )
     first_step_patience_s: float = parameter(
         10.0, "ROS time that the gate, once active, may hold before the first policy step", low=0.1
@@ -58,6 +61,7 @@ class EpisodeParameters:
             self.start_patience_s,
             first_step_s=self.first_step_patience_s,
             hold_s=self.hold_patience_s,
+            bring_up_s=self.bring_up_patience_s,
         )
 
 

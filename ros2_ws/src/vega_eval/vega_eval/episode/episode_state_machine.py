@@ -17,6 +17,7 @@ class EpisodeOutcome(str, enum.Enum):
     FAILURE = "failure"
     UNJUDGED = "unjudged"
     ABORTED = "aborted"
+    STOPPED = "stopped (emergency stop)"
     INTERRUPTED = "interrupted"
 
     @property
@@ -27,12 +28,15 @@ class EpisodeOutcome(str, enum.Enum):
 
 @dataclass(frozen=True)
 class Patience:
-    """How long the episode waits: in wall time to start and without time, simulated in a hold."""
+    """How long the episode waits: in wall time for a sign of the stack, from then on to start, and
+    without time; simulated in a hold.
+    """
 
     start_s: float = 90.0
     clock_s: float = 10.0
     first_step_s: float = 10.0
     hold_s: float = 3.0
+    bring_up_s: float = 90.0
 
 
 @dataclass(frozen=True)
@@ -48,8 +52,8 @@ class EpisodeStateMachine:
     """Follows one episode from the first sign of life to its outcome.
 
     The episode starts with the first policy step that the gate executes, and ends with success,
-    at the time limit, or, aborted, when the gate holds for too long or time stands still. Where
-    nobody judges success, there is neither success nor failure.
+    at the time limit, when the emergency stop is pressed, or, aborted, when the gate holds for too
+    long or time stands still. Where nobody judges success, there is neither success nor failure.
     """
 
     def __init__(
@@ -67,7 +71,8 @@ class EpisodeStateMachine:
         self.start_s: float | None = None
         self.end_s = 0.0
         self._patience = patience
-        self._born_wall_s = self._moved_wall_s = wall_s
+        self._waits_since_s = self._moved_wall_s = wall_s
+        self._up = self._noticed = False
         self._now_s = 0.0
         self._judged = judged
         self._scene_shown: EpisodeScene | None = None if judged else scene
@@ -92,6 +97,7 @@ class EpisodeStateMachine:
 
     def observe_scene(self, scene: EpisodeScene, success: bool, now_s: float) -> None:
         """The twin told which scene lies there and whether its task is done."""
+        self._up = True
         self._scene_shown = scene
         if self.running and success and scene == self.scene:
             self._now_s = max(self._now_s, now_s)
@@ -102,6 +108,7 @@ class EpisodeStateMachine:
 
         As long as the stack is coming up, a gate that is not active does not hold.
         """
+        self._up = self._up or active
         self._hold_reason = "" if executing else reason
         if executing or not (active or self.running):
             self._hold_since_s = None
@@ -125,10 +132,20 @@ class EpisodeStateMachine:
             self._end(
                 EpisodeOutcome.ABORTED, f"time has stood still for {self._patience.clock_s:g} s"
             )
-        elif not self.running and wall_s - self._born_wall_s > self._patience.start_s:
+        elif not self.running and wall_s - self._waits_since(wall_s) > self._start_patience_s:
             self._end(EpisodeOutcome.ABORTED, self._why_not_started())
         else:
             self._watch_hold(now_s)
+
+    def _waits_since(self, wall_s: float) -> float:
+        """Since when it waits for the stack, or, once that is up, for the policy's first step."""
+        if self._up and not self._noticed:
+            self._noticed, self._waits_since_s = True, wall_s
+        return self._waits_since_s
+
+    @property
+    def _start_patience_s(self) -> float:
+        return self._patience.start_s if self._up else self._patience.bring_up_s
 
     def _at_time_limit(self) -> tuple[EpisodeOutcome, str]:
         if self._judged:
@@ -154,15 +171,22 @@ class EpisodeStateMachine:
         if self.outcome is None:
             self._end(EpisodeOutcome.ABORTED, reason)
 
+    def stop(self, reason: str) -> None:
+        """The emergency stop was pressed, also before the episode has begun."""
+        if self.outcome is None:
+            self._end(EpisodeOutcome.STOPPED, reason)
+
     def _end(self, outcome: EpisodeOutcome, reason: str) -> None:
         self.outcome, self.reason = outcome, reason
         self.end_s = self._now_s
 
     def _why_not_started(self) -> str:
-        if self._scene_shown is None:
+        if not self._up:
+            missing = "the stack is not up; the manager says what it waits for"
+        elif self._scene_shown is None:
             missing = "the twin has not published its state; is the sim node active?"
         elif self._scene_shown != self.scene:
             missing = f"the twin shows {self._scene_shown}, not {self.scene}"
         else:
             missing = f"no policy step was executed; the gate: {self._hold_reason}"
-        return f"not started after {self._patience.start_s:g} s: {missing}"
+        return f"not started after {self._start_patience_s:g} s: {missing}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable
 from functools import partial
@@ -12,11 +13,12 @@ from rclpy.node import Node
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from rclpy.serialization import deserialize_message
 from sensor_msgs.msg import Image, JointState
-from vega_msgs.msg import ArmTarget, GateState, InferenceReport, TaskState
+from vega_msgs.msg import ArmTarget, EstopState, GateState, InferenceReport, TaskState
 from vega_runtime import qos
 from vega_runtime.stamps import now_s, to_seconds
 
-from hw_config import HardwareConfig
+import hw_config
+from hw_config import ConfigError, HardwareConfig
 from vega_core import cdr_image
 from vega_eval.episode.episode_state_machine import EpisodeScene, EpisodeStateMachine
 from vega_eval.episode.summary import CameraCount, EpisodeRecord
@@ -27,6 +29,10 @@ _EVERY_ONE = QoSProfile(depth=200, reliability=ReliabilityPolicy.BEST_EFFORT)
 
 Tap = Callable[[str, str, bytes], None]
 """Gets every image and joint state as it comes: camera or arm, its name, the message's CDR."""
+
+
+def _stamp_s(message: GateState) -> float:
+    return to_seconds(message.header.stamp)
 
 
 class Observer:
@@ -60,6 +66,7 @@ class Observer:
         self.progress = ""
         self.twin_speed: float | None = None
         self.gate: GateState | None = None
+        self._estop: EstopState | None = None
         self.task: TaskState | None = None
         self.first_action_at = 0.0
         self._connect()
@@ -74,27 +81,37 @@ class Observer:
             listen(JointState, f"{arm}/follower/joint_states", on_joints, _EVERY_ONE, raw=True)
         listen(TaskState, "sim/task_state", self._on_task, qos.LATCHED)
         listen(GateState, "gate/state", self._on_gate, qos.LATCHED)
+        listen(EstopState, "gate/estop_state", self._on_estop, qos.LATCHED)
         listen(ArmTarget, "gate/target", self._on_step, qos.REPORT)
         listen(InferenceReport, "policy/inference", self._on_inference, qos.REPORT)
         self._node.create_timer(1.0 / self._fps, self._film)
 
-    def follow(self, episode: EpisodeStateMachine, video: Path) -> None:
-        """This episode observes what happens from now on, and is filmed."""
+    def follow(self, episode: EpisodeStateMachine, video: Path, what: str = "") -> None:
+        """This episode observes what happens from now on, and is filmed.
+
+        Args:
+            episode: Is told what is seen.
+            video: File of the film.
+            what: Which episode or trial it is, for the film's caption.
+        """
         self.record = EpisodeRecord(self._hardware.rates.control_hz)
         self._measured, self.first_action_at, self._began_wall_s = None, 0.0, 0.0
-        self._video = EpisodeVideo(video, self._fps)
+        self._video = EpisodeVideo(video, self._fps, title=_title(episode.scene, what))
         self._episode = episode
         if self.task is not None:
             self._observe_scene(episode, self.task)
         if self.gate is not None:
             self._observe_gate(episode, self.gate)
+        if self._estop is not None:
+            self._on_estop(self._estop)
 
     def end(self) -> str:
         """Stops filming; returns what is wrong with the video, if anything."""
-        video, self._video, self._episode = self._video, None, None
+        video, episode = self._video, self._episode
+        self._video = self._episode = None
         if video is None:
             return ""
-        video.close()
+        video.close(_outcome(episode))
         return video.problem
 
     @property
@@ -159,6 +176,8 @@ class Observer:
         if episode is None:
             return
         self._observe_gate(episode, message)
+        if before is not None and message.estops > before.estops:
+            episode.stop(message.reason)  # it may have been reset already
         if episode.outcome is not None:
             return
         record.clamped.append(message.commands_clamped)
@@ -167,9 +186,16 @@ class Observer:
         refusals = dict(zip(message.refusal_reasons, message.refusal_counts))
         record.out_of_workspace.append(refusals.get("workspace", 0))
         record.holds.append(message.holds)
+        if before is not None and episode.running:
+            record.note_gate(before.mode == GateState.HOLD, *map(_stamp_s, (before, message)))
         record.estops.append(message.estops)
         led = before is not None and before.mode == GateState.LEADER
         record.interventions += episode.running and message.mode == GateState.LEADER and not led
+
+    def _on_estop(self, message: EstopState) -> None:
+        self._estop = message
+        if message.active and self._episode is not None:
+            self._episode.stop(message.text)
 
     @staticmethod
     def _observe_gate(episode: EpisodeStateMachine, message: GateState) -> None:
@@ -207,3 +233,19 @@ class Observer:
         if episode is not None and video is not None and episode.running and self._images:
             frame = [self.image(name) for name in self._hardware.cameras]
             video.add(now_s(self._node.get_clock()), frame)
+
+
+def _title(scene: EpisodeScene, what: str) -> str:
+    """What a film shows. It does not say whose policy acts: judges may be blind."""
+    where = f" ({scene.variant}, seed {scene.seed})" if scene.variant else ""
+    title = f"{scene.task}{where}{', ' if what else ''}{what}"
+    with contextlib.suppress(ConfigError):
+        return f"{title}: {hw_config.load_task(scene.task).instruction}"
+    return title
+
+
+def _outcome(episode: EpisodeStateMachine | None) -> str:
+    """How it ended, as far as is known when the film ends."""
+    if episode is None or episode.outcome is None:
+        return "cut off"
+    return episode.outcome.value + (f": {episode.reason}" if episode.reason else "")

@@ -29,7 +29,8 @@ class EpisodeRecord:
 
     Lists of counts are the gate's counters as they rose (`out_of_workspace`: chunks that it refused
     because they led there); `interventions` are hand-overs to a
-    leader, `moved_rad` is the way of all arm joints together.
+    leader, `moved_rad` is the way of all arm joints together, `held_s` the time in which the gate
+    held since the first policy step.
     """
 
     control_hz: float
@@ -47,6 +48,12 @@ class EpisodeRecord:
     milestones: dict[str, bool] = field(default_factory=dict)
     interventions: int = 0
     moved_rad: float = 0.0
+    held_s: float = 0.0
+
+    def note_gate(self, held: bool, since_s: float, now_s: float) -> None:
+        """Adds the time between two states of the gate, if it held in between."""
+        if held and self.step_times_s:
+            self.held_s += max(0.0, now_s - max(since_s, self.step_times_s[0]))
 
 
 @dataclass(frozen=True)
@@ -97,6 +104,8 @@ def summarise(
         "chunks": len(record.inference_ms),
         "clamped": increase(record.clamped),
         "refused": increase(record.refused),
+        "holds": increase(record.holds),
+        "held_s": _rounded(record.held_s),
         "milestones": record.milestones,
         **extra,
     }

@@ -1,4 +1,4 @@
-"""The video of an episode: all cameras side by side as H.264, written while it runs."""
+"""The video of an episode: all cameras side by side over a caption, written while it runs."""
 
 from __future__ import annotations
 
@@ -15,11 +15,14 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from vega_core.caption import Caption
+
 CameraImage = NDArray[np.uint8]
 Frame = tuple[float, list[CameraImage | None]]
 _TIME_BASE = Fraction(1, 1000)
 _WAITING_FRAMES = 8
 _NICENESS = 10
+_OUTCOME_S = 1.5  # for which the last image stays and says how it ended
 _OPTIONS = {"preset": "ultrafast", "crf": "23", "tune": "zerolatency"}
 
 
@@ -31,15 +34,23 @@ class EpisodeVideo:
         fps: nominal frames a second; a frame's own time counts.
         tile: width and height of one camera's image in the video, pixels.
         wait: `add` waits for an encoder that does not keep up, where nothing runs in real time.
+        title: stands below the images, with the time; without one there is no caption.
     """
 
     def __init__(
-        self, path: Path, fps: int, tile: tuple[int, int] = (320, 240), wait: bool = False
+        self,
+        path: Path,
+        fps: int,
+        tile: tuple[int, int] = (320, 240),
+        wait: bool = False,
+        title: str = "",
     ) -> None:
         self._path = path
         self._fps = fps
         self._tile = tile
         self._wait = wait
+        self._title = title
+        self._outcome = ""
         self._frames: queue.Queue[Frame | None] = queue.Queue(_WAITING_FRAMES)
         self.skipped = 0
         """Frames left out because the encoder had not kept up, or has failed."""
@@ -55,8 +66,9 @@ class EpisodeVideo:
         except queue.Full:
             self.skipped += 1
 
-    def close(self) -> None:
-        """Encodes what is waiting and completes the file."""
+    def close(self, outcome: str = "") -> None:
+        """Encodes what is waiting and completes the file; the last image says how it ended."""
+        self._outcome = outcome
         self._frames.put(None)
         self._thread.join()
 
@@ -77,19 +89,33 @@ class EpisodeVideo:
             return
         with av.open(str(self._path), "w", options={"movflags": "faststart"}) as file:
             stream = file.add_stream("libx264", rate=self._fps, options=_OPTIONS)
-            stream.width, stream.height = self._tile[0] * len(first[1]), self._tile[1]
+            width = self._tile[0] * len(first[1])
+            caption = Caption(width, self._title) if self._title else None
+            stream.width = width
+            stream.height = self._tile[1] + (caption.height if caption else 0)
             stream.pix_fmt = "yuv420p"
             stream.thread_count = 1
             stream.time_base = stream.codec_context.time_base = _TIME_BASE
             start_s, last = first[0], -1
-            for time_s, images in itertools.chain([first], frames):
-                frame = av.VideoFrame.from_ndarray(self._compose(images), format="rgb24")
-                last = max(last + 1, round((time_s - start_s) / _TIME_BASE))
-                frame.pts, frame.time_base = last, _TIME_BASE
+
+            def show(pixels: CameraImage, at: int, outcome: str = "") -> None:
+                if caption:
+                    strip = caption.strip(last * float(_TIME_BASE), outcome)
+                    pixels = np.concatenate([pixels, strip])
+                frame = av.VideoFrame.from_ndarray(pixels, format="rgb24")
+                frame.pts, frame.time_base = at, _TIME_BASE
                 file.mux(stream.encode(frame))
+
+            for time_s, images in itertools.chain([first], frames):
+                last = max(last + 1, round((time_s - start_s) / _TIME_BASE))
+                pixels = self._side_by_side(images)
+                show(pixels, last)
+            if caption and self._outcome:
+                for later in (1.0 / self._fps, _OUTCOME_S):
+                    show(pixels, last + round(later / _TIME_BASE), self._outcome)
             file.mux(stream.encode(None))
 
-    def _compose(self, images: Sequence[CameraImage | None]) -> CameraImage:
+    def _side_by_side(self, images: Sequence[CameraImage | None]) -> CameraImage:
         width, height = self._tile
         tiles = [
             np.zeros((height, width, 3), np.uint8)

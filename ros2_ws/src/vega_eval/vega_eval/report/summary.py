@@ -46,6 +46,19 @@ def facts(evaluation: Evaluation) -> Iterator[str]:
         yield ", ".join(f"{name} {steps}" for name, steps in first.timing.items())
     if evaluation.blinded:
         yield "policies are hidden behind letters"
+    yield from _against_itself(evaluation)
+
+
+def _against_itself(evaluation: Evaluation) -> Iterator[str]:
+    """Which policies are the same checkpoint: what differs between them is chance."""
+    known = [policy for policy in evaluation.policies if policy.checkpoint is not None]
+    names: dict[str, list[str]] = {}
+    for policy in known:
+        assert policy.checkpoint is not None
+        names.setdefault(policy.checkpoint.sha256, []).append(policy.name)
+    for same in names.values():
+        if len(same) > 1:
+            yield f"A/A: {' and '.join(same)} are the same checkpoint, what differs is chance"
 
 
 def tiles(evaluation: Evaluation) -> Iterator[tuple[int, str]]:

@@ -10,8 +10,9 @@ from vega_eval.failure_types import in_order
 from vega_eval.trials.record import TrialOutcome
 
 HELP = (
-    "Enter the objects lie    + success    - failed    % partly done    x does not count\n"
-    "space end the trial      r play the last one again    n note    p pause or go on\n"
+    "Enter the objects lie, people stand clear    + success    - failed    % partly done\n"
+    "x does not count    space end the trial    r play the last one again    n note\n"
+    "p pause or go on    "
     "q leave this window (the session goes on)    h this help"
 )
 _SIMPLE = {

@@ -5,6 +5,7 @@ All is asked for by a thread that waits, while another one spins.
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -15,7 +16,8 @@ from std_srvs.srv import Trigger
 from vega_msgs.srv import SelectPolicy
 from vega_runtime.lifecycle_clients import LifecycleClients
 
-from vega_eval.session.robot_backend import BackendError, SessionStopped
+from teleop.session.consent import Consent
+from vega_eval.session.robot_backend import BackendError, Refused, SessionStopped
 
 NODE = "policy"
 _POLL_S = 0.02
@@ -23,7 +25,7 @@ _POLL_S = 0.02
 _ANSWER_S, _TRIES = 5.0, 4
 # A node that imports torch on a busy computer takes its time to start.
 _APPEAR_S = 60.0
-_LOAD_S, _CHANGE_S = 600.0, 10.0
+_CHANGE_S = 10.0
 
 
 class NodeCalls:
@@ -44,16 +46,24 @@ class NodeCalls:
         """Makes a client early, so that its server is discovered when it is asked."""
         self._clients[name] = self._node.create_client(kind, name)
 
-    def ask(self, name: str, request: Any) -> Any:
+    def ask(self, name: str, request: Any, consent: Consent | None = None) -> Any:
         """The answer of a service that may safely be asked twice.
 
+        Args:
+            name: Of the service.
+            request: What it is asked.
+            consent: Of people, without which it is not asked, nor asked again.
+
         Raises:
-            BackendError: It does not answer, or refuses; its own words are given.
+            BackendError: It does not answer.
+            Refused: It says no, in its own words; or there is no consent.
         """
         client = self._clients[name]
         if not self.until(client.service_is_ready, _APPEAR_S):
             raise BackendError(f"{name} is not there: is its node running?")
         for _ in range(_TRIES):
+            if consent is not None and not consent.given:
+                raise Refused(f"{name} is not called: {consent.barred()}")
             answer = client.call_async(request)
             if self.until(answer.done, _ANSWER_S):
                 break
@@ -61,14 +71,15 @@ class NodeCalls:
             raise BackendError(f"{name} does not answer")
         result = answer.result()
         if not result.success:
-            raise BackendError(f"{name}: {result.message}")
+            raise Refused(f"{name}: {result.message}")
         return result
 
     def change(self, node: str, transition: str, timeout_s: float) -> None:
         """Has a lifecycle node make a transition.
 
         Raises:
-            BackendError: It refuses, is gone, or takes too long.
+            BackendError: It is gone, or takes too long.
+            Refused: It says no.
         """
         if not self.until(lambda: self._nodes.is_there(node), timeout_s):
             raise BackendError(f"node {node} is not there")
@@ -77,7 +88,7 @@ class NodeCalls:
             if not self.until(lambda: answer() is not None, timeout_s):
                 raise BackendError(f"node {node} did not {transition} within {timeout_s:g} s")
             if not answer():
-                raise BackendError(f"node {node} refused to {transition}; its own message says why")
+                raise Refused(f"node {node} refused to {transition}; its own message says why")
         except ConnectionError:
             raise BackendError(f"node {node} died while asked to {transition}") from None
 
@@ -98,20 +109,22 @@ class NodeCalls:
 
 
 class PolicyControl:
-    """Loads checkpoints into the policy node, and lets it act or rest.
+    """Loads checkpoints into the policy node, and lets it act, with people's consent, or rest.
 
     Attributes:
         checkpoints: Folder of each policy, by letter.
+        load_s: The longest that one may take to load.
     """
 
-    def __init__(self, calls: NodeCalls) -> None:
-        self._calls = calls
+    def __init__(self, calls: NodeCalls, consent: Consent) -> None:
+        self._calls, self._consent = calls, consent
         self.checkpoints: Mapping[str, str] = {}
+        self.load_s = 600.0
         calls.offer(SelectPolicy, "policy/select")
         calls.offer(Trigger, "gate/hold")
         calls.offer(Trigger, "gate/follow_policy")
         self._loaded: str | None = None
-        self._configured = self._acts = False
+        self._configured = self._follows = self._acts = False
 
     def try_out(self, checkpoint: str, name: str) -> None:
         """Loads a checkpoint, to see whether it can be.
@@ -137,24 +150,33 @@ class PolicyControl:
             self._configured = False
         request = SelectPolicy.Request(checkpoint=checkpoint, alias=alias)
         self._calls.ask("policy/select", request)
-        self._calls.change(NODE, "configure", _LOAD_S)
+        self._calls.change(NODE, "configure", self.load_s)
         self._configured = True
 
     def act(self) -> None:
         """The policy sends chunks from now on, and the gate follows them. Raises BackendError."""
-        self._calls.ask("gate/follow_policy", Trigger.Request())
+        self._follows = True
+        self._calls.ask("gate/follow_policy", Trigger.Request(), self._consent)
+        if not self._consent.given:
+            raise Refused(f"the policy does not begin: {self._consent.barred()}")
         self._calls.change(NODE, "activate", _CHANGE_S)
         self._acts = True
 
-    def rest(self, stopped: bool) -> None:
+    def rest(self) -> None:
         """The policy sends nothing more, and the gate brings the arms to rest. Raises BackendError.
 
-        Args:
-            stopped: The emergency stop has brought them to rest already.
+        A gate that is stopped, at whatever moment, says no to the hold: nothing moves there either.
         """
-        if not self._acts:
-            return
-        self._acts = False
-        self._calls.change(NODE, "deactivate", _CHANGE_S)
-        if not stopped:
+        acts, self._acts = self._acts, False
+        follows, self._follows = self._follows, False
+        try:
+            if acts:
+                self._calls.change(NODE, "deactivate", _CHANGE_S)
+        finally:
+            if follows:
+                self.hold()
+
+    def hold(self) -> None:
+        """The gate brings the arms to rest, unless it is stopped. Raises BackendError."""
+        with contextlib.suppress(Refused):
             self._calls.ask("gate/hold", Trigger.Request())

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
+from teleop.session.consent import Consent
 from vega_eval.failure_types import FAILURE_TYPES, FailureType, in_order
 from vega_eval.trials.record import TrialOutcome, TrialRecord, TrialVerdict, share
 
@@ -79,16 +80,22 @@ class _Requests:
 
 
 class OperatorConsole:
-    """Between the operator and the trial runner; safe to be used by both at once."""
+    """Between the operator and the trial runner; safe to be used by both at once.
 
-    def __init__(self, milestones: Sequence[str], by: str) -> None:
+    Attributes:
+        consent: Of the people at the table: `ready` gives it, `stop` ends it.
+    """
+
+    def __init__(self, milestones: Sequence[str], by: str, consent: Consent | None = None) -> None:
         """Begins.
 
         Args:
             milestones: Of the task, in order; the last one is success.
             by: The operator's name, or `rules`.
+            consent: Of the people at the table; none has been given where it is left out.
         """
         self._milestones, self._by = tuple(milestones), by
+        self.consent = consent or Consent(given=False)
         self._requests = _Requests()
         self._lock = threading.Lock()
         self._state = ConsoleState()
@@ -102,12 +109,13 @@ class OperatorConsole:
     # The operator's verbs.
 
     def ready(self) -> ConsoleAnswer:
-        """The objects lie as they should."""
+        """The objects lie as they should, and people stand clear of the arms."""
         with self._lock:
             if self._state.phase is not SessionPhase.LAYING:
                 text = f"nothing has to be laid now: {self._state.text}"
                 return ConsoleAnswer(False, text)
             self._requests.ready = True
+            self.consent.give()
             return ConsoleAnswer(True, "the trial begins")
 
     def judge(
@@ -164,6 +172,7 @@ class OperatorConsole:
             if self._state.phase is not SessionPhase.RUNNING:
                 return ConsoleAnswer(False, f"no trial runs: {self._state.text}")
             self._requests.stop = True
+            self.consent.interrupt("the trial was ended by hand")
             return ConsoleAnswer(True, "the trial ends")
 
     def redo(self) -> ConsoleAnswer:

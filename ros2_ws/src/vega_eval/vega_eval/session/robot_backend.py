@@ -19,25 +19,36 @@ class BackendError(EvalError):
     """The robot or twin cannot do what a trial needs; the text says what and what to do."""
 
 
+class Refused(BackendError):
+    """It was asked and said no, as a stopped gate does, or may not be asked now.
+
+    The trial does not count then, and the session goes on.
+    """
+
+
 @dataclass(frozen=True)
 class TrialResult:
     """What happened in a trial.
 
     Attributes:
         verdict: By the rules; None where an operator has to judge.
-        figures: What was measured.
+        figures: What was measured, if anything.
         files: What it left.
         reset_difference: See `TrialRecord`.
     """
 
     verdict: TrialVerdict | None
-    figures: Figures
+    figures: Figures | None
     files: Files
     reset_difference: float | None = None
 
 
 class RobotBackend(Protocol):
-    """A robot or twin that plays trials. What it cannot do it raises as BackendError."""
+    """A robot or twin that plays trials. What it cannot do it raises as BackendError.
+
+    `home`, `reset_scene` and `play` move arms: they end with an error when people's consent ends
+    before the arms have begun to move, `home` also on the way.
+    """
 
     def missing(self) -> list[str]:
         """What has to be mended before a trial can begin, for people."""

@@ -13,6 +13,7 @@ from hw_config import HardwareConfig
 
 # Wall time: a slow twin still brings several frames in it.
 _FRESH_S = 2.0
+_PRESSED = "the emergency stop was pressed"
 
 
 class RobotHealth:
@@ -28,6 +29,7 @@ class RobotHealth:
         hardware: HardwareConfig,
         gate: Callable[[], GateState | None],
         clock: Callable[[], float] = time.monotonic,
+        trouble: Callable[[str], None] = lambda why: None,
     ) -> None:
         """Listens.
 
@@ -36,8 +38,11 @@ class RobotHealth:
             hardware: The cell.
             gate: The gate's newest state.
             clock: Monotonic.
+            trouble: Told what is wrong, for people: a stop or an arm without power as it comes,
+                however soon it is over, everything whenever `watch` is called.
         """
-        self._gate, self._clock = gate, clock
+        self._gate, self._clock, self._trouble = gate, clock, trouble
+        self._stops: int | None = None
         self._seen_s: dict[tuple[str, str], float | None] = {
             ("camera", str(name)): None for name in hardware.cameras
         }
@@ -49,6 +54,7 @@ class RobotHealth:
                 ArmStatus, f"{arm}/follower/status", self._on_status(arm), qos.LATCHED
             )
         node.create_subscription(EstopState, "gate/estop_state", self._on_estop, qos.LATCHED)
+        node.create_subscription(GateState, "gate/state", self._count_stops, qos.LATCHED)
 
     def tap(self, what: str, name: str, cdr: bytes) -> None:
         """An image or a joint state has come."""
@@ -57,6 +63,11 @@ class RobotHealth:
     @property
     def estopped(self) -> bool:
         return self._estop is not None and bool(self._estop.active)
+
+    def watch(self) -> None:
+        """Call it some times a second: tells what is wrong now."""
+        for problem in self.problems()[:1]:
+            self._trouble(problem)
 
     def problems(self) -> list[str]:
         """What is wrong, for people."""
@@ -92,8 +103,18 @@ class RobotHealth:
     def _on_status(self, arm: str) -> Callable[[ArmStatus], None]:
         def note(message: ArmStatus) -> None:
             self._status[arm] = message
+            if not message.enabled:
+                self._trouble(f"the {arm} arm was not enabled: {message.text or 'no reason given'}")
 
         return note
 
     def _on_estop(self, message: EstopState) -> None:
         self._estop = message
+        if message.active:
+            self._trouble(_PRESSED)
+
+    def _count_stops(self, message: GateState) -> None:
+        # A stop that is reset at once may be seen here alone: only the newest state is kept.
+        if message.mode == GateState.ESTOP or self._stops not in (None, message.estops):
+            self._trouble(_PRESSED)
+        self._stops = message.estops

@@ -17,6 +17,7 @@ from vega_runtime.stamps import now_s, to_seconds
 
 from hw_config import HardwareConfig, TaskConfig
 from teleop.errors import TeleopError
+from teleop.session.consent import Consent
 from vega_core.provenance import GitState
 from vega_eval.episode.episode_state_machine import (
     EpisodeOutcome,
@@ -43,6 +44,8 @@ _AT_HOME, _EXACTLY = (0.05, 0.01), (0.01, 0.002)
 _CHUNK_S = 0.3  # about how long a chunk leads until the next one takes over
 # After a scene was reset, so much older images must be gone from everybody's queues (ROS time).
 _SETTLED_S = 0.3
+# The gate says that it leads the arms home within this time of being asked.
+_LEADS_S = 1.0
 _POLL_S = 0.02
 VIDEO = "video.mp4"
 
@@ -92,6 +95,7 @@ class RosBackend:
         video_fps: int,
         stopping: Callable[[], bool],
         ends: Callable[[], bool],
+        consent: Consent,
     ) -> None:
         """Connects.
 
@@ -101,17 +105,20 @@ class RosBackend:
             video_fps: Frames a second of the videos.
             stopping: Whether the session's end was asked for.
             ends: Whether the operator has ended the present trial.
+            consent: Of people, without which no arm begins to move; ended here by what is seen.
         """
         self._node, self._setup = node, setup
-        self._stopping, self._ends = stopping, ends
+        self._stopping, self._ends, self._consent = stopping, ends, consent
         self.recorder: TrialRecorder | None = None
         self.episode: EpisodeStateMachine | None = None
         self.observer = Observer(node, setup.hardware, video_fps, self._tap)
-        self._health = RobotHealth(node, setup.hardware, lambda: self.observer.gate)
+        self._health = RobotHealth(
+            node, setup.hardware, lambda: self.observer.gate, trouble=consent.interrupt
+        )
         self._taps: list[Tap] = [self._health.tap]
         self.images = PlacementImages(setup.task_spec, not setup.judged, node.get_logger().warning)
         self._calls = NodeCalls(node, stopping, NODE)
-        self.policy = PolicyControl(self._calls)
+        self.policy = PolicyControl(self._calls, consent)
         self._calls.offer(Trigger, "gate/home")
         if setup.robot != "real":
             self._calls.offer(ResetScene, "sim/reset")
@@ -131,8 +138,13 @@ class RosBackend:
     def missing(self) -> list[str]:
         return self._health.problems()
 
+    def stopped(self) -> bool:
+        """Whether the emergency stop is pressed."""
+        return self._health.estopped
+
     def watch(self) -> None:
-        """Follows the present trial; called by the spinning thread ten times a second."""
+        """Follows robot and trial; called by the spinning thread ten times a second."""
+        self._health.watch()
         episode = self.episode
         if episode is not None:
             self.observer.measure_way()
@@ -146,15 +158,31 @@ class RosBackend:
     def home(self) -> None:
         if self._is_home(*_EXACTLY):
             return
-        self._calls.ask("gate/home", Trigger.Request())
-        if not self._calls.until(self._has_come_home, _HOME_S):
-            gate = self.observer.gate
-            why = gate.reason if gate is not None else "the gate says nothing"
-            raise BackendError(f"the arms are not home after {_HOME_S:g} s: {why}")
+        self._calls.ask("gate/home", Trigger.Request(), self._consent)
+        leads_s = time.monotonic() + _LEADS_S
 
-    def _has_come_home(self) -> bool:
+        def over() -> bool:
+            waits = time.monotonic() < leads_s and not self._is_home(*_AT_HOME)
+            return not (self._consent.given and (self._is_led_home() or waits))
+
+        in_time = self._calls.until(over, _HOME_S)
+        if in_time and self._consent.given and self._is_home(*_AT_HOME):
+            return
+        self._stop_on_the_way(f"within {_HOME_S:g} s" if not in_time else "")
+
+    def _is_led_home(self) -> bool:
         gate = self.observer.gate
-        return self._is_home(*_AT_HOME) and gate is not None and gate.mode != GateState.HOMING
+        return gate is not None and gate.mode == GateState.HOMING
+
+    def _stop_on_the_way(self, late: str) -> None:
+        """Lets the arms rest where they are. Always raises BackendError."""
+        gate = self.observer.gate
+        said = gate.reason if gate is not None else "the gate says nothing"
+        why = late or (said if self._consent.given else self._consent.why)
+        text = f"the arms did not come home ({why})"
+        self._consent.interrupt(text)
+        self.policy.hold()
+        raise BackendError(text)
 
     def _is_home(self, within_rad: float, within_m: float) -> bool:
         for name, arm in self._setup.hardware.arms.items():
@@ -173,7 +201,7 @@ class RosBackend:
         task_spec = self._setup.task_spec
         seed = placement.seed or 0
         request = ResetScene.Request(task=task_spec.task, variant=task_spec.variant, seed=seed)
-        reset = self._calls.ask("sim/reset", request)
+        reset = self._calls.ask("sim/reset", request, self._consent)
         if not self._calls.until(lambda: self._shows(int(reset.episode)), _SCENE_S):
             raise BackendError(f"the twin does not show the scene of seed {seed}")
 
@@ -196,7 +224,7 @@ class RosBackend:
             scene, setup.task_spec.time_limit_s, setup.patience, time.monotonic(), setup.judged
         )
         recording = self._begin_recording(placement)
-        self.observer.follow(episode, folder / VIDEO)
+        self.observer.follow(episode, folder / VIDEO, f"trial {started.trial}")
         self.episode = episode
         wall_s = 0.0
         try:
@@ -226,7 +254,7 @@ class RosBackend:
         try:
             # When the end was asked for, the manager takes the policy down.
             with contextlib.suppress(SessionStopped):
-                self.policy.rest(self._health.estopped)
+                self.policy.rest()
         finally:
             problem = self.observer.end()
             if problem:
@@ -240,16 +268,18 @@ class RosBackend:
             if self._stopping():
                 episode.interrupt()
                 raise SessionStopped
-            if self._health.estopped:
-                episode.abort("the emergency stop was pressed")
-                return "", True
             problems = self._health.problems()
-            if problems:
+            if self._health.estopped:
+                episode.stop("the emergency stop was pressed")
+            elif problems:
                 episode.abort(problems[0])
                 return "; ".join(problems), False
             time.sleep(_POLL_S)
         episode.interrupt()
-        return "", self._health.estopped
+        gate = self.observer.gate
+        if gate is not None and gate.mode != GateState.EXECUTING:
+            self._consent.interrupt(f"the arms were held ({gate.reason})")
+        return "", episode.outcome is EpisodeOutcome.STOPPED
 
     def _verdict(self, episode: EpisodeStateMachine, problem: str, estopped: bool) -> TrialVerdict:
         outcome, reason = episode.outcome or EpisodeOutcome.ABORTED, episode.reason

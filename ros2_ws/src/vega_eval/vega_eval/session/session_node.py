@@ -18,18 +18,20 @@ from vega_runtime.parameters import ParameterError, declare, parameter
 import hw_config
 from teleop.dataset.episode import hardware_files
 from teleop.errors import TeleopError
+from teleop.session.consent import Consent
 from vega_core.provenance import git_state
 from vega_eval.checkpoints import policies_of, untrained_for
 from vega_eval.episode.episode_state_machine import Patience
 from vega_eval.errors import EvalError
 from vega_eval.placements import placements_for
 from vega_eval.provenance import provenance_now
+from vega_eval.session.early_end import EarlyEnd
 from vega_eval.session.operator_console import OperatorConsole, SessionPhase
 from vega_eval.session.operator_services import OperatorServices
 from vega_eval.session.recording import TrialRecorder
 from vega_eval.session.robot_backend import SessionStopped
 from vega_eval.session.ros_backend import RosBackend, SessionSetup
-from vega_eval.session.trial_runner import EarlyEnd, RunnerOptions, TrialRunner
+from vega_eval.session.trial_runner import RunnerOptions, TrialRunner
 from vega_eval.trials.blinding import REVEALED_FILE
 from vega_eval.trials.folder import SessionFolder, SessionPlan
 from vega_eval.trials.session_spec import Judge, Robot, TaskSpec, config_digest
@@ -57,6 +59,8 @@ class SessionParameters:
     stop_early: bool = parameter(
         False, "end as soon as the sequential test has decided between two policies"
     )
+    aa: bool = parameter(False, "an A/A session: the same policy may be given more than once")
+    load_timeout_s: float = parameter(600.0, "the longest that a policy may take to load", low=1.0)
     record: bool = parameter(True, "an MCAP recording a trial")
     video_fps: int = parameter(15, "frames a second of the videos, in ROS time", low=1, high=60)
     start_patience_s: float = parameter(
@@ -92,7 +96,9 @@ class SessionNode(Node):
         self._hardware, self._task = hw_config.load(), hw_config.load_task(given.task)
         by = "rules" if given.judge == "rules" else (given.operator or "operator")
         self._task_spec = TaskSpec.of(self._task, given.variant)
-        self._console = OperatorConsole(self._task_spec.milestones, by)
+        # Where the twin's rules judge, nobody is at the table.
+        consent = Consent(unattended=given.judge == "rules", given=False)
+        self._console = OperatorConsole(self._task_spec.milestones, by, consent)
         self._setup = SessionSetup(
             hardware=self._hardware,
             task=self._task,
@@ -104,8 +110,14 @@ class SessionNode(Node):
             git=git_state(Path(hw_config.__file__).parent),
         )
         self._backend = RosBackend(
-            self, self._setup, given.video_fps, self.stop_requested, self._console.is_stopped
+            self,
+            self._setup,
+            given.video_fps,
+            self.stop_requested,
+            self._console.is_stopped,
+            consent,
         )
+        self._backend.policy.load_s = given.load_timeout_s
         self._shutdown = self.create_client(Trigger, "manager/shutdown")
         self._folder: SessionFolder | None = None
         self._early_end: EarlyEnd | None = None
@@ -120,7 +132,8 @@ class SessionNode(Node):
         """Plays the session, and takes the stack down when it is complete.
 
         Returns:
-            The exit code: 0 when every trial was played, 1 otherwise.
+            The exit code: 0 when every trial was played, 2 when the session was refused before
+            it began, 1 otherwise.
         """
         code = 1
         try:
@@ -132,6 +145,7 @@ class SessionNode(Node):
         except _FOR_PEOPLE as error:
             self.get_logger().error(str(error))
             self.log(f"RESULT {self._task.name}: not finished{self._progress()}")
+            code = 2 if self._folder is None else 1
         finally:
             if self._backend.recorder is not None:
                 self._backend.recorder.close()
@@ -144,7 +158,7 @@ class SessionNode(Node):
     def _play(self) -> str:
         given = self._given
         checkpoints = [Path(each) for each in given.policies if each]
-        policies = policies_of(checkpoints, self._hardware, self._log_reading())
+        policies = policies_of(checkpoints, self._hardware, self._log_reading(), given.aa)
         known = provenance_now()
         plan = SessionPlan(
             task_spec=self._task_spec,
@@ -185,7 +199,9 @@ class SessionNode(Node):
                 self.get_logger().warning(text)
             backend.record_with(recorder)
         self._early_end = EarlyEnd(session, given.stop_early, self.log)
-        options = RunnerOptions(given.judge == "operator", given.ready_patience_s or None)
+        options = RunnerOptions(
+            given.judge == "operator", given.ready_patience_s or None, stopped=backend.stopped
+        )
         return TrialRunner(session, backend, self._console, self, options).run()
 
     def stop_requested(self) -> bool:

@@ -9,22 +9,22 @@ import contextlib
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol
 
+from teleop.session.consent import Consent
 from vega_eval.errors import EvalError
 from vega_eval.session.operator_console import OperatorConsole, SessionPhase, with_note
 from vega_eval.session.robot_backend import (
     BackendError,
+    Refused,
     RobotBackend,
     SessionStopped,
     TrialResult,
 )
-from vega_eval.statistics.resolution import resolution_sentences
-from vega_eval.statistics.sequential import MOST_PAIRS, Decision, SequentialState, SequentialTest
 from vega_eval.trials.folder import SessionFolder
-from vega_eval.trials.record import TrialOutcome, TrialRecord, TrialStarted, TrialVerdict
+from vega_eval.trials.record import Files, TrialOutcome, TrialRecord, TrialStarted, TrialVerdict
 from vega_eval.trials.schedule import Placement, Trial
-from vega_eval.trials.session_spec import SessionSpec
 
 _POLL_S = 0.05
 _CHECK_AGAIN_S, _TRY_AGAIN_S = 0.2, 2.0
@@ -59,12 +59,14 @@ class RunnerOptions:
         patience_s: How long to wait for what is missing; None waits for as long as it takes.
         clock: Monotonic, s.
         sleep: Lets so many seconds pass.
+        stopped: Whether an emergency stop is latched: it is waited for, however long it takes.
     """
 
     judged_by_person: bool = False
     patience_s: float | None = None
     clock: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
+    stopped: Callable[[], bool] = lambda: False
 
 
 class TrialRunner:
@@ -89,7 +91,8 @@ class TrialRunner:
         self._folder, self._backend, self._console = folder, backend, console
         self._listener, self._options = listener, options
         self._invalid = 0
-        self._expected = False  # somebody at the table knows that the arms will move
+        person = options.judged_by_person
+        self._consent = console.consent if person else Consent(unattended=True)
         self._still: dict[str, int] = {}
 
     def run(self) -> str:
@@ -115,6 +118,7 @@ class TrialRunner:
         if console.paused:
             console.show(phase=SessionPhase.PAUSED, text="paused; eval/resume goes on")
             self._folder.note("paused")
+            self._consent.interrupt("the session was paused")
             while console.paused:
                 self._handle_requests()
                 self._wait()
@@ -139,6 +143,7 @@ class TrialRunner:
                 }
             )
             self._folder.amend(last, verdict, self._by())
+            self._consent.interrupt(f"trial {last.trial} is invalid now")
             self._listener.log(f"trial {last.trial} is invalid now and will be played again")
             self._console.show(valid=len(self._folder.status.valid))
 
@@ -160,16 +165,17 @@ class TrialRunner:
         )
         self._until_nothing_is_missing()
         self._insist(lambda: self._backend.load(trial.policy))
-        self._home()
-        self._reset_scene(trial, placement)
-        self._until_nothing_is_missing()
-        self._console.show(
-            phase=SessionPhase.RUNNING, text=f"trial {trial.number}: policy {trial.policy}"
-        )
-        self._handle_requests()
+        while True:
+            self._prepare(trial, placement)
+            self._console.show(
+                phase=SessionPhase.RUNNING, text=f"trial {trial.number}: policy {trial.policy}"
+            )
+            self._handle_requests()
+            if self._consent.given:
+                break
         started = self._folder.begin(trial)
         try:
-            result = self._backend.play(started, placement, self._folder.attempt_folder(started))
+            result = self._play(started, placement)
             verdict = self._verdict(result)
         except (SessionStopped, EvalError) as error:
             self._write_unfinished(
@@ -186,27 +192,47 @@ class TrialRunner:
         with contextlib.suppress(BackendError):
             self._backend.finish_recording(record)
 
-    def _home(self) -> None:
-        if self._options.judged_by_person and not self._expected:
-            self._ask_consent("the arms go home: stand clear, then eval/ready")
-            self._expected = True
-        self._insist(self._backend.home)
+    def _play(self, started: TrialStarted, placement: Placement) -> TrialResult:
+        try:
+            return self._backend.play(started, placement, self._folder.attempt_folder(started))
+        except Refused as error:
+            verdict = TrialVerdict(
+                outcome=TrialOutcome.INVALID, progress=0.0, reason=str(error), judged_by="rules"
+            )
+            return TrialResult(verdict, None, Files())
 
-    def _reset_scene(self, trial: Trial, placement: Placement) -> None:
-        self._insist(lambda: self._backend.reset_scene(placement, trial.placement))
-        if self._options.judged_by_person:
-            self._ask_consent(f"lay the objects, then eval/ready: {placement.description}")
+    def _prepare(self, trial: Trial, placement: Placement) -> None:
+        """Arms at home, the scene laid and people clear: from anew after what comes between."""
+        reset = partial(self._backend.reset_scene, placement, trial.placement)
+        while True:
+            while not self._consent.given:
+                self._ask_consent("the arms go home: stand clear, then eval/ready")
+            if not (self._insist_moving(self._backend.home) and self._insist_moving(reset)):
+                continue
+            if not self._options.judged_by_person:
+                self._until_nothing_is_missing()
+                return
+            if self._ask_consent(f"lay the objects, then eval/ready: {placement.description}"):
+                return
 
-    def _ask_consent(self, text: str) -> None:
+    def _ask_consent(self, text: str) -> bool:
         """Waits until somebody at the table agrees that the arms move: asked here and nowhere else.
 
-        What is shown is `text`; the operator's `ready` is the consent.
+        What is shown is `text`, after what has ended the last consent; the operator's `ready` is
+        the consent. False when something happens before it comes.
         """
-        self._console.reset_requests(phase=SessionPhase.LAYING, text=text)
+        self._until_nothing_is_missing()
+        consent, why = self._consent, self._consent.why
+        asked = consent.interruptions
+        shown = f"{why}; {text}" if why else text
+        self._console.reset_requests(phase=SessionPhase.LAYING, text=shown)
         while not self._console.is_ready():
+            if consent.interruptions != asked or self._backend.missing():
+                return False
             self._handle_requests()
             self._wait()
         self._console.reset_requests()
+        return consent.given and consent.interruptions == asked
 
     def _until_nothing_is_missing(self) -> None:
         self._insist(self._check_what_is_missing, _CHECK_AGAIN_S)
@@ -216,23 +242,42 @@ class TrialRunner:
         if missing:
             raise BackendError("; ".join(missing))
 
-    def _insist(self, act: Callable[[], None], again_s: float = _TRY_AGAIN_S) -> None:
+    def _insist_moving(self, act: Callable[[], None]) -> bool:
+        """Like `_insist` for what moves arms; False as soon as there is no consent any more."""
+        return self._insist(act, consent=self._consent)
+
+    def _insist(
+        self,
+        act: Callable[[], None],
+        again_s: float = _TRY_AGAIN_S,
+        consent: Consent | None = None,
+    ) -> bool:
         """Does what the backend may not be able to do yet, again and again; shows why it waits.
+
+        Returns:
+            Whether it is done; False when there is no consent to it, or not any more.
 
         Raises:
             BackendError: It could not be done for as long as there is patience.
         """
         options, began_s, shown = self._options, self._options.clock(), ""
         before = self._console.state
-        while True:
+        while consent is None or consent.given:
             try:
                 act()
-                break
             except BackendError as error:
                 text = str(error)
+            else:
+                if shown:
+                    self._console.show(phase=before.phase, text=before.text)
+                return True
+            if consent is not None and not consent.given:
+                break
             if text != shown:
                 self._console.show(phase=SessionPhase.WAITING, text=f"waits: {text}")
                 shown = text
+            if options.stopped():  # whoever leaves the stop is there, and has mended it
+                began_s, self._invalid = options.clock(), 0
             waited_s = options.clock() - began_s
             if options.patience_s is not None and waited_s > options.patience_s:
                 raise BackendError(
@@ -240,20 +285,24 @@ class TrialRunner:
                     "goes on where this session stands"
                 )
             self._wait(again_s)
-        if shown:
-            self._console.show(phase=before.phase, text=before.text)
+        return False
 
     def _verdict(self, result: TrialResult) -> TrialVerdict:
         given = self._console.take_verdict(result.verdict)
         if given is None:
-            text = "how did it go? eval/judge; then the arms go home"
-            self._console.show(phase=SessionPhase.JUDGING, text=text)
+            self._console.show(phase=SessionPhase.JUDGING, text=self._question())
             while (given := self._console.take_verdict()) is None:
                 self._wait()
         note = self._console.take_notes()
         if note:
             given = given.model_copy(update={"note": "; ".join(filter(None, (given.note, note)))})
         return given
+
+    def _question(self) -> str:
+        if self._consent.given:
+            return "how did it go? eval/judge; then the arms go home"
+        why = "; ".join(self._backend.missing()) or self._consent.why
+        return f"how did it go? eval/judge; nothing moves before you are asked again ({why})"
 
     def _write(self, started: TrialStarted, result: TrialResult, verdict: TrialVerdict) -> None:
         record = self._folder.record(
@@ -268,7 +317,12 @@ class TrialRunner:
         self._backend.finish_recording(record)
         self._listener.log(self._line(record))
         self._warn_of_stillness(record)
-        self._invalid = 0 if record.valid else self._invalid + 1
+        if not record.valid:
+            self._consent.interrupt(f"trial {record.trial} does not count")
+        if record.valid:
+            self._invalid = 0
+        elif not self._options.stopped():  # a stop ends a trial, never the session
+            self._invalid += 1
         if self._invalid >= MOST_INVALID:
             raise BackendError(
                 f"{MOST_INVALID} attempts one after the other were invalid, the last because "
@@ -311,51 +365,3 @@ class TrialRunner:
             self._options.sleep(_POLL_S)
             if self._options.clock() >= until_s:
                 return
-
-
-class EarlyEnd:
-    """Whether a session of two policies has decided: the sequential test after every pair.
-
-    Policies stay letters.
-
-    Args:
-        session: What is played.
-        allowed: Whether a decision ends the session; otherwise it is only logged.
-        log: Gets a sentence when the test has decided.
-    """
-
-    def __init__(self, session: SessionFolder, allowed: bool, log: Callable[[str], None]) -> None:
-        self._session, self._allowed, self._log = session, allowed, log
-        self._logged = ""
-
-    def __call__(self) -> str:
-        """Why the session may end now; empty if it goes on."""
-        session = self._session.session
-        if len(session.policies) != 2 or session.trials_each > MOST_PAIRS:
-            return ""
-        rows = self._session.status.rows(session.policies)
-        test = SequentialTest(session.trials_each)
-        decision = test.decide([(row[0].success, row[1].success) for row in rows])
-        text = self._sentence(decision) if test.fewest_pairs is not None else ""
-        if text and text != self._logged:
-            self._logged = text
-            self._log(text if self._allowed else f"{text}; it goes on to the planned number")
-        return text if self._allowed else ""
-
-    def _sentence(self, decision: Decision) -> str:
-        a, b = self._session.session.policies
-        after = f"after {decision.pairs} pair{'s' * (decision.pairs != 1)}"
-        if decision.state is SequentialState.A_BETTER or decision.state is SequentialState.B_BETTER:
-            better, worse = (a, b) if decision.state is SequentialState.A_BETTER else (b, a)
-            return (
-                f"{after} policy {better} is better than {worse} (p = {decision.p_value:.3f}, "
-                "sequential test)"
-            )
-        if decision.state is SequentialState.NO_DECISION:
-            return f"{after} the trials that are left can no longer tell the two policies apart"
-        return ""
-
-    @staticmethod
-    def resolution(session: SessionSpec) -> list[str]:
-        """What a session of this size can tell apart, before it begins."""
-        return resolution_sentences(session.trials_each, len(session.policies))

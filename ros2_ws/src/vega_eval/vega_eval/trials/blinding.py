@@ -125,12 +125,16 @@ def digest_of(checkpoint: Path, progress: Callable[[int, int], None] | None = No
 
 
 def names_of(checkpoints: list[Path]) -> list[str]:
-    """A short name for each: the folder's own, with as much of its parents as tells them apart."""
+    """A short name for each: the folder's own, with as much of its parents as tells them apart.
+
+    One that is given several times is numbered.
+    """
     parts = [path.resolve().parts[::-1] for path in checkpoints]
     names = []
-    for mine in parts:
+    for place, mine in enumerate(parts):
         depth = 1
-        while depth < len(mine) and sum(mine[:depth] == other[:depth] for other in parts) > 1:
+        while depth < len(mine) and sum(mine[:depth] == other[:depth] for other in set(parts)) > 1:
             depth += 1
-        names.append("/".join(mine[:depth][::-1]))
+        number = f" ({parts[:place].count(mine) + 1})" if parts.count(mine) > 1 else ""
+        names.append("/".join(mine[:depth][::-1]) + number)
     return names

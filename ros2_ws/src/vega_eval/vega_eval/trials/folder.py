@@ -124,6 +124,10 @@ class SessionFolder:
     def check(folder: Path, plan: SessionPlan) -> None:
         """Refuses a folder that `open_or_resume` would refuse because of what lies in it.
 
+        Args:
+            folder: Of the session.
+            plan: What is asked for; without policies they are not compared.
+
         Raises:
             SessionError: It holds another session, or something else.
         """
@@ -346,12 +350,13 @@ def _refuse_others(folder: Path, session: SessionSpec, key: BlindingKey, plan: S
                 f"{folder} holds another session: {what} was {_short(old)}, is now {_short(new)}. "
                 "Give the same again to go on with it, or another folder"
             )
-    before = {policy.sha256: policy.name for policy in key.policies.values()}
-    now = {policy.sha256: policy.name for policy in plan.policies}
-    if before.keys() != now.keys():
+    before = sorted((policy.sha256, policy.name) for policy in key.policies.values())
+    now = sorted((policy.sha256, policy.name) for policy in plan.policies)
+    if now and [sha256 for sha256, _ in before] != [sha256 for sha256, _ in now]:
+        was, is_now = (", ".join(name for _, name in policies) for policies in (before, now))
         raise SessionError(
             f"{folder} holds a session of other policies, or a checkpoint has changed since: it "
-            f"was {', '.join(before.values())}, is now {', '.join(now.values())}. Give the same "
+            f"was {was}, is now {is_now}. Give the same "
             "again to go on with it, or another folder"
         )
 

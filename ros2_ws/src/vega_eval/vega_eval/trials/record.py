@@ -116,6 +116,7 @@ class Figures(Data):
         clamped: Commands that a limit changed.
         blocked: Commands that were brakes, because the way led out of the workspace.
         holds: Times that the gate had to hold.
+        held_s: Time in which it held, all together.
         estops: Emergency stops.
         interventions: Times that a person took over or helped.
         camera_hz: Frames a second at the policy, by camera.
@@ -133,6 +134,7 @@ class Figures(Data):
     clamped: int = 0
     blocked: int = 0
     holds: int = 0
+    held_s: float = 0.0
     estops: int = 0
     interventions: int = 0
     camera_hz: dict[str, float | None] = {}

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shlex
 import sys
 from collections.abc import Callable, Sequence
 from datetime import datetime, timezone
@@ -35,12 +36,13 @@ from vega_eval.checkpoints import policies_of, untrained_for
 from vega_eval.errors import EvalError
 from vega_eval.provenance import provenance_now
 from vega_eval.trials.session_spec import FILE_NAME
-from vega_eval.twin.chunks import Timing
+from vega_eval.twin.chunks import Timing, too_short
 from vega_eval.twin.evaluation import Request, play_all, sessions
 from vega_eval.twin.process_pool import ProcessPool
 from vega_eval.twin.results import Pace, figures_of, result_lines
 from vega_eval.twin.worker_pool import WorkerPool
 from vega_policy.errors import PolicyError
+from vega_policy.kinds import load_contract
 
 WANTED_SUCCESS_RATE = 0.8
 _LOGGED_BYTES = 1 << 30  # reading less takes no time worth a line
@@ -141,6 +143,11 @@ def _evaluate(arguments: argparse.Namespace, again: str) -> int:
 
 def _request(arguments: argparse.Namespace) -> Request:
     policies = policies_of(arguments.checkpoint, hw_config.load(), _log_reading)
+    timing = Timing(arguments.replan_steps, arguments.delay_steps)
+    for policy in policies:
+        chunk = load_contract(Path(policy.checkpoint)).chunk
+        if chunk < timing.replan_steps + timing.delay_steps:
+            print(f"note: {policy.name}: {too_short(chunk, timing)}", file=sys.stderr)
     for task in arguments.task:
         for note in untrained_for(policies, task):
             print(f"note: {note}", file=sys.stderr)
@@ -150,7 +157,7 @@ def _request(arguments: argparse.Namespace) -> Request:
         variants=arguments.variant,
         trials=arguments.trials,
         seed=arguments.seed,
-        timing=Timing(arguments.replan_steps, arguments.delay_steps),
+        timing=timing,
         output=arguments.output,
         known=provenance_now(),
         video=arguments.videos,
@@ -177,7 +184,7 @@ def _play(request: Request, pool: WorkerPool[Any]) -> dict[str, Any]:
     print("\n".join(result_lines(found)))
     folders = [session["folder"] for session in found]
     several = ["--out", str(request.output / "report")] if len(folders) > 1 else []
-    print("report: python -m vega_eval.report", *folders, *several)
+    print(f"report: python -m vega_eval.report {shlex.join([*folders, *several])}")
     return {
         "sessions": found,
         "played": pace.played,

@@ -26,17 +26,31 @@ class Timing:
         return tuple(asdict(self).items())
 
 
+def too_short(chunk: int, timing: Timing) -> str:
+    """What a person should know of chunks that end before the next one is there."""
+    least = chunk - timing.delay_steps
+    remedy = f"give --replan-steps {least}" if least > timing.delay_steps else "take another policy"
+    return (
+        f"its chunks of {chunk} steps are over before the next one is there (--replan-steps "
+        f"{timing.replan_steps}, --delay-steps {timing.delay_steps}), and the arms wait: {remedy}"
+    )
+
+
 class ChunkPlayer:
     """Plays chunks as the launched system does: the old one until the new one is there.
 
     Attributes:
         steps: How many steps of chunks were played.
         refused: How many chunks were not finite; as the gate does, it plays on without them.
+        holds: How often a chunk had run out before the next one was there.
+        held_steps: How many steps that took, all together.
     """
 
     def __init__(self, timing: Timing, home: NDArray[Any]) -> None:
         self.steps = 0
         self.refused = 0
+        self.holds = self.held_steps = 0
+        self._holding = False
         self._timing = timing
         self._target = home
         self._running: tuple[int, NDArray[Any]] | None = None
@@ -59,7 +73,11 @@ class ChunkPlayer:
             self._running, self._coming = self._coming, None
         if self._running:
             start, values = self._running
-            if step - start < len(values):
+            over = step - start >= len(values)
+            if not over:
                 self._target = values[step - start]
-                self.steps += 1
+            self.steps += not over
+            self.holds += over and not self._holding
+            self.held_steps += over
+            self._holding = over
         return self._target

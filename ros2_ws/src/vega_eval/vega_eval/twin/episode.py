@@ -28,31 +28,34 @@ def play(twin: Twin, policy: Policy, job: Job) -> JobResult:
     policy.reset()
     with tempfile.TemporaryDirectory(prefix="vega_trial_") as folder:
         path = Path(folder) / "trial.mp4"
-        film = _Film(twin, path) if job.video else None
+        film = _Film(twin, path, job) if job.video else None
         episode = _Episode(twin, policy, job.timing, film)
         try:
             while episode.goes_on():
                 episode.step()
         finally:
             if film is not None:
-                film.close()
+                film.close("success" if episode.progress.success else "failure")
         return JobResult(episode.verdict(), episode.figures(), path.read_bytes() if film else b"")
 
 
 class _Film:
     """Films the twin; the episode waits for it."""
 
-    def __init__(self, twin: Twin, path: Path) -> None:
+    def __init__(self, twin: Twin, path: Path, job: Job) -> None:
         self._twin = twin
-        self._video = EpisodeVideo(path, round(twin.hw.rates.control_hz / _VIDEO_EVERY), wait=True)
+        fps = round(twin.hw.rates.control_hz / _VIDEO_EVERY)
+        title = f"{job.task} ({job.variant}, seed {job.seed}), trial {job.trial}"
+        title = f"{title}: {twin.task.config.instruction}"
+        self._video = EpisodeVideo(path, fps, wait=True, title=title)
 
     def update(self, step: int) -> None:
         if step % _VIDEO_EVERY == 0:
             images = [self._twin.render(camera) for camera in self._twin.hw.cameras]
             self._video.add(self._twin.time_s, images)
 
-    def close(self) -> None:
-        self._video.close()
+    def close(self, outcome: str) -> None:
+        self._video.close(outcome)
         if self._video.problem:
             raise OSError(self._video.problem)
 
@@ -130,4 +133,6 @@ class _Episode:
             inference_ms=Percentiles(p50=round(float(p50), 3), p95=round(float(p95), 3)),
             chunks=len(self.inference_ms),
             refused=self.chunks.refused,
+            holds=self.chunks.holds,
+            held_s=round(self.chunks.held_steps / self.twin.hw.rates.control_hz, 3),
         )

@@ -167,6 +167,7 @@ def _job(pending: _Pending, request: Request) -> Job:
         checkpoint=_folder_of(pending, request),
         timing=request.timing,
         video=request.video,
+        trial=pending.trial.number,
     )
 
 

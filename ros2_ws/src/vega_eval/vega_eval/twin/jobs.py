@@ -19,6 +19,7 @@ class Job:
         checkpoint: Folder of the policy.
         timing: Of its chunks.
         video: Whether to film it.
+        trial: Its number, for the film.
     """
 
     task: str
@@ -27,6 +28,7 @@ class Job:
     checkpoint: str
     timing: Timing
     video: bool = False
+    trial: int = 1
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,161 @@
+"""Gives episodes their names back after somebody renamed, swapped or copied their folders.
+
+An episode says itself which one it is; the journal knows it by the digest of its file where that
+cannot be read. Of several folders that say the same, the whole one in its place is the episode. A
+copy goes into quarantine. Another episode of the same number, such as one of another dataset, gets
+the number of its folder, or the next one.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from teleop.dataset.episode import (
+    EPISODE_FILE,
+    MCAP_FILE,
+    EpisodeInfo,
+    as_json,
+    folder_name,
+    read_take,
+    sealed_as,
+)
+from teleop.dataset.journal import Journal
+from teleop.dataset.layout import EPISODES, RECORDING, next_index
+from teleop.dataset.sealing import journalled_info
+from teleop.errors import EpisodeDamaged
+from vega_core.files import move, sha256_of, write_atomically
+
+_MOVING = ".renamed"
+"""Ending of a folder that is on its way to its name; a crash may leave it."""
+
+Quarantine = Callable[[Path, int, str], None]
+
+
+class _Claim(NamedTuple):
+    """A folder and which episode it says it is; `info` is what is known of that."""
+
+    folder: Path
+    number: int
+    info: EpisodeInfo | None
+
+    @property
+    def digest(self) -> str:
+        path = self.folder / MCAP_FILE
+        return sha256_of(path) if path.is_file() else ""
+
+    @property
+    def whole(self) -> bool:
+        return self.info is not None and self.info.mcap.sha256 == self.digest
+
+    @property
+    def in_place(self) -> bool:
+        return self.folder.name == folder_name(self.number)
+
+
+def restore_names(dataset: Path, said: Journal, quarantine: Quarantine) -> list[str]:
+    """Brings every episode to the folder of its number; returns what was done, a sentence each.
+
+    Args:
+        dataset: Its folder, under its lock.
+        said: Its journal.
+        quarantine: Puts a folder away: for which episode it took itself, and why.
+
+    Raises:
+        OSError: A folder cannot be moved. It can be done again.
+    """
+    claimed: dict[int, list[_Claim]] = defaultdict(list)
+    for claim in _claims(dataset, said):
+        claimed[claim.number].append(claim)
+    done, moving = [], []
+    for claims in claimed.values():
+        if len(claims) > 1:
+            claims.sort(key=lambda each: (not each.whole, not each.in_place, each.folder.name))
+        keeper, *others = claims
+        for other in others:
+            if other.whole and other.digest != keeper.digest:
+                done.append(_renumbered(dataset, other, claimed, said))
+                continue
+            what = "a copy of it" if other.digest == keeper.digest else "not what was sealed"
+            where = f"{EPISODES}/{other.folder.name}"
+            reason = f"episode {keeper.number} is there, and {where}, which says so too, is {what}"
+            quarantine(other.folder, keeper.number, reason)
+        if not keeper.in_place:
+            moving.append(keeper)
+    for each in moving:  # two may have changed places
+        name = each.folder.name.removesuffix(_MOVING)
+        done.append(f"episode {each.number} was in {EPISODES}/{name}: it has its name back")
+        if not each.folder.name.endswith(_MOVING):
+            move(each.folder, each.folder.with_name(folder_name(each.number) + _MOVING))
+    for each in moving:
+        target = dataset / EPISODES / folder_name(each.number)
+        move(target.with_name(target.name + _MOVING), target)
+    return done
+
+
+def restore_take_name(folder: Path) -> Path:
+    """Brings an unsealed take to the folder of its number where that is free; where it is then.
+
+    Raises:
+        OSError: It cannot be moved.
+    """
+    index = _said_index(folder)
+    if index is None or index == int(folder.name):
+        return folder
+    dataset, name = folder.parent.parent, folder_name(index)
+    if any((dataset / part / name).exists() for part in (EPISODES, RECORDING)):
+        return folder
+    move(folder, folder.with_name(name))
+    return folder.with_name(name)
+
+
+def _said_index(folder: Path) -> int | None:
+    for read in (sealed_as, read_take):
+        try:
+            return int(read(folder).index)
+        except EpisodeDamaged:
+            continue
+    return None
+
+
+def _claims(dataset: Path, said: Journal) -> Iterator[_Claim]:
+    for folder in sorted((dataset / EPISODES).iterdir()):
+        name = folder.name.removesuffix(_MOVING)
+        if not (name.isdecimal() and folder.is_dir()):
+            continue
+        try:
+            info = sealed_as(folder)
+            yield _Claim(folder, info.index, info)
+        except EpisodeDamaged:
+            known = _by_digest(folder, int(name), said)
+            yield _Claim(folder, known.index if known else int(name), known)
+
+
+def _by_digest(folder: Path, index: int, said: Journal) -> EpisodeInfo | None:
+    """What the journal says of the episode that has this folder's file."""
+    path = folder / MCAP_FILE
+    digest = sha256_of(path) if path.is_file() else ""
+    known = {entry.index for entry in said.entries if entry.index is not None} - {index}
+    infos = (journalled_info(said, each) for each in (index, *sorted(known)))
+    return next((info for info in infos if info and info.mcap.sha256 == digest), None)
+
+
+def _renumbered(
+    dataset: Path, claim: _Claim, claimed: dict[int, list[_Claim]], said: Journal
+) -> str:
+    """Gives an episode of a number that another one has the number of its folder, or a new one."""
+    assert claim.info is not None
+    index = int(claim.folder.name.removesuffix(_MOVING))
+    if index in claimed or any(entry.index == index for entry in said.entries):
+        index = max(next_index(dataset), max(claimed) + 1)
+    info = claim.info.model_copy(update={"index": index})
+    write_atomically(claim.folder / EPISODE_FILE, as_json(info))
+    target = dataset / EPISODES / folder_name(index)
+    if claim.folder != target:
+        move(claim.folder, target)
+    return (
+        f"{EPISODES}/{claim.folder.name} says that it is episode {claim.number}, which another one "
+        f"is: it is episode {index} now"
+    )

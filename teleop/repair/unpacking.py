@@ -1,0 +1,52 @@
+"""Unpacks a recording that was compressed as a whole file, as `ros2 bag` does with zstd."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import zstandard
+
+from teleop.dataset.episode import MCAP_FILE
+from teleop.dataset.reader import whole_file_zstd
+from teleop.errors import EpisodeDamaged
+from vega_core.files import OutputFile, sync_folder
+
+_UNPACKED = MCAP_FILE + ".unpacked"
+_BLOCK = 1 << 20
+
+
+def unpack(folder: Path) -> bool:
+    """Puts the recording itself in the place of a compressed one; whether there was one.
+
+    Raises:
+        EpisodeDamaged: It cannot be decompressed; nothing has changed.
+        OSError: It cannot be written; nothing has changed.
+    """
+    source = whole_file_zstd(folder)
+    if source is None:
+        return False
+    target = folder / _UNPACKED
+    target.unlink(missing_ok=True)
+    try:
+        file = OutputFile(target)
+        try:
+            with source.open("rb") as packed:
+                # Until the end of the file: there may be several frames.
+                reader = zstandard.ZstdDecompressor().stream_reader(packed, read_across_frames=True)
+                while block := reader.read(_BLOCK):
+                    file.write(block)
+            file.sync()
+        finally:
+            file.close()
+    except zstandard.ZstdError as error:
+        target.unlink()
+        raise EpisodeDamaged(f"{source}: cannot be decompressed ({error})") from None
+    except OSError:
+        target.unlink(missing_ok=True)
+        raise
+    os.replace(target, folder / MCAP_FILE)
+    if source.name != MCAP_FILE:
+        source.unlink()
+    sync_folder(folder)
+    return True
