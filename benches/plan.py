@@ -33,7 +33,7 @@ from vega_policy.training.loop import Trainer
 from vega_policy.training.ranks import Ranks
 
 RECIPES = ("twin_vega", "twin_oft", "twin_vega_lora", "mid")
-OVERRIDES = {"mid": ("training.batch=4", "training.micro_batch=2")}
+OVERRIDES = {"mid": ("training.batch=2", "training.micro_batch=1")}
 """What a CPU trains in reasonable time."""
 EPISODES = 3
 WANTED_PERCENT = 2.0

@@ -103,7 +103,8 @@ class Sketch:
     def __init__(self, recipe: Recipe, prompt_tokens: int = PROMPT_TOKENS) -> None:
         self.recipe = recipe
         self._prompt = [BOS_ID] * prompt_tokens
-        cameras = tuple(str(name) for name in hw_config.load().cameras)
+        views = recipe.model.views
+        cameras = (views * tuple(str(name) for name in hw_config.load().cameras))[:views]
         alignment = alignment_of_sizes(recipe, cameras)
         self.objective = Objective(policy_of_sizes(recipe), recipe, alignment).train()
         trained = [weight for weight in self.objective.parameters() if weight.requires_grad]

@@ -15,6 +15,7 @@ from vega_policy.plan.options import FITS, NOT, TIGHT, plan_for, run_of
 from vega_policy.plan.recorder import StorageRecorder
 from vega_policy.plan.step import Part, Sketch
 from vega_policy.recipe import load_recipe
+from vega_policy.teachers import vggt
 from vega_policy.tests.small_models import OVERRIDES, TRAINED
 from vega_policy.training import loop
 from vega_policy.training.objective import Objective
@@ -35,6 +36,14 @@ def test_every_recipe_can_be_planned_without_files():
         step = Sketch(small(name, "base_checkpoint=nowhere")).step(2)
         assert step.flops > 0
         assert step.peak[Part.ACTIVATIONS] > 0, name
+
+
+def test_a_teacher_that_only_its_file_tells_the_size_of_is_not_counted(monkeypatch):
+    monkeypatch.setattr(vggt, "KIND", vggt.KIND._replace(sized=None))
+    for name in ("vega_vggt", "rocket"):
+        step = Sketch(small(name, "base_checkpoint=nowhere")).step(2)
+        assert step.kept[Part.TEACHER] == 0
+        assert step.peak[Part.ACTIVATIONS] > 0
 
 
 def test_what_stays_between_steps_is_what_the_trainer_holds():
@@ -71,6 +80,11 @@ def test_activations_and_operations_grow_with_the_samples():
     assert four.flops == pytest.approx(2 * two.flops, rel=0.02)
     assert four.peak[Part.ACTIVATIONS] == pytest.approx(2 * two.peak[Part.ACTIVATIONS], rel=0.05)
     assert four.kept == two.kept
+
+
+def test_policies_of_any_number_of_views_can_be_planned():
+    one, five = (Sketch(small("twin_vega", f"model.views={n}")).step(2) for n in (1, 5))
+    assert one.peak[Part.ACTIVATIONS] < five.peak[Part.ACTIVATIONS]
 
 
 def test_checkpointing_trades_memory_for_operations():
