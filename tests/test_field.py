@@ -6,23 +6,30 @@ from collections import Counter
 import field
 import pytest
 
-CASES = field.cases()
+FILES = sorted(path.stem for path in field.CASES.glob("*.yaml"))
 
 
-@pytest.mark.parametrize("case", CASES, ids=[f"{case.of}: {case.given}" for case in CASES])
-def test_a_case_has_a_right_value_and_its_tests_exist(case):
-    assert case.given
-    assert case.right
-    for test in case.tests:
-        assert field.is_there(test), f"no {test}"
-        file, _, rest = test.partition("::")
-        part = rest.partition("[")[2].rstrip("]")
-        code = (field.ROOT / file).read_text("utf-8")
-        assert part in code, f"no parameters like {part} in {file}"
+def faults(test):
+    """What is wrong with the name of a test, if anything."""
+    file, _, rest = test.partition("::")
+    part = rest.partition("[")[2].rstrip("]")
+    if not field.is_there(test):
+        return "there is no such test"
+    code = (field.ROOT / file).read_text("utf-8")
+    return "" if part in code else f"there are no parameters like {part}"
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_cases_have_right_values_and_tests_that_exist(file):
+    cases = field.cases([file])
+    assert cases
+    assert all(case.of and case.given and case.right for case in cases)
+    wrong = {test: faults(test) for case in cases for test in case.tests if faults(test)}
+    assert not wrong
 
 
 def test_no_case_stands_twice():
-    twice = [key for key, n in Counter((c.of, c.given) for c in CASES).items() if n > 1]
+    twice = [key for key, n in Counter((c.of, c.given) for c in field.cases()).items() if n > 1]
     assert not twice
 
 

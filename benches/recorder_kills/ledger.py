@@ -24,6 +24,7 @@ from teleop.errors import EpisodeDamaged
 from teleop.export.__main__ import main as export
 from teleop.export.selection import KINDS, kinds
 
+_REFUSED = re.compile(r"/(\d{6}): [a-z-]+: ")
 _SAID = re.compile(r"episode (\d+) is (being recorded|saved|discarded)\b")
 
 
@@ -114,6 +115,7 @@ class Ledger:
         return counts
 
     def _export(self, out: Path, form: str) -> set[int]:
+        """Indices of the episodes that an export has, or that the check refuses by name."""
         command = [str(self.dataset), "--format", form, "--out", str(out), "--skip-damaged"]
         command += ["--compress"] if form == "hdf5" else []
         with (
@@ -126,7 +128,8 @@ class Ledger:
             return set()
         at = out / "meta" if form == "lerobot" else out
         told = json.loads((at / "provenance.json").read_text(encoding="utf-8"))
-        return {each["index"] for each in told["episodes"]}
+        refused = (_REFUSED.search(text) for text in told["skipped"])
+        return {each["index"] for each in told["episodes"]} | {int(m[1]) for m in refused if m}
 
     def figures(self) -> dict[str, int]:
         """How many takes became what, once the dataset is repaired."""

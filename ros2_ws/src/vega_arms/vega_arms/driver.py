@@ -284,8 +284,8 @@ class ArmDriver:
 
     def _is_over(self, problem: Problem) -> None:
         """The old cause is no news any more: what is wanted now is the next step."""
-        starts = time.monotonic() < self._starts_until_s
-        if problem.over and (self._reason or not starts):
+        first = self._starts_until_s > 0.0  # nothing was well since the bus was opened
+        if problem.over and (self._reason or not first):
             self._reason = f"{self.config.channel}{problem.over}: {self._enable_call}"
 
     def _forbidding(self) -> Problem | None:

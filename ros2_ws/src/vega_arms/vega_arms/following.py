@@ -14,6 +14,8 @@ _PERIOD_S = 0.02
 _LONGEST_STEP_S = 0.05
 # An arm that comes nearer by this share of its tolerance meanwhile is slow, but it follows.
 _PROGRESS = 1.0 / 3.0
+# One that moves less than this, or this share of what it was led about, stands still.
+_STILL_RAD, _STILL_SHARE = 0.002, 0.1
 # Evidence fades slowly: whoever leads may begin anew from where the arm is, again and again.
 _FADING = 0.05
 
@@ -22,7 +24,8 @@ class FollowingWatch:
     """Finds the joint that does not follow.
 
     A joint follows while it is near anything that it was sent within the servos' lag, or comes
-    nearer. A gripper that presses is held open by what it holds, and follows, too.
+    nearer; a policy that looks at where the arm is may lead it about a little way again and again,
+    and then it follows if it moves at all. A gripper that presses is held open by what it holds.
 
     Args:
         limits: What is near.
@@ -42,6 +45,8 @@ class FollowingWatch:
         self._time_s: float | None = None
         self._blame_s = [0.0] * (JOINTS + 1)
         self._came_from: list[float | None] = [None] * (JOINTS + 1)
+        # Where each joint stands still, what it was sent meanwhile at least and at most, how long.
+        self._still: list[tuple[float, float, float, float] | None] = [None] * JOINTS
 
     def observe(self, sent: Sequence[float], state: ArmState, now_s: float) -> int | None:
         """Takes what was sent and measured last, [7] each; which of them does not follow (0-6)."""
@@ -57,8 +62,20 @@ class FollowingWatch:
         self._seen = state
         for joint in range(JOINTS + 1):
             self._judge(joint, state, step_s)
-        worst = max(range(JOINTS + 1), key=self._blame_s.__getitem__)
-        return worst if self._blame_s[worst] >= self._limits.after_s else None
+        blame_s = list(self._blame_s)
+        for joint in range(JOINTS):
+            idle_s = self._idle_s(joint, sent[joint], state.q[joint], step_s)
+            blame_s[joint] = max(blame_s[joint], idle_s)
+        worst = max(range(JOINTS + 1), key=blame_s.__getitem__)
+        return worst if blame_s[worst] >= self._limits.after_s else None
+
+    def told(self, joint: int) -> tuple[float, float]:
+        """Least and greatest of what a joint (0-6) was sent lately: rad, gripper m."""
+        sent = [positions[joint] for _, positions in self._sent]
+        still = self._still[joint] if joint < JOINTS else None
+        if still is not None:
+            sent += still[1:3]
+        return min(sent), max(sent)
 
     def _judge(self, joint: int, state: ArmState, step_s: float) -> None:
         q = state.q[joint]
@@ -78,3 +95,14 @@ class FollowingWatch:
             self._came_from[joint], self._blame_s[joint] = q, 0.0
         else:
             self._blame_s[joint] += step_s
+
+    def _idle_s(self, joint: int, sent: float, q: float, step_s: float) -> float:
+        """For how long it has stood still although it was led about, less the servos' lag."""
+        place, lowest, highest, idle_s = self._still[joint] or (q, sent, sent, 0.0)
+        lowest, highest = min(lowest, sent), max(highest, sent)
+        if abs(q - place) > max(_STILL_RAD, _STILL_SHARE * (highest - lowest)):
+            place, lowest, highest, idle_s = q, sent, sent, 0.0
+        elif highest - lowest >= 0.5 * self._tolerance[joint]:
+            idle_s += step_s
+        self._still[joint] = place, lowest, highest, idle_s
+        return idle_s - self._limits.lag_s

@@ -219,7 +219,7 @@ class HealthMonitor:
         joint = self._following.observe(commanded, state, time.monotonic())
         if joint is None:
             return None
-        text = _what_is_known(joint, commanded, state, self._link.decoder)
+        text = _what_is_known(joint, self._following.told(joint), state, self._link.decoder)
         return Problem("following", f"{self._channel}: {text}")
 
     def _left_mode(self, follow: int) -> Problem | None:
@@ -259,20 +259,21 @@ def wrong_mode(status: frames.Status) -> str:
 
 
 def _what_is_known(
-    joint: int, commanded: Sequence[float], state: ArmState, decoder: FeedbackDecoder
+    joint: int, told: tuple[float, float], state: ArmState, decoder: FeedbackDecoder
 ) -> str:
     mode = mode_words(decoder.status) if decoder.status else "mode not told"
-    at, asked, effort = state.q[joint], commanded[joint], state.effort[joint]
+    scale, digits, unit = (1e3, 0, "mm") if joint == JOINTS else (math.degrees(1.0), 1, "deg")
+    asked = " .. ".join(dict.fromkeys(f"{scale * value:.{digits}f}" for value in told))
+    at, effort = f"{scale * state.q[joint]:.{digits}f}", state.effort[joint]
+    stands = f"told {asked} {unit}, it stands at {at} {unit} with {effort:.2f} N m"
     if joint == JOINTS:
         motor = protocol.gripper_state(decoder.gripper_bits or 0)
         return (
-            f"the gripper does not obey: told {1e3 * asked:.0f} mm, it stands at {1e3 * at:.0f} mm "
-            f"with {effort:.2f} N m (motor {motor}; {mode}); look at its cable and jaws, then "
-            "enable the arm"
+            f"the gripper does not obey: {stands} (motor {motor}; {mode}); look at its cable and "
+            "jaws, then enable the arm"
         )
     motor = protocol.motor_state(decoder.motor_bits[joint] or 0)
     return (
-        f"joint {joint + 1} does not follow: told {math.degrees(asked):.1f} deg, it stands at "
-        f"{math.degrees(at):.1f} deg with {effort:.2f} N m (motor {motor}; {mode}); free it if it "
-        "is blocked, hold the arm and reset it if it is loose or in another mode; then enable it"
+        f"joint {joint + 1} does not follow: {stands} (motor {motor}; {mode}); free it if it is "
+        "blocked, hold the arm and reset it if it is loose or in another mode; then enable it"
     )

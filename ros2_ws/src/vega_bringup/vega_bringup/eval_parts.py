@@ -82,13 +82,14 @@ def decide_evaluation() -> list[Action]:
     """
     return [
         *refuse_if(
-            whole_number_problem("trials", 1, _MOST_TRIALS),
-            whole_number_problem("load_timeout", 1, LONGEST_LOAD_S),
-            *robot_problems(),
-            _judge_problem,
-            _policies_problem,
-            device_problem(_contracts),
-            _output_problem,
+            *robot_problems(
+                whole_number_problem("trials", 1, _MOST_TRIALS),
+                whole_number_problem("load_timeout", 1, LONGEST_LOAD_S),
+                _judge_problem,
+                _policies_problem,
+                device_problem(_contracts),
+                _output_problem,
+            )
         ),
         OpaqueFunction(function=_set),
     ]

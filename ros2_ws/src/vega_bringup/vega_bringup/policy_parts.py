@@ -25,10 +25,11 @@ def decide_policy() -> list[Action]:
     """Refuses what cannot be run. Sets `checkpoint` (absolute)."""
     return [
         *refuse_if(
-            whole_number_problem("load_timeout", 1, LONGEST_LOAD_S),
-            *robot_problems(),
-            _checkpoint_problem,
-            device_problem(_contracts),
+            *robot_problems(
+                whole_number_problem("load_timeout", 1, LONGEST_LOAD_S),
+                _checkpoint_problem,
+                device_problem(_contracts),
+            )
         ),
         OpaqueFunction(function=_set),
     ]

@@ -116,13 +116,18 @@ def readable(text: str) -> str:
     return text
 
 
-def robot_problems() -> list[Problem]:
-    """What keeps the robot of every launch file from coming up."""
+def robot_problems(*more: Problem) -> list[Problem]:
+    """What keeps a robot from coming up.
+
+    Args:
+        more: What else a launch file refuses; what is plugged in and runs is looked at after it.
+    """
     return [
         lambda context: surroundings.domain_problem(),
         namespace_problem,
         whole_number_problem("seed", 0, MOST),
         cell_problem,
+        *more,
         hardware_problem,
         second_stack,
     ]

@@ -61,9 +61,10 @@ def decide_session() -> list[Action]:
     """
     return [
         *refuse_if(
-            whole_number_problem("episodes", 1, _MOST_EPISODES),
-            _operator_problem,
-            *robot_problems(),
+            *robot_problems(
+                whole_number_problem("episodes", 1, _MOST_EPISODES),
+                _operator_problem,
+            ),
             _dataset_problem,
         ),
         OpaqueFunction(function=_set),

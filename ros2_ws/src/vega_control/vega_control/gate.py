@@ -102,7 +102,7 @@ class Gate:
         self._sources.schedule.splice(chunk, now.ros_s, self._limiter.positions)
         self.counters.chunks_accepted += 1
         if self.mode is not Mode.EXECUTING:
-            self.mode, self.reason, self._blocked = Mode.EXECUTING, "", False
+            self._lead(Mode.EXECUTING)
             self._log.in_time(f"executing, from chunk {chunk.sequence} on")
             self._control_steps.begin(now.ros_s)
         return None
@@ -131,7 +131,8 @@ class Gate:
             except homing.NoWayHome as error:
                 return str(error)
             self._sources.way_home = way
-            self._lead(Mode.HOMING, f"on the way home, {way.duration_s:.1f} s")
+            self._lead(Mode.HOMING)
+            self._log.add("info", f"on the way home, {way.duration_s:.1f} s")
         return refusal
 
     def follow_leader(self, now: Now) -> str | None:
@@ -143,7 +144,8 @@ class Gate:
         )
         if refusal is None:
             self.leaders.take_over(self._limiter.positions, now.ros_s)
-            self._lead(Mode.LEADER, "the leaders lead")
+            self._lead(Mode.LEADER)
+            self._log.in_time("the leaders lead")
         return refusal
 
     def follow_policy(self) -> str | None:
@@ -194,9 +196,8 @@ class Gate:
     def _not_now(self) -> str:
         return self.estop.text if self.mode is Mode.ESTOP else "the gate is not active"
 
-    def _lead(self, mode: Mode, text: str) -> None:
+    def _lead(self, mode: Mode) -> None:
         self.mode, self.reason, self._blocked = mode, "", False
-        self._log.add("info", text)
 
     # Once a period.
 
@@ -258,7 +259,8 @@ class Gate:
         if why is not None and self.mode is Mode.EXECUTING:
             self._hold("warn", why, late=True)
         elif why is not None:
-            self.pause(f"{why}; {_PAUSED}")
+            self._hold("info", f"{why}; {_PAUSED}", late=self.mode is Mode.LEADER)
+            self._paused = True
 
     def _hold(self, level: str, reason: str, late: bool = False) -> None:
         if self.mode is not Mode.HOLD:

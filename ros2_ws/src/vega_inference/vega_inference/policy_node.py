@@ -46,7 +46,12 @@ class Parameters:
     task: str = parameter("close_laptop", "task of hw_config whose instruction the policy gets")
     device: str = parameter("cpu", f"where the model runs: {devices.WORDS}")
     threads: int = parameter(1, "CPU threads of the model", 1, 64)
-    replan_steps: int = parameter(8, "control steps executed of a chunk before the next", 1, 200)
+    replan_steps: int = parameter(
+        8,
+        "control steps from one inference to the next; fewer where a chunk is over by then",
+        1,
+        200,
+    )
 
 
 class PolicyNode(LifecycleNode):

@@ -44,7 +44,7 @@ _AT_HOME, _EXACTLY = (0.05, 0.01), (0.01, 0.002)
 _CHUNK_S = 0.3  # about how long a chunk leads until the next one takes over
 # After a scene was reset, so much older images must be gone from everybody's queues (ROS time).
 _SETTLED_S = 0.3
-# The gate says that it leads the arms home within this time of being asked.
+# The gate says that it leads the arms home within this time, and they lag its end by less.
 _LEADS_S = 1.0
 _POLL_S = 0.02
 VIDEO = "video.mp4"
@@ -159,16 +159,20 @@ class RosBackend:
         if self._is_home(*_EXACTLY):
             return
         self._calls.ask("gate/home", Trigger.Request(), self._consent)
-        leads_s = time.monotonic() + _LEADS_S
+        led_s = time.monotonic()
 
         def over() -> bool:
-            waits = time.monotonic() < leads_s and not self._is_home(*_AT_HOME)
-            return not (self._consent.given and (self._is_led_home() or waits))
+            nonlocal led_s
+            now_s = time.monotonic()
+            if self._is_led_home():
+                led_s = now_s
+            arrives = now_s == led_s or (now_s - led_s < _LEADS_S and not self._is_home(*_AT_HOME))
+            return not (self._consent.given and arrives)
 
         in_time = self._calls.until(over, _HOME_S)
         if in_time and self._consent.given and self._is_home(*_AT_HOME):
             return
-        self._stop_on_the_way(f"within {_HOME_S:g} s" if not in_time else "")
+        self._stop_on_the_way("" if in_time else f" within {_HOME_S:g} s")
 
     def _is_led_home(self) -> bool:
         gate = self.observer.gate
@@ -178,8 +182,8 @@ class RosBackend:
         """Lets the arms rest where they are. Always raises BackendError."""
         gate = self.observer.gate
         said = gate.reason if gate is not None else "the gate says nothing"
-        why = late or (said if self._consent.given else self._consent.why)
-        text = f"the arms did not come home ({why})"
+        why = said if self._consent.given else self._consent.why
+        text = f"the arms did not come home{late} ({why})"
         self._consent.interrupt(text)
         self.policy.hold()
         raise BackendError(text)
