@@ -232,4 +232,6 @@ def test_a_checkpoint_that_does_not_load_is_named_before_anything_is_played(
     with evaluation(*arguments, environment=short_cell) as system:
         assert system.wait(LONG_S) != 0
     assert system.count(rf"\[session\]: .*{broken}"), system.text
-    assert not (folder / "session.json").exists()
+    assert system.count("the session was not begun") == 1, system.text
+    assert system.count("the same command") == 0
+    assert not folder.exists()

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from vega_bringup.robot import Robot, RobotError
 
 import hw_config
 
@@ -101,6 +102,14 @@ def test_a_command_says_in_one_sentence_why_it_cannot_start(command, variable, v
     assert ended.returncode != 0
     assert says in ended.stderr
     assert len(ended.stderr.splitlines()) == 1
+
+
+def test_a_script_in_a_domain_that_cannot_be_is_told(monkeypatch):
+    with pytest.raises(RobotError, match="ROS_DOMAIN_ID=300: expected a whole number, 0 to 232"):
+        Robot(domain_id=300)
+    monkeypatch.setenv("ROS_DOMAIN_ID", "abc")
+    with pytest.raises(RobotError, match="ROS_DOMAIN_ID=abc"):
+        Robot()
 
 
 def test_a_home_that_cannot_be_written_names_the_variable(place):

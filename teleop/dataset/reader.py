@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import struct
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, NamedTuple
@@ -11,10 +9,8 @@ from typing import IO, NamedTuple
 import numpy as np
 from mcap.reader import McapReader, make_reader
 from mcap.summary import Summary
-from mcap.writer import MCAP0_MAGIC
 from numpy.typing import NDArray
 from pydantic import ValidationError
-from zstandard import FRAME_HEADER
 
 from teleop.dataset.cdr import (
     header_stamp,
@@ -27,7 +23,6 @@ from teleop.dataset.episode import (
     EVENT_TOPIC,
     HARDWARE_PREFIX,
     LAYOUT_METADATA,
-    MCAP_FILE,
     DatasetLayout,
     EpisodeInfo,
     command_topic,
@@ -35,11 +30,9 @@ from teleop.dataset.episode import (
     of_metadata,
     read_info,
 )
+from teleop.dataset.sealed_file import open_sealed
 from teleop.errors import EpisodeDamaged
-from teleop.writing import repair_command
-from vega_core.files import sha256_of
 
-_FOOTER_BYTES = 9 + 20 + len(MCAP0_MAGIC)
 # Images of one moment may lie on both sides of a chunk's end.
 _UNPACKED_CHUNKS = 2
 
@@ -368,62 +361,9 @@ def open_episode(folder: Path, verify: bool = False) -> Recorded:
     """
     folder = Path(folder)
     info = read_info(folder)
-    path = folder / info.mcap.file
+    file, summary = open_sealed(folder, info, verify)
     try:
-        size = path.stat().st_size
-        file = path.open("rb")
-    except OSError as error:
-        text = _packed(folder) or f"{path}: cannot be read ({error.strerror})"
-        raise EpisodeDamaged(f"{text}: {_to_repair(folder)}") from None
-    try:
-        if size != info.mcap.bytes:
-            text = _packed(folder) or f"{path}: has {size} bytes, {info.mcap.bytes} were sealed"
-            raise EpisodeDamaged(f"{text}: {_to_repair(folder)}")
-        if verify and sha256_of(path) != info.mcap.sha256:
-            text = f"{path}: has changed since it was sealed (its digest differs)"
-            raise EpisodeDamaged(f"{text}: {_to_repair(folder)}")
-        return Recorded(folder, info, file, _read_summary(path, file))
+        return Recorded(folder, info, file, summary)
     except BaseException:
         file.close()
         raise
-
-
-def whole_file_zstd(folder: Path) -> Path | None:
-    """The recording of an episode or take that was compressed as a whole, or None."""
-    path = folder / MCAP_FILE
-    if not path.is_file():
-        packed = (path.with_name(path.name + ending) for ending in (".zstd", ".zst"))
-        return next((each for each in packed if each.is_file()), None)
-    with path.open("rb") as file:
-        return path if file.read(len(FRAME_HEADER)) == FRAME_HEADER else None
-
-
-def _packed(folder: Path) -> str:
-    packed = whole_file_zstd(folder)
-    return f"{packed} is compressed as a whole (zstd)" if packed else ""
-
-
-def _to_repair(folder: Path) -> str:
-    return f"run {repair_command(folder.parent.parent)}"
-
-
-def _read_summary(path: Path, file: IO[bytes]) -> Summary:
-    """The summary, its checksum verified."""
-    try:
-        size = file.seek(0, 2)
-        file.seek(size - _FOOTER_BYTES)
-        footer = file.read(_FOOTER_BYTES)
-        start, _, crc = struct.unpack_from("<QQI", footer, 9)
-        file.seek(start)
-        body = file.read(size - start - 4 - len(MCAP0_MAGIC))
-        if not footer.endswith(MCAP0_MAGIC) or zlib.crc32(body) != crc:
-            raise EpisodeDamaged("the checksum of its summary is wrong")
-        file.seek(0)
-        summary = make_reader(file).get_summary()
-    except (*DAMAGE, OSError) as error:
-        raise EpisodeDamaged(
-            f"{path}: cannot be read ({error}): {_to_repair(path.parent)}"
-        ) from None
-    if summary is None or summary.statistics is None:
-        raise EpisodeDamaged(f"{path}: has no summary")
-    return summary

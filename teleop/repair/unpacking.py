@@ -8,7 +8,7 @@ from pathlib import Path
 import zstandard
 
 from teleop.dataset.episode import MCAP_FILE
-from teleop.dataset.reader import whole_file_zstd
+from teleop.dataset.sealed_file import whole_file_zstd
 from teleop.errors import EpisodeDamaged
 from vega_core.files import OutputFile, sync_folder
 

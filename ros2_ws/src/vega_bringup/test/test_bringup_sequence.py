@@ -127,3 +127,12 @@ def test_going_down_passes_over_the_dead_and_waits_for_the_silent_only_so_long(r
     rig.sequence.down()
     assert rig.stack.calls == [("gate", "deactivate"), ("sim", "deactivate")]
     assert rig.time_s - began_s == pytest.approx(1.0, abs=0.1)
+
+
+def test_a_node_that_takes_long_to_configure_is_told_again_and_again(rig):
+    rig.stack.silent = {("policy", "configure")}
+    with pytest.raises(BringUpError, match="node policy did not configure within 180 s"):
+        rig.up()
+    waits = [text for text in rig.told if text.startswith("waits for node policy to configure")]
+    assert len(waits) >= 15
+    assert waits[0].endswith("10 of at most 180 s")

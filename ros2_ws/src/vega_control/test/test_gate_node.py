@@ -160,7 +160,7 @@ def test_it_holds_executes_and_leaves_a_hold_behind(cell):
     rows = np.tile(home + 0.01, (25, 1))
     cell.lead(rows, cell.executes)
     assert 1 <= cell.targets[-1].chunk_sequence <= cell.sequence
-    arrived = pytest.approx(home[0] + 0.01, abs=1e-5)
+    arrived = pytest.approx(home[0] + 0.01, abs=1e-6)
     cell.lead(rows, lambda: [c.positions[0] for c in cell.commands["left"][-2:]] == [arrived] * 2)
 
     assert cell.gate.trigger_deactivate() == TransitionCallbackReturn.SUCCESS
