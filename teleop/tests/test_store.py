@@ -330,7 +330,7 @@ def test_damaged_episode_json_is_named(store):
 def test_renamed_episode_folder_is_noticed(store):
     short(store)
     (store.folder / "episodes/000000").rename(store.folder / "episodes/000005")
-    with pytest.raises(EpisodeDamaged, match="says it is episode 0; was the folder renamed"):
+    with pytest.raises(EpisodeDamaged, match="says it is episode 0; the folder was renamed"):
         store.episodes()
 
 
