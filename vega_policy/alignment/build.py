@@ -3,6 +3,9 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
+import torch
+from torch import Tensor
+
 from vega_policy.alignment.encoder import EncoderAlignment
 from vega_policy.alignment.method import Alignment, Targets
 from vega_policy.alignment.projector import AlignmentProjector
@@ -11,7 +14,10 @@ from vega_policy.alignment.spatial_forcing import SpatialForcing
 from vega_policy.errors import RecipeError
 from vega_policy.recipe import Recipe, models_dir
 from vega_policy.teachers import TEACHERS, Wanted
-from vega_policy.teachers.teacher import Teacher
+from vega_policy.teachers.teacher import Teacher, TeacherInput, dino_views
+
+_USUAL_WIDTH = 1024
+"""Of a teacher's features, where only its file tells it."""
 
 
 class _Method(NamedTuple):
@@ -66,6 +72,40 @@ def build_alignment(recipe: Recipe, camera_names: tuple[str, ...]) -> Alignment 
     wanted = _wanted(recipe, camera_names)
     teacher = kind.build(config.teacher_config(config.teacher), wanted)
     return _METHODS[config.method].make(recipe, teacher, _targets(recipe, teacher.dim))
+
+
+def alignment_of_sizes(recipe: Recipe, camera_names: tuple[str, ...]) -> Alignment | None:
+    """:func:`build_alignment` on the meta device: no memory, and the teacher's file is not needed.
+
+    Raises:
+        RecipeError: As there, as far as fields tell.
+    """
+    config = recipe.alignment
+    kind = config.kind
+    if kind is None:
+        return None
+    wanted = _wanted(recipe, camera_names)
+    fields = config.teacher_config(config.teacher)
+    with torch.device("meta"):
+        if kind.sized is None:
+            teacher: Teacher = _Uncounted(kind.width(fields) or _USUAL_WIDTH, wanted)
+        else:
+            teacher = kind.sized(fields, wanted)
+        return _METHODS[config.method].make(recipe, teacher, _targets(recipe, teacher.dim))
+
+
+class _Uncounted:
+    """Stands for a teacher that only its file tells the size of: its answers count, it does not."""
+
+    def __init__(self, dim: int, wanted: Wanted) -> None:
+        self.dim = dim
+        self._tokens = wanted.grid**2
+        self._layers = len(wanted.layers or (None,))
+
+    def targets(self, batch: TeacherInput) -> list[Tensor]:
+        """Features [B, V, grid * grid, dim] for each layer."""
+        views = dino_views(batch.pixels)
+        return [views.new_empty(*views.shape[:2], self._tokens, self.dim)] * self._layers
 
 
 def _wanted(recipe: Recipe, camera_names: tuple[str, ...]) -> Wanted:

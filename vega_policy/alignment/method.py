@@ -43,7 +43,7 @@ class Alignment(nn.Module, ABC):
     def __init__(self, teacher: Teacher, projector: AlignmentProjector, targets: Targets) -> None:
         super().__init__()
         self.projector = projector
-        self._teacher = teacher
+        self.teacher = teacher
         self.target_form = targets
 
     @abstractmethod
@@ -67,7 +67,7 @@ class Alignment(nn.Module, ABC):
         shown = slice(1) if head_view_only else slice(None)
         return [
             pooled_targets(hidden[:, shown], grid, position_embedding)
-            for hidden in self._teacher.targets(batch)
+            for hidden in self.teacher.targets(batch)
         ]
 
     def forward(self, policy: VegaPolicy, output: PolicyOutput, batch: TeacherInput) -> Tensor:

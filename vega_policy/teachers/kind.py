@@ -65,6 +65,8 @@ class TeacherKind(NamedTuple):
         check: What `build` would refuse, found without reading weights: from the fields and from
             names and shapes in its file. Returns the width of its features. None: only building
             it tells.
+        sized: The teacher on the meta device, without its file: of the sizes that its fields tell,
+            else of the public ones. For planning memory. None: it is not counted.
     """
 
     title: str
@@ -74,3 +76,4 @@ class TeacherKind(NamedTuple):
     needs_scene: bool = False
     layered: bool = False
     check: Callable[[Any, Wanted], int] | None = None
+    sized: Callable[[Any, Wanted], "Teacher"] | None = None

@@ -13,6 +13,7 @@ from vega_policy.alignment.build import build_alignment
 from vega_policy.data.dataset import Batch
 from vega_policy.errors import RecipeError
 from vega_policy.images import Crops, centre_crops
+from vega_policy.plan.check import check_device
 from vega_policy.recipe import Recipe
 from vega_policy.training import augmentation, lora
 from vega_policy.training.objective import Losses, Objective
@@ -67,6 +68,8 @@ class Trainer:
         known = preflight(recipe, dataset, report, out if resume else None)
         self.contract, self.record = known.contract, known.record
         self._tokenizer_file = known.tokenizer_file
+        first = self._micro_batches[0]
+        check_device(recipe, first.stop - first.start, len(self._micro_batches), ranks, report)
         if ranks.is_first:
             known.data.cache.build(report)
         ranks.barrier()

@@ -36,6 +36,11 @@ def learning_rate(recipe: OptimizerRecipe, step: int, steps: int) -> float:
     return recipe.learning_rate * factor
 
 
+def _is_finite(value: Tensor) -> bool:
+    """Whether it is a number; where there are no values, nothing is refused."""
+    return value.is_meta or bool(torch.isfinite(value))
+
+
 class MasterAdamW:
     """AdamW whose weights and moments are float32 whatever the model computes in.
 
@@ -58,7 +63,7 @@ class MasterAdamW:
             lr=recipe.learning_rate,
             betas=recipe.betas,
             weight_decay=recipe.weight_decay,
-            fused=True,
+            fused=all(not master.is_meta for master in self.masters),
         )
 
     def accumulate(self) -> None:
@@ -87,7 +92,7 @@ class MasterAdamW:
         self._ranks.average([master.grad for master in self.masters if master.grad is not None])
         gradients = [master.grad for master in self.masters if master.grad is not None]
         norm = nn.utils.get_total_norm(gradients)
-        if not bool(torch.isfinite(norm)):
+        if not _is_finite(norm):
             for master in self.masters:
                 master.grad = None
             return False

@@ -61,13 +61,29 @@ def starting_policy(recipe: Recipe, device: torch.device) -> VegaPolicy:
     else:
         base = checkpoint.base_folder(recipe.base_checkpoint)
         policy = checkpoint.load_base(base, _base_sizes(recipe), device, dtype)
+    return _to_be_trained(policy, recipe).to(device)
+
+
+def policy_of_sizes(recipe: Recipe) -> VegaPolicy:
+    """:func:`starting_policy` on the meta device: no memory, and no base checkpoint is needed.
+
+    Raises:
+        RecipeError: peft is not installed.
+    """
+    dtype = checkpoint.compute_dtype(recipe.training.precision)
+    sizes = recipe.model if recipe.base_checkpoint is None else _base_sizes(recipe)
+    policy = VegaPolicy.empty(sizes).to_compute_dtype(dtype)
+    return _to_be_trained(policy, recipe).to("meta")
+
+
+def _to_be_trained(policy: VegaPolicy, recipe: Recipe) -> VegaPolicy:
     if recipe.lora is not None:
         lora.inject(policy, recipe.lora)
     else:
         _freeze_what_is_never_computed(policy)
     if recipe.training.gradient_checkpointing:
-        _checkpoint_gradients(policy.language_model.model)
-    return policy.to(device)
+        checkpoint_gradients(policy)
+    return policy
 
 
 def _freeze_what_is_never_computed(policy: VegaPolicy) -> None:
@@ -78,7 +94,9 @@ def _freeze_what_is_never_computed(policy: VegaPolicy) -> None:
             weight.requires_grad_(name in computed)
 
 
-def _checkpoint_gradients(llama: "LlamaModel") -> None:
+def checkpoint_gradients(policy: VegaPolicy) -> None:
+    """Lets the language model's layers be computed twice, see `training.gradient_checkpointing`."""
+    llama: LlamaModel = policy.language_model.model
     # transformers 5 renamed it on the way; the old name warns.
     old = llama.gradient_checkpointing_enable
     enable = getattr(llama, "activation_checkpointing_enable", old)

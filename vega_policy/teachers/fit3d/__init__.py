@@ -26,4 +26,17 @@ def _check(config: Fit3dConfig, wanted: Wanted) -> int:
     return check_fit3d(config, _file(config, wanted))
 
 
-KIND = TeacherKind("FiT3D", Fit3dConfig, _build, width=lambda config: config.dim, check=_check)
+def _sized(config: Fit3dConfig, wanted: Wanted) -> "Teacher":
+    from vega_policy.teachers.fit3d.vit import Fit3dTeacher
+
+    return Fit3dTeacher(config, None, wanted.grid)
+
+
+KIND = TeacherKind(
+    "FiT3D",
+    Fit3dConfig,
+    _build,
+    width=lambda config: config.dim,
+    check=_check,
+    sized=_sized,
+)

@@ -47,6 +47,11 @@ from vega_policy.teachers.weights import (
     shape_of,
 )
 
+PAPERS_DIM = 1024
+"""Width of the paper's teacher."""
+_DEPTHS = {384: 12, 768: 12, 1024: 24, 1536: 40}
+"""Blocks of DINOv2's towers by their width."""
+
 
 class FineTunedViT(nn.Module):
     """A vision transformer of the published FiT3D layout.
@@ -191,12 +196,30 @@ def _largest_square(count: int) -> int:
     return int(count**0.5) ** 2
 
 
+def sized_fit3d(config: Fit3dConfig) -> FineTunedViT:
+    """A DINOv2 tower with registers, as wide as the recipe says, without memory for its weights."""
+    dim = config.dim or PAPERS_DIM
+    with torch.device("meta"):
+        model = FineTunedViT(
+            dim=dim,
+            depth=_DEPTHS.get(dim, _DEPTHS[PAPERS_DIM]),
+            heads=config.heads or heads_of(dim),
+            mlp_dim=4 * dim,
+            patch=14,
+            positions=37**2,
+            registers=4,
+            layer_scale=True,
+            norm_pre=False,
+        )
+    return model.to(getattr(torch, config.precision)).eval().requires_grad_(False)
+
+
 class Fit3dTeacher:
     """Patch features of each view by itself.
 
     Args:
         config: Which file, and how to read it.
-        path: The file.
+        path: The file; None for a teacher of its sizes alone, on the meta device.
         grid: The student's patches along one side of a view.
 
     Raises:
@@ -204,9 +227,13 @@ class Fit3dTeacher:
         CheckpointError: The file is corrupt or not of the published layout.
     """
 
-    def __init__(self, config: Fit3dConfig, path: Path, grid: int) -> None:
-        self.dim = check_fit3d(config, path)
-        self.model = load_fit3d(path, config.heads, getattr(torch, config.precision))
+    def __init__(self, config: Fit3dConfig, path: Path | None, grid: int) -> None:
+        if path is None:
+            self.model = sized_fit3d(config)
+        else:
+            check_fit3d(config, path)
+            self.model = load_fit3d(path, config.heads, getattr(torch, config.precision))
+        self.dim = self.model.dim
         self._norm = config.final_norm
         self._side = grid * self.model.patch
 

@@ -43,4 +43,5 @@ KIND = TeacherKind(
     width=lambda config: config.width,
     needs_scene=True,
     check=_check,
+    sized=_build,
 )

@@ -11,7 +11,6 @@ import math
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from vega_policy.errors import DatasetError
 from vega_policy.teachers.geometry.config import GeometryConfig
@@ -69,6 +68,8 @@ class GeometryTeacher:
         return [self._encode(pooled).unflatten(0, (samples, views))]
 
     def _check_classes(self, segmentation: Tensor) -> None:
+        if segmentation.is_meta:  # without values there are no classes
+            return
         largest = int(segmentation.max())
         if largest >= self.config.classes:
             raise DatasetError(
@@ -92,8 +93,10 @@ class GeometryTeacher:
         points = torch.einsum("bvij,bvjhw->bvihw", rotation, ray * depth[:, :, None])
         points = points + origin[..., None, None]
         points = points * surface[:, :, None]
-        classes = functional.one_hot(scene.segmentation.long(), self.config.classes)
-        return torch.cat([points, classes.permute(0, 1, 4, 2, 3), surface[:, :, None]], dim=2)
+        number = torch.arange(self.config.classes, device=depth.device)[:, None, None]
+        classes = scene.segmentation[:, :, None] == number
+        parts = [points, classes.to(points.dtype), surface[:, :, None].to(points.dtype)]
+        return torch.cat(parts, dim=2)
 
     def _encode(self, pooled: Tensor) -> Tensor:
         surface = pooled[..., -1:]

@@ -28,6 +28,18 @@ def _check(config: VggtConfig, wanted: Wanted) -> int:
     return check_vggt(*_given(config, wanted))
 
 
+def _sized(config: VggtConfig, wanted: Wanted) -> "Teacher":
+    from vega_policy.teachers.vggt.aggregator import VggtTeacher
+
+    return VggtTeacher(config, None, wanted.layers or [config.layer])
+
+
 KIND = TeacherKind(
-    "VGGT", VggtConfig, _build, width=lambda _: PUBLIC_WIDTH, layered=True, check=_check
+    "VGGT",
+    VggtConfig,
+    _build,
+    width=lambda _: PUBLIC_WIDTH,
+    layered=True,
+    check=_check,
+    sized=_sized,
 )

@@ -30,7 +30,7 @@ from vega_policy.teachers.transformer import (
     placed,
     plane_rotation,
 )
-from vega_policy.teachers.vggt.config import SOURCE, VggtConfig
+from vega_policy.teachers.vggt.config import PUBLIC_WIDTH, SOURCE, VggtConfig
 from vega_policy.teachers.weights import (
     block_count,
     check_layout,
@@ -250,12 +250,21 @@ def _of_shapes(state: Mapping[str, Tensor], path: Path) -> Aggregator:
         )
 
 
+def sized_vggt(config: VggtConfig) -> Aggregator:
+    """The aggregator of VGGT-1B, without memory for its weights."""
+    dim, heads, mlp_dim = PUBLIC_WIDTH // 2, 16, 4096
+    with torch.device("meta"):
+        embed = PatchTower(dim, 24, heads, mlp_dim, patch=14, positions=37**2 + 1, regs=4)
+        model = Aggregator(embed, dim, 24, dim // heads, mlp_dim, registers=4)
+    return model.to(getattr(torch, config.precision)).eval().requires_grad_(False)
+
+
 class VggtTeacher:
     """Patch features of all views of a sample, seen together.
 
     Args:
         config: How to read the file and what to show it.
-        path: The file.
+        path: The file; None for a teacher of its sizes alone, on the meta device.
         layers: Entries of the aggregator's output list, -1 for the last.
 
     Raises:
@@ -263,9 +272,13 @@ class VggtTeacher:
         CheckpointError: The file is corrupt or not of the published layout.
     """
 
-    def __init__(self, config: VggtConfig, path: Path, layers: Sequence[int]) -> None:
-        self.dim = check_vggt(config, path, layers)
-        self.model = load_aggregator(path, getattr(torch, config.precision))
+    def __init__(self, config: VggtConfig, path: Path | None, layers: Sequence[int]) -> None:
+        if path is None:
+            self.model = sized_vggt(config)
+        else:
+            check_vggt(config, path, layers)
+            self.model = load_aggregator(path, getattr(torch, config.precision))
+        self.dim = 2 * self.model.dim
         self._layers = tuple(layers)
         self._size = config.image_size
 
