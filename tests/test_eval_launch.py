@@ -155,8 +155,16 @@ def test_a_person_lays_judges_and_notes(policies, short_cell, tmp_path):
         assert "the arms go home: stand clear" in states[-1].text
         terminal = Terminal(system.domain, "vega_eval", "operator")
         probe.until(terminal.shows("stand clear"), "the operator's window", LONG_S)
-        terminal.press("\n")
-        probe.until(lambda: "lay the objects" in states[-1].text, "the next request", LONG_S)
+        answered = []
+
+        def laid():
+            # On a busy computer something may fall silent on the way home: it is asked again then.
+            if "stand clear" in states[-1].text and states[-1] not in answered:
+                answered.append(states[-1])
+                terminal.press("\n")
+            return "lay the objects" in states[-1].text
+
+        probe.until(laid, "the next request", LONG_S)
         assert "laptop" in states[-1].placement
         probe.until(lambda: pictures, "the reset help", LONG_S)
         assert images.from_message(pictures[-1]).shape == (480, 640, 3)

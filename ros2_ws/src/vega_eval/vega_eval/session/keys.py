@@ -10,10 +10,9 @@ from vega_eval.failure_types import in_order
 from vega_eval.trials.record import TrialOutcome
 
 HELP = (
-    "Enter the objects lie, people stand clear    + success    - failed    % partly done\n"
+    "Enter the objects lie, nobody is near    + success    - failed    % partly done\n"
     "x does not count    space end the trial    r play the last one again    n note\n"
-    "p pause or go on    "
-    "q leave this window (the session goes on)    h this help"
+    "p pause or go on    q leave this window (the session goes on)    h this help"
 )
 _SIMPLE = {
     "\r": "ready",
