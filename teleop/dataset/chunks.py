@@ -78,16 +78,16 @@ def read_chunk(file: IO[bytes], index: ChunkIndex) -> bytes:
     Raises:
         EpisodeDamaged: It is not there, or its checksum is wrong.
     """
-    file.seek(index.chunk_start_offset)
     stream = ReadDataStream(file)
     try:
+        file.seek(index.chunk_start_offset)
         opcode, length = stream.read1(), stream.read8()
         if opcode != Opcode.CHUNK or length + _HEAD.size != index.chunk_length:
             raise EpisodeDamaged(f"there is no chunk at byte {index.chunk_start_offset}")
         return unpack(Chunk.read(stream))
     except EpisodeDamaged:
         raise
-    except DAMAGE as error:
+    except (*DAMAGE, OSError) as error:
         raise EpisodeDamaged(f"a chunk cannot be read ({error})") from None
 
 

@@ -238,7 +238,7 @@ class Recorded:
                 for a in self._reader().iter_attachments()
                 if a.name.startswith(HARDWARE_PREFIX)
             }
-        except DAMAGE as error:
+        except (*DAMAGE, OSError) as error:
             raise self._damaged(f"its configuration cannot be read ({error})") from None
 
     def metadata(self) -> dict[str, dict[str, str]]:
@@ -249,7 +249,7 @@ class Recorded:
         """
         try:
             return {m.name: m.metadata for m in self._reader().iter_metadata()}
-        except DAMAGE as error:
+        except (*DAMAGE, OSError) as error:
             raise self._damaged(f"its metadata cannot be read ({error})") from None
 
     def _reader(self) -> McapReader:

@@ -43,7 +43,7 @@ def open_sealed(folder: Path, info: EpisodeInfo, verify: bool) -> tuple[IO[bytes
         if size != info.mcap.bytes:
             text = _packed(folder) or f"{path}: has {size} bytes, {info.mcap.bytes} were sealed"
             raise EpisodeDamaged(f"{text}: {_to_repair(folder)}")
-        if verify and sha256_of(path) != info.mcap.sha256:
+        if verify and _digest(path) != info.mcap.sha256:
             text = f"{path}: has changed since it was sealed (its digest differs)"
             raise EpisodeDamaged(f"{text}: {_to_repair(folder)}")
         return file, _read_summary(path, file)
@@ -53,13 +53,24 @@ def open_sealed(folder: Path, info: EpisodeInfo, verify: bool) -> tuple[IO[bytes
 
 
 def whole_file_zstd(folder: Path) -> Path | None:
-    """The recording of an episode or take that was compressed as a whole, or None."""
+    """The recording of an episode or take that was compressed as a whole; None: none is seen."""
     path = folder / MCAP_FILE
-    if not path.is_file():
-        packed = (path.with_name(path.name + ending) for ending in (".zstd", ".zst"))
-        return next((each for each in packed if each.is_file()), None)
-    with path.open("rb") as file:
-        return path if file.read(len(FRAME_HEADER)) == FRAME_HEADER else None
+    try:
+        if not path.is_file():
+            packed = (path.with_name(path.name + ending) for ending in (".zstd", ".zst"))
+            return next((each for each in packed if each.is_file()), None)
+        with path.open("rb") as file:
+            return path if file.read(len(FRAME_HEADER)) == FRAME_HEADER else None
+    except OSError:
+        return None
+
+
+def _digest(path: Path) -> str:
+    try:
+        return sha256_of(path)
+    except OSError as error:
+        text = f"{path}: cannot be read ({error.strerror})"
+        raise EpisodeDamaged(f"{text}: {_to_repair(path.parent)}") from None
 
 
 def _packed(folder: Path) -> str:

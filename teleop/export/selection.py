@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from teleop.dataset.episode import EpisodeInfo, read_info
-from teleop.dataset.layout import episode_folders, read_layout
+from teleop.dataset.episode import EPISODE_FILE, MCAP_FILE, EpisodeInfo, read_info
+from teleop.dataset.layout import EPISODES, episode_folders, misnamed, read_layout
 from teleop.errors import EpisodeDamaged
 from teleop.export.demonstration import ExportError
 from teleop.writing import repair_command
@@ -57,6 +57,7 @@ def select(datasets: Sequence[Path], task: str | None, include: Collection[str])
     tasks: Counter[str] = Counter()
     for dataset in datasets:
         read_layout(dataset)
+        selection.damaged.extend(_misnamed(dataset))
         for folder in episode_folders(dataset):
             try:
                 info = read_info(folder)
@@ -77,6 +78,18 @@ def select(datasets: Sequence[Path], task: str | None, include: Collection[str])
     if not selection.folders and not selection.damaged:
         raise ExportError(_nothing(datasets, selection.left_out))
     return selection
+
+
+def _misnamed(dataset: Path) -> Iterator[str]:
+    """A sentence for each folder with an episode that has not the name of one."""
+    for name in misnamed(dataset):
+        folder = dataset / EPISODES / name
+        if any((folder / file).exists() for file in (EPISODE_FILE, MCAP_FILE)):
+            yield (
+                f"{folder} holds an episode but has not the name of one, such as 000012: "
+                f"{repair_command(dataset)} gives it its name back; move it to trash/ to leave it "
+                "out"
+            )
 
 
 def counted(left_out: Mapping[tuple[str, ...], int]) -> str:

@@ -192,7 +192,10 @@ def _about_dataset(
     odd = misnamed(folder)
     if odd:
         text = f"{EPISODES}/ has folders without the name of an episode: {', '.join(odd[:5])}"
-        remedy = "nothing reads them: name them by six digits, such as 000012, or move them away"
+        remedy = (
+            "nothing reads them, and exports refuse those with an episode: "
+            f"{repair_command(folder)} gives these their names back; move the others away"
+        )
         yield FindingDraft("warning", "misnamed", text, remedy).at(None)
     try:
         aside = sorted(path.name for path in (folder / QUARANTINE).iterdir())

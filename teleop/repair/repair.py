@@ -54,7 +54,7 @@ from teleop.repair.evidence import (
     take_in_file,
     what_happened,
 )
-from teleop.repair.names import restore_names, restore_take_name
+from teleop.repair.names import restore_names, restore_take_name, said_index
 from teleop.repair.report import Quarantined, RecoveredEpisode, RepairReport
 from teleop.repair.salvage import salvage
 from teleop.repair.unpacking import unpack
@@ -138,24 +138,32 @@ class _Repairer:
         self._journal = journal
         self._said = read_journal(dataset)
         self._report = report
+        self._failed: set[Path] = set()
 
     def guarded(self, work: Callable[[Path], None], folder: Path) -> None:
         """Does work on a folder; what the disk refuses is reported, and the rest goes on."""
+        if folder in self._failed:
+            return
         try:
             work(folder)
         except OSError as error:
-            where = folder.relative_to(self._dataset)
-            self._report.failed.append(f"{where}: could not be repaired ({why(error)})")
+            self._fail(folder, error)
+
+    def _fail(self, folder: Path, error: OSError) -> None:
+        self._failed.add(folder)
+        where = folder.relative_to(self._dataset)
+        self._report.failed.append(f"{where}: could not be repaired ({why(error)})")
 
     def restore_names(self) -> None:
-        """Brings every episode to the folder of its number. Raises OSError."""
-        done = restore_names(self._dataset, self._said, self._quarantine)
+        """Brings every episode to the folder of its number; what cannot be, is reported."""
+        done = restore_names(self._dataset, self._said, self._quarantine, self._fail)
         for text in done:
             self._journal.log("renamed", data={"text": text})
         self._report.mended += done
         self._report.noticed += [
             f"{EPISODES}/{name} has not the name of an episode and is left as it is"
             for name in misnamed(self._dataset)
+            if self._dataset / EPISODES / name not in self._failed
         ]
 
     def check_sealed(self, folder: Path) -> None:
@@ -193,8 +201,10 @@ class _Repairer:
         """Makes an episode of a take, or puts it into quarantine."""
         folder = restore_take_name(folder)
         index = int(folder.name)
-        if (self._dataset / EPISODES / folder.name).exists():
-            self._quarantine(folder, index, f"episode {index} is there already")
+        said = said_index(folder)
+        taken = index if said is None else said
+        if taken != index or (self._dataset / EPISODES / folder.name).exists():
+            self._quarantine(folder, taken, f"episode {taken} is there already")
             return
         self._unpack(folder)
         info = info_of(folder)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
 
 import zstandard
 
@@ -13,14 +15,14 @@ from teleop.errors import EpisodeDamaged
 from vega_core.files import OutputFile, sync_folder
 
 _UNPACKED = MCAP_FILE + ".unpacked"
-_BLOCK = 1 << 20
+_BLOCK = 1 << 16
 
 
 def unpack(folder: Path) -> bool:
     """Puts the recording itself in the place of a compressed one; whether there was one.
 
     Raises:
-        EpisodeDamaged: It cannot be decompressed; nothing has changed.
+        EpisodeDamaged: It cannot be decompressed, or not to its end; nothing has changed.
         OSError: It cannot be written; nothing has changed.
     """
     source = whole_file_zstd(folder)
@@ -32,9 +34,7 @@ def unpack(folder: Path) -> bool:
         file = OutputFile(target)
         try:
             with source.open("rb") as packed:
-                # Until the end of the file: there may be several frames.
-                reader = zstandard.ZstdDecompressor().stream_reader(packed, read_across_frames=True)
-                while block := reader.read(_BLOCK):
+                for block in _decompressed(packed):
                     file.write(block)
             file.sync()
         finally:
@@ -50,3 +50,16 @@ def unpack(folder: Path) -> bool:
         source.unlink()
     sync_folder(folder)
     return True
+
+
+def _decompressed(packed: IO[bytes]) -> Iterator[bytes]:
+    """What a file's frames hold, one after the other. Raises ZstdError, also for half a frame."""
+    frame = None
+    while block := packed.read(_BLOCK):
+        while block:
+            frame = frame or zstandard.ZstdDecompressor().decompressobj()
+            yield frame.decompress(block)
+            block = frame.unused_data if frame.eof else b""
+            frame = None if frame.eof else frame
+    if frame is not None:
+        raise zstandard.ZstdError("it ends within a frame")

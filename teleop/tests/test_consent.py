@@ -6,7 +6,7 @@ from teleop.session.consent import Consent
 
 
 def test_a_consent_is_good_for_one_motion():
-    consent = Consent()
+    consent = Consent(given=True)
     assert consent.given
     consent.use()
     assert not consent.given
@@ -21,7 +21,7 @@ def test_where_nobody_can_be_hurt_it_is_never_used_up():
 
 
 def test_what_is_newer_counts_a_consent_or_a_fault():
-    consent = Consent(given=False)
+    consent = Consent()
     assert consent.barred() == "nobody has said yet that people stand clear"
     consent.give()
     assert consent.barred() == ""
@@ -33,6 +33,14 @@ def test_what_is_newer_counts_a_consent_or_a_fault():
     consent.give()
     assert consent.given
     assert consent.why == ""
+
+
+def test_what_was_wrong_before_the_first_consent_is_no_reason():
+    consent = Consent()
+    consent.interrupt("the head camera has sent nothing yet")
+    assert not consent.given
+    assert consent.why == ""
+    assert consent.interruptions == 1
 
 
 def test_unattended_nothing_ends_it():

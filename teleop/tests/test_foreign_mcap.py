@@ -142,3 +142,26 @@ def test_what_cannot_be_unpacked_is_kept_and_named(dataset):
     [aside] = repair(dataset).quarantined
     assert "episode.mcap.zstd, which cannot be read" in aside.reason
     assert (dataset / aside.folder / "episode.mcap.zstd").read_bytes() == data
+
+
+@pytest.mark.parametrize("share", [0.5, 0.99])
+@pytest.mark.parametrize("ending", [".zstd", ""])
+def test_half_of_a_compressed_file_is_not_unpacked_but_kept(ending, share, dataset):
+    path = dataset / "episodes/000001" / MCAP_FILE
+    packed(path, ending)
+    file = path.with_name(path.name + ending)
+    data = file.read_bytes()
+    file.write_bytes(data[: int(len(data) * share)])
+    report = repair(dataset)
+    assert report.mended == []
+    [aside] = report.quarantined
+    assert (dataset / aside.folder / file.name).read_bytes() == data[: int(len(data) * share)]
+
+
+def test_a_file_of_several_frames_is_unpacked_whole(dataset, template):
+    path = dataset / "episodes/000001" / MCAP_FILE
+    data = path.read_bytes()
+    parts = (data[:1000], data[1000:50_000], data[50_000:])
+    path.write_bytes(b"".join(map(zstandard.compress, parts)))
+    assert "it is unpacked" in repair(dataset).mended[0]
+    assert read_infos(dataset) == read_infos(template)

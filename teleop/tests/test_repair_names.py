@@ -1,6 +1,8 @@
 """Folders that people rename, swap and copy by hand: no episode is lost, each has its name back."""
 
+import errno
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -11,7 +13,9 @@ from teleop.dataset.episode import EPISODE_FILE, MCAP_FILE, TAKE_FILE
 from teleop.dataset.layout import episode_folders, unsealed_folders
 from teleop.dataset.reader import open_episode
 from teleop.dataset.store import read_infos
+from teleop.errors import EpisodeDamaged
 from teleop.export.__main__ import main as export
+from teleop.repair import names
 from teleop.repair.__main__ import main as repair_command
 from teleop.repair.repair import repair
 from teleop.tests.crashes import killed_at
@@ -133,13 +137,97 @@ def test_an_episode_of_another_dataset_gets_a_number_of_its_own(name, number, da
         assert store.begin(take_start()).index == number + 1
 
 
-def test_a_folder_that_somebody_set_aside_under_another_name_stays_aside(dataset, capsys):
-    folder(dataset, "000001").rename(folder(dataset, "000001_bad"))
+@pytest.mark.parametrize("name", ["000001_good", "000001.renamed", "copy of 1"])
+def test_an_episode_under_any_other_name_is_neither_lost_nor_left_out_silently(
+    name, dataset, template, tmp_path, capsys
+):
+    folder(dataset, "000001").rename(folder(dataset, name))
     assert check([str(dataset), "--workers", "1"]) == 0
-    assert "without the name of an episode: 000001_bad" in capsys.readouterr().out
-    report = repaired(dataset)
-    assert "episodes/000001_bad" in report.noticed[0]
-    assert (folder(dataset, "000001_bad") / MCAP_FILE).is_file()
+    assert f"without the name of an episode: {name}" in capsys.readouterr().out
+    command = [str(dataset), "--format", "lerobot", "--out", str(tmp_path / "out"), "--workers"]
+    assert export([*command, "1"]) == 1
+    assert f"episodes/{name} holds an episode but has not the name of" in capsys.readouterr().err
+    assert export([*command, "1", "--skip-damaged"]) == 0
+    assert repaired(dataset).noticed == []
+    assert digests(dataset) == digests(template)
+
+
+def test_a_folder_that_holds_no_episode_is_told_and_left_as_it_is(dataset, tmp_path):
+    folder(dataset, "notes").mkdir()
+    assert "episodes/notes" in repaired(dataset).noticed[0]
+    out = str(tmp_path / "out")
+    assert export([str(dataset), "--format", "lerobot", "--out", out, "--workers", "1"]) == 0
+
+
+def unreadable(monkeypatch, *paths):
+    """Reading these files fails, as from a bad sector."""
+    opened = Path.open
+
+    def refuse(path, *args, **options):
+        if path in paths:
+            raise OSError(errno.EIO, os.strerror(errno.EIO), str(path))
+        return opened(path, *args, **options)
+
+    monkeypatch.setattr(Path, "open", refuse)
+
+
+def test_a_bad_sector_costs_the_repair_of_its_folder_alone(dataset, template, monkeypatch):
+    swap(dataset)
+    shutil.copytree(folder(dataset, "000000"), folder(dataset, "000009"))
+    copied = folder(dataset, "000000") / MCAP_FILE
+    (folder(dataset, "000003") / EPISODE_FILE).unlink()
+    with monkeypatch.context() as patch:
+        unreadable(patch, copied, folder(dataset, "000003") / MCAP_FILE)
+        report = repair(dataset)
+    assert sorted(text.split(":")[0] for text in report.failed) == [
+        *("episodes/000000", "episodes/000003", "episodes/000009")
+    ]
+    assert "Input/output error" in report.failed[0]
+    assert len(report.mended) == 2  # those that were swapped
+    repaired(dataset)
+    assert digests(dataset) == digests(template)
+
+
+def test_a_folder_that_cannot_be_moved_costs_nothing_else(dataset, template, monkeypatch):
+    rotate(dataset)
+    move = names.move
+
+    def refuse(source, target):
+        if source.name == "000002":
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        move(source, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(names, "move", refuse)
+        report = repair(dataset)
+    assert any(text.startswith("episodes/000002: could not be rep") for text in report.failed)
+    assert report.quarantined == []
+    repaired(dataset)
+    assert digests(dataset) == digests(template)
+
+
+def test_a_file_that_cannot_be_opened_is_damage_of_its_episode(dataset, tmp_path, monkeypatch):
+    unreadable(monkeypatch, folder(dataset, "000002") / MCAP_FILE)
+    with pytest.raises(EpisodeDamaged, match=r"cannot be read \(Input/output error\): run "):
+        open_episode(folder(dataset, "000002"))
+    out = str(tmp_path / "out")
+    command = [str(dataset), "--format", "lerobot", "--out", out, "--workers", "1"]
+    assert export([*command, "--skip-damaged"]) == 0
+
+
+def test_a_copy_of_a_take_never_becomes_the_deleted_episode_of_its_folder(dataset):
+    with open_store(dataset) as store:
+        assert store.delete_last("close_laptop").index == COUNT - 1
+        write_messages(store.begin(take_start(task="carrots_to_bowls")), 0.2)
+    [take] = unsealed_folders(dataset)
+    shutil.rmtree(dataset / "trash" / f"{COUNT - 1:06d}")
+    shutil.copytree(take, take.with_name(f"{COUNT - 1:06d}"))
+    shutil.copytree(take, take.with_name("000012"))
+    report = repair(dataset)
+    assert [(each.index, each.task) for each in report.recovered] == [(COUNT, "carrots_to_bowls")]
+    assert {each.reason for each in report.quarantined} == {f"episode {COUNT} is there already"}
+    assert len(report.quarantined) == 2
+    repaired(dataset)
 
 
 def test_a_take_that_was_renamed_before_it_was_repaired_is_that_take(dataset):
