@@ -24,7 +24,7 @@ class Consent:
         interruptions: How often something has happened after which people have to be asked.
     """
 
-    def __init__(self, unattended: bool = False, given: bool = True) -> None:
+    def __init__(self, unattended: bool = False, given: bool = False) -> None:
         """Begins.
 
         Args:
@@ -33,6 +33,7 @@ class Consent:
         """
         self._unattended = unattended
         self._newest = _Newest(given, "")
+        self._was_given = given
         self.interruptions = 0
 
     @property
@@ -53,6 +54,7 @@ class Consent:
 
     def give(self) -> None:
         """Somebody has said that they stand clear."""
+        self._was_given = True
         self._newest = _Newest(True, "")
 
     def use(self) -> None:
@@ -62,8 +64,10 @@ class Consent:
     def interrupt(self, why: str) -> None:
         """Something has stopped the arms, or was wrong; the first reason is the one that is told.
 
+        Before the first consent there is nothing to end, and nothing to tell.
+
         Args:
             why: What it was, for people.
         """
         self.interruptions += 1
-        self._newest = _Newest(False, self._newest.why or why)
+        self._newest = _Newest(False, (self._newest.why or why) if self._was_given else "")

@@ -68,7 +68,7 @@ class Connection:
             parameter_overrides=[Parameter("use_sim_time", value=simulated_time)],
         )
         self.observer = Observer(node, hardware, _VIDEO_FPS, self._note)
-        self._health = RobotHealth(node, hardware, lambda: self.observer.gate)
+        self._health = RobotHealth(node, hardware)
         self.calls = NodeCalls(node, lambda: False, POLICY)
         self.calls.offer(SelectPolicy, "policy/select")
         self.calls.offer(ResetScene, "sim/reset")

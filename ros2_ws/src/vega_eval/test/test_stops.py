@@ -7,16 +7,12 @@ from functools import partial
 import pytest
 from sessions import plan
 from vega_eval.errors import EvalError
-from vega_eval.session.node_control import PolicyControl
 from vega_eval.session.operator_console import OperatorConsole, SessionPhase
 from vega_eval.session.robot_backend import BackendError, Refused, SessionStopped, TrialResult
-from vega_eval.session.robot_health import RobotHealth
 from vega_eval.session.trial_runner import RunnerOptions, TrialRunner
 from vega_eval.trials.folder import SessionFolder
 from vega_eval.trials.record import Files, TrialOutcome, TrialVerdict
-from vega_msgs.msg import ArmStatus, GateState
 
-import hw_config
 from teleop.session.consent import Consent
 
 INVALID = TrialVerdict(outcome=TrialOutcome.INVALID, progress=0.0, reason="a camera died")
@@ -33,11 +29,12 @@ class Table:
 
     def __init__(self, folder, trials=2):
         self.session = SessionFolder.open_or_resume(folder, plan(trials=trials))
-        self.consent = Consent(given=False)
+        self.consent = Consent()
         milestones = self.session.session.task_spec.milestones
         self.console = OperatorConsole(milestones, "ada", self.consent)
         self.now_s, self.stop, self.problem, self.pressed = 0.0, False, "", False
         self.clear, self.moved, self.shown, self.said = False, [], [], []
+        self.refusal = ""
         self.happens = lambda: None
         options = RunnerOptions(
             True, 60.0, lambda: self.now_s, self.sleep, stopped=lambda: self.pressed
@@ -92,6 +89,9 @@ class Table:
                 raise BackendError(f"stopped on the way: {self.consent.why}")
 
     def home(self):
+        if self.refusal:
+            refusal, self.refusal, self.clear = self.refusal, "", False
+            raise Refused(f"gate/home: {refusal}")
         self._moves("home")
 
     def reset_scene(self, placement, index):
@@ -137,7 +137,8 @@ class Dice:
         self.left -= 1
         self.table.stop = self.left <= 0
         if self.random.random() < 0.3:
-            self.random.choice((self.fault, self.press, self.well, self.well, self.ready))()
+            happens = (self.fault, self.press, self.well, self.well, self.ready, self.refuse)
+            self.random.choice(happens)()
         if self.random.random() < 0.1:
             self.random.choice((self.judge, self.pause, self.resume, self.redo, self.end))()
 
@@ -146,6 +147,9 @@ class Dice:
 
     def press(self):
         self.table.trouble(f"stop ({self.random.choice(('gate', 'key'))})", pressed=True)
+
+    def refuse(self):
+        self.table.refusal = "no joint states of the left arm for 0.1 s"
 
     def well(self):
         self.table.well()
@@ -227,6 +231,38 @@ def test_a_stop_on_the_way_home_is_told_at_once_and_left_only_by_people(tmp_path
     text, moved = shown[0]
     assert text == "the stop is pressed; the arms go home: stand clear, then eval/ready"
     assert moved == ["home"]
+
+
+def test_a_way_home_that_is_refused_is_asked_for_again_only_after_another_consent(tmp_path):
+    table = Table(tmp_path / "session", trials=1)
+    table.refusal = "no joint states of the left arm for 0.1 s"
+    acting(table)
+    table.run()
+    laying = [text for phase, text in table.shown if phase is SessionPhase.LAYING]
+    home = "the arms go home: stand clear, then eval/ready"
+    assert laying[:2] == [
+        home,
+        f"gate/home: no joint states of the left arm for 0.1 s; {home}",
+    ]
+
+
+def test_a_ready_in_the_moment_in_which_something_falls_silent_moves_nothing(tmp_path):
+    table = Table(tmp_path / "session", trials=1)
+    table.console.show(phase=SessionPhase.LAYING)
+    answers = []
+    missing = iter([[], ["the head camera is silent"]])
+
+    def falls_silent():
+        found = next(missing, [])
+        if found:
+            answers.append(table.console.ready().done)
+        return found
+
+    table.missing = falls_silent
+    assert not table.runner._ask_consent("the arms go home")
+    assert answers == [True]
+    assert table.consent.barred() == "the head camera is silent"
+    assert not table.console.ready().done
 
 
 def test_a_camera_that_comes_back_while_objects_are_laid_is_no_consent(tmp_path):
@@ -311,88 +347,3 @@ def test_faults_that_are_followed_by_stops_do_not_end_the_session_however_many(t
     table.run()
     assert not waiting
     assert [record.valid for record in table.session.status.attempts].count(False) == 5
-
-
-class Calls:
-    """The gate and the policy node; a stop comes before the call of this number."""
-
-    def __init__(self, stop_at, consent):
-        self.stop_at, self.consent, self.asked, self.stopped = stop_at, consent, [], False
-
-    def offer(self, kind, name):
-        pass
-
-    def _before(self, what):
-        if len(self.asked) == self.stop_at:
-            self.stopped = True
-            self.consent.interrupt("the emergency stop was pressed")
-        self.asked.append(what)
-
-    def ask(self, name, request, consent=None):
-        self._before(name)
-        if self.stopped:
-            raise Refused(f"{name}: emergency stop (hold) by a hand")
-
-    def change(self, node, transition, timeout_s):
-        self._before(transition)
-
-
-@pytest.mark.parametrize("stop_at", range(5))
-def test_a_stop_at_any_moment_of_a_trial_is_refused_or_rested_but_no_error(stop_at):
-    consent = Consent()
-    calls = Calls(stop_at, consent)
-    policy = PolicyControl(calls, consent)
-    with contextlib.suppress(Refused):
-        policy.act()
-    policy.rest()
-    assert calls.asked[-1] == "gate/hold"
-    assert calls.asked.count("activate") == calls.asked.count("deactivate")
-
-
-class Topics:
-    """A node that keeps who listens."""
-
-    def __init__(self):
-        self.heard = {}
-
-    def create_subscription(self, kind, topic, callback, profile):
-        self.heard[topic] = callback
-
-
-def test_what_is_over_before_anybody_looks_is_seen_all_the_same():
-    topics, consent = Topics(), Consent()
-    RobotHealth(topics, hw_config.load(), lambda: None, trouble=consent.interrupt)
-    arm, gate = topics.heard["left/follower/status"], topics.heard["gate/state"]
-    arm(ArmStatus(enabled=True))
-    gate(GateState(mode=GateState.HOLD, estops=1))
-    gate(GateState(mode=GateState.EXECUTING, estops=1))
-    assert consent.given
-
-    arm(ArmStatus(enabled=False, text="emergency stop: hold the arm, then reset it"))
-    arm(ArmStatus(enabled=True))
-    assert consent.barred().startswith("the left arm was not enabled: emergency stop")
-
-    consent.give()
-    gate(GateState(mode=GateState.HOLD, estops=2))  # pressed and reset: only the newest is kept
-    assert consent.barred() == "the emergency stop was pressed"
-
-
-def test_as_long_as_something_is_wrong_no_consent_lasts():
-    topics, consent, now_s = Topics(), Consent(), [0.0]
-    hardware = hw_config.load()
-    gate = GateState(mode=GateState.HOLD)
-    health = RobotHealth(
-        topics, hardware, lambda: gate, lambda: now_s[0], trouble=consent.interrupt
-    )
-    for now_s[0] in (0.0, 1.0):
-        for name in hardware.cameras:
-            health.tap("camera", name, b"")
-        for name in hardware.arms:
-            health.tap("arm", name, b"")
-    health.watch()
-    assert consent.given
-    now_s[0] = 4.0
-    for _ in range(2):
-        consent.give()
-        health.watch()
-        assert "has been silent for more than 2 s" in consent.barred()

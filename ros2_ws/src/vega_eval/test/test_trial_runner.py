@@ -21,6 +21,7 @@ class Backend:
         self.done = []
         self.lacking = []
         self.moved_rad = 5.0
+        self.stopped = False
         self.on_play = lambda started: None
 
     def missing(self):
@@ -40,7 +41,7 @@ class Backend:
         self.on_play(started)
         verdict = self.verdicts.pop(0) if self.verdicts else SUCCESS
         figures = Figures(duration_s=1.0, policy_steps=25, moved_rad=self.moved_rad)
-        return TrialResult(verdict, figures, Files())
+        return TrialResult(verdict, figures, Files(), stopped=self.stopped)
 
     def finish_recording(self, record):
         self.done.append(f"seal {record.verdict.outcome.value}")
@@ -104,6 +105,14 @@ def test_many_invalid_trials_in_a_row_end_the_session_with_the_reason(folder):
     with pytest.raises(BackendError, match=r"a camera died\. Mend it; the same command goes on"):
         run.runner.run()
     assert run.session.status.valid == ()
+
+
+def test_trials_that_were_stopped_do_not_end_the_session_however_many_are_invalid(folder):
+    backend = Backend([INVALID] * 2 * MOST_INVALID)
+    backend.stopped = True
+    run = Run(folder, backend, trials=1)
+    assert run.runner.run() == "every trial has been played"
+    assert len(run.session.status.attempts) == 2 * MOST_INVALID + 2
 
 
 def test_a_crash_of_the_stack_makes_the_trial_invalid_never_a_failure(folder):

@@ -81,7 +81,9 @@ class Gate:
         return SimpleNamespace(service_is_ready=lambda: True, call_async=self.ask)
 
     def create_subscription(self, kind, topic, callback, profile):
-        self.say = lambda mode, reason="": callback(GateState(mode=mode, reason=reason))
+        self.say = lambda mode, reason="", estops=0: callback(
+            GateState(mode=mode, reason=reason, estops=estops)
+        )
 
     def ask(self, request):
         self.asked += 1
@@ -96,7 +98,7 @@ def gate(monkeypatch):
 
 @pytest.fixture
 def gated(gate):
-    return leading.ByGate(gate, Consent())
+    return leading.ByGate(gate, Consent(given=True))
 
 
 def test_the_gate_is_asked_until_the_leaders_stand_where_the_arms_are(gate, gated):
@@ -125,7 +127,7 @@ def test_a_gate_that_stopped_following_is_asked_only_when_a_take_is_wanted(gate,
 
 
 def test_in_the_twin_the_gate_is_asked_again_by_itself(gate):
-    gated = leading.ByGate(gate, Consent(unattended=True))
+    gated = leading.ByGate(gate, Consent(unattended=True, given=True))
     gate.say(GateState.LEADER)
     gate.say(GateState.HOLD, "the scene was reset")
     gated.lacking()
@@ -144,7 +146,7 @@ def test_a_stop_or_a_fault_before_the_arms_follow_ends_the_consent_of_the_launch
         lambda each: gate.say(GateState.ESTOP, "by the key"),
         lambda each: each.interrupt("the left arm was not enabled"),
     ):
-        gated = leading.ByGate(gate, Consent())
+        gated = leading.ByGate(gate, Consent(given=True))
         gate.say(GateState.HOLD)
         happens(gated)
         gate.say(GateState.HOLD, "paused")
@@ -154,6 +156,13 @@ def test_a_stop_or_a_fault_before_the_arms_follow_ends_the_consent_of_the_launch
         assert gate.asked == asked
         gated.hand_over()
         assert gate.asked == asked + 1
+
+
+def test_a_stop_that_was_left_before_anybody_listened_ends_the_consent_of_the_launch(gate, gated):
+    gate.say(GateState.HOLD, "paused", estops=1)
+    (text,) = gated.lacking()
+    assert "once people stand clear (the emergency stop was pressed)" in text
+    assert gate.asked == 0
 
 
 def test_a_consent_that_waits_for_the_leaders_does_not_survive_a_stop(gate, gated):
@@ -169,7 +178,7 @@ def test_a_consent_that_waits_for_the_leaders_does_not_survive_a_stop(gate, gate
 @pytest.mark.parametrize("seed", range(20))
 def test_the_gate_is_never_asked_without_a_consent_newer_than_the_last_stop_or_fault(gate, seed):
     dice = random.Random(seed)
-    gated = leading.ByGate(gate, Consent())
+    gated = leading.ByGate(gate, Consent(given=True))
     clear, asked = True, 0
     for _ in range(300):
         what = dice.choice(("hold", "hold", "follows", "stop", "fault", "poll", "poll", "start"))

@@ -59,7 +59,7 @@ def watch(
         newest: The newest joint state of a topic as it came, None before the first.
     """
     if hardware.topology == "bus_per_arm":
-        return ByGate(node, Consent(unattended=unattended))
+        return ByGate(node, Consent(unattended, given=True))
     return ByThemselves(hardware, newest)
 
 
@@ -129,7 +129,7 @@ class ByGate:
     def _on_state(self, state: GateState) -> None:
         before, self._state = self._state, state
         # A stop that is reset at once may be seen in its count alone.
-        if state.mode == GateState.ESTOP or (before and state.estops != before.estops):
+        if state.mode == GateState.ESTOP or state.estops != (before.estops if before else 0):
             self._consent.interrupt("the emergency stop was pressed")
         if state.mode == GateState.LEADER:
             self._consent.use()

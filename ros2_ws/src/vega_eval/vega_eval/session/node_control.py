@@ -130,12 +130,13 @@ class PolicyControl:
         """Loads a checkpoint, to see whether it can be.
 
         Raises:
-            BackendError: It cannot; the policy node's own message says why.
+            Refused: It cannot; the policy node's own message says why.
+            BackendError: The policy node does not answer, or has died.
         """
         try:
             self._configure(checkpoint, name)
         except BackendError as error:
-            raise BackendError(f"{checkpoint}: {error}") from None
+            raise type(error)(f"{checkpoint}: {error}") from None
 
     def load(self, letter: str) -> None:
         """Makes a policy the one that acts next; one that is loaded already stays. BackendError."""

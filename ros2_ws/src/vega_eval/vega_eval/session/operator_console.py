@@ -95,7 +95,7 @@ class OperatorConsole:
             consent: Of the people at the table; none has been given where it is left out.
         """
         self._milestones, self._by = tuple(milestones), by
-        self.consent = consent or Consent(given=False)
+        self.consent = consent or Consent()
         self._requests = _Requests()
         self._lock = threading.Lock()
         self._state = ConsoleState()
@@ -116,7 +116,7 @@ class OperatorConsole:
                 return ConsoleAnswer(False, text)
             self._requests.ready = True
             self.consent.give()
-            return ConsoleAnswer(True, "the trial begins")
+            return ConsoleAnswer(True, "noted; the arms begin to move")
 
     def judge(
         self, outcome: TrialOutcome, milestones: Sequence[str], failure: str, note: str

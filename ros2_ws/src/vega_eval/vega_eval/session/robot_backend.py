@@ -35,12 +35,14 @@ class TrialResult:
         figures: What was measured, if anything.
         files: What it left.
         reset_difference: See `TrialRecord`.
+        stopped: Whether an emergency stop has ended it.
     """
 
     verdict: TrialVerdict | None
     figures: Figures | None
     files: Files
     reset_difference: float | None = None
+    stopped: bool = False
 
 
 class RobotBackend(Protocol):

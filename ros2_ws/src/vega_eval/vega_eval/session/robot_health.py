@@ -13,7 +13,7 @@ from hw_config import HardwareConfig
 
 # Wall time: a slow twin still brings several frames in it.
 _FRESH_S = 2.0
-_PRESSED = "the emergency stop was pressed"
+PRESSED = "the emergency stop was pressed"
 
 
 class RobotHealth:
@@ -27,7 +27,6 @@ class RobotHealth:
         self,
         node: Node,
         hardware: HardwareConfig,
-        gate: Callable[[], GateState | None],
         clock: Callable[[], float] = time.monotonic,
         trouble: Callable[[str], None] = lambda why: None,
     ) -> None:
@@ -36,13 +35,12 @@ class RobotHealth:
         Args:
             node: Who listens.
             hardware: The cell.
-            gate: The gate's newest state.
             clock: Monotonic.
             trouble: Told what is wrong, for people: a stop or an arm without power as it comes,
                 however soon it is over, everything whenever `watch` is called.
         """
-        self._gate, self._clock, self._trouble = gate, clock, trouble
-        self._stops: int | None = None
+        self._clock, self._trouble = clock, trouble
+        self._gate: GateState | None = None
         self._seen_s: dict[tuple[str, str], float | None] = {
             ("camera", str(name)): None for name in hardware.cameras
         }
@@ -54,7 +52,7 @@ class RobotHealth:
                 ArmStatus, f"{arm}/follower/status", self._on_status(arm), qos.LATCHED
             )
         node.create_subscription(EstopState, "gate/estop_state", self._on_estop, qos.LATCHED)
-        node.create_subscription(GateState, "gate/state", self._count_stops, qos.LATCHED)
+        node.create_subscription(GateState, "gate/state", self._on_gate, qos.LATCHED)
 
     def tap(self, what: str, name: str, cdr: bytes) -> None:
         """An image or a joint state has come."""
@@ -92,7 +90,7 @@ class RobotHealth:
         ]
 
     def _gate_problems(self) -> list[str]:
-        gate = self._gate()
+        gate = self._gate
         if self.estopped and self._estop is not None:
             steps = ", ".join(self._estop.steps)
             return [f"the emergency stop is pressed ({self._estop.text}): {steps}"]
@@ -111,10 +109,11 @@ class RobotHealth:
     def _on_estop(self, message: EstopState) -> None:
         self._estop = message
         if message.active:
-            self._trouble(_PRESSED)
+            self._trouble(PRESSED)
 
-    def _count_stops(self, message: GateState) -> None:
-        # A stop that is reset at once may be seen here alone: only the newest state is kept.
-        if message.mode == GateState.ESTOP or self._stops not in (None, message.estops):
-            self._trouble(_PRESSED)
-        self._stops = message.estops
+    def _on_gate(self, message: GateState) -> None:
+        before, self._gate = self._gate, message
+        # A stop that is reset at once may show in its count alone: only the newest state is kept.
+        counted = before is not None and message.estops != before.estops
+        if message.mode == GateState.ESTOP or counted:
+            self._trouble(PRESSED)

@@ -33,7 +33,7 @@ from vega_eval.session.node_control import NODE, NodeCalls, PolicyControl
 from vega_eval.session.placement_images import RESET, CameraImage, PlacementImages
 from vega_eval.session.recording import TrialRecorder
 from vega_eval.session.robot_backend import BackendError, SessionStopped, TrialResult
-from vega_eval.session.robot_health import RobotHealth
+from vega_eval.session.robot_health import PRESSED, RobotHealth
 from vega_eval.trials.record import Files, TrialRecord, TrialStarted, TrialVerdict
 from vega_eval.trials.schedule import Placement
 from vega_eval.trials.session_spec import TaskSpec
@@ -113,9 +113,7 @@ class RosBackend:
         self.recorder: TrialRecorder | None = None
         self.episode: EpisodeStateMachine | None = None
         self.observer = Observer(node, setup.hardware, video_fps, self._tap)
-        self._health = RobotHealth(
-            node, setup.hardware, lambda: self.observer.gate, trouble=consent.interrupt
-        )
+        self._health = RobotHealth(node, setup.hardware, trouble=consent.interrupt)
         self._taps: list[Tap] = [self._health.tap]
         self.images = PlacementImages(setup.task_spec, not setup.judged, node.get_logger().warning)
         self._calls = NodeCalls(node, stopping, NODE)
@@ -252,6 +250,7 @@ class RosBackend:
                 reset=_relative(folder, RESET),
             ),
             reset_difference=difference,
+            stopped=estopped,
         )
 
     def _end(self) -> None:
@@ -269,13 +268,18 @@ class RosBackend:
 
     def _watch_until_over(self, episode: EpisodeStateMachine) -> tuple[str, bool]:
         """Waits until the trial is over; what was wrong, and whether it was an emergency stop."""
-        while episode.outcome is None and not self._ends():
+        while episode.outcome is None:
+            # Seen before `ends` is asked: who ends a trial by hand ends the consent after it.
+            barred = self._consent.barred()
+            if self._ends():
+                break
             if self._stopping():
                 episode.interrupt()
                 raise SessionStopped
-            problems = self._health.problems()
-            if self._health.estopped:
-                episode.stop("the emergency stop was pressed")
+            # What is over already has ended the consent all the same.
+            problems = self._health.problems() or ([barred] if barred else [])
+            if self._health.estopped or barred == PRESSED:
+                episode.stop(PRESSED)
             elif problems:
                 episode.abort(problems[0])
                 return "; ".join(problems), False

@@ -29,7 +29,7 @@ from vega_eval.session.early_end import EarlyEnd
 from vega_eval.session.operator_console import OperatorConsole, SessionPhase
 from vega_eval.session.operator_services import OperatorServices
 from vega_eval.session.recording import TrialRecorder
-from vega_eval.session.robot_backend import SessionStopped
+from vega_eval.session.robot_backend import BackendError, Refused, SessionStopped
 from vega_eval.session.ros_backend import RosBackend, SessionSetup
 from vega_eval.session.trial_runner import RunnerOptions, TrialRunner
 from vega_eval.trials.blinding import REVEALED_FILE
@@ -97,7 +97,7 @@ class SessionNode(Node):
         by = "rules" if given.judge == "rules" else (given.operator or "operator")
         self._task_spec = TaskSpec.of(self._task, given.variant)
         # Where the twin's rules judge, nobody is at the table.
-        consent = Consent(unattended=given.judge == "rules", given=False)
+        consent = Consent(unattended=given.judge == "rules")
         self._console = OperatorConsole(self._task_spec.milestones, by, consent)
         self._setup = SessionSetup(
             hardware=self._hardware,
@@ -145,7 +145,7 @@ class SessionNode(Node):
         except _FOR_PEOPLE as error:
             self.get_logger().error(str(error))
             self.log(f"RESULT {self._task.name}: not finished{self._progress()}")
-            code = 2 if self._folder is None else 1
+            code = 2 if self._folder is None and is_refusal(error) else 1
         finally:
             if self._backend.recorder is not None:
                 self._backend.recorder.close()
@@ -279,6 +279,11 @@ class SessionNode(Node):
     def log(self, text: str) -> None:
         """A line for people."""
         print(text, flush=True)
+
+
+def is_refusal(error: Exception) -> bool:
+    """Whether what was asked for is wrong: a stack that fails leaves logs that somebody needs."""
+    return isinstance(error, Refused) or not isinstance(error, BackendError)
 
 
 def main() -> None:

@@ -199,7 +199,7 @@ class TrialRunner:
             verdict = TrialVerdict(
                 outcome=TrialOutcome.INVALID, progress=0.0, reason=str(error), judged_by="rules"
             )
-            return TrialResult(verdict, None, Files())
+            return TrialResult(verdict, None, Files(), stopped=self._options.stopped())
 
     def _prepare(self, trial: Trial, placement: Placement) -> None:
         """Arms at home, the scene laid and people clear: from anew after what comes between."""
@@ -227,7 +227,11 @@ class TrialRunner:
         shown = f"{why}; {text}" if why else text
         self._console.reset_requests(phase=SessionPhase.LAYING, text=shown)
         while not self._console.is_ready():
-            if consent.interruptions != asked or self._backend.missing():
+            missing = self._backend.missing()
+            if missing:  # from here on nobody can be ready any more
+                self._console.show(phase=SessionPhase.WAITING, text=f"waits: {missing[0]}")
+                consent.interrupt(missing[0])
+            if missing or consent.interruptions != asked:
                 return False
             self._handle_requests()
             self._wait()
@@ -255,7 +259,8 @@ class TrialRunner:
         """Does what the backend may not be able to do yet, again and again; shows why it waits.
 
         Returns:
-            Whether it is done; False when there is no consent to it, or not any more.
+            Whether it is done; False when there is no consent to it, or not any more, as after it
+            could not be done.
 
         Raises:
             BackendError: It could not be done for as long as there is patience.
@@ -271,8 +276,10 @@ class TrialRunner:
                 if shown:
                     self._console.show(phase=before.phase, text=before.text)
                 return True
-            if consent is not None and not consent.given:
-                break
+            if consent is not None:  # whoever agreed to it did not agree to it some time later
+                consent.interrupt(text)
+                if not consent.given:
+                    break
             if text != shown:
                 self._console.show(phase=SessionPhase.WAITING, text=f"waits: {text}")
                 shown = text
@@ -321,7 +328,8 @@ class TrialRunner:
             self._consent.interrupt(f"trial {record.trial} does not count")
         if record.valid:
             self._invalid = 0
-        elif not self._options.stopped():  # a stop ends a trial, never the session
+        elif not (result.stopped or self._options.stopped()):
+            # A stop ends a trial, never the session, also one that is left before it is judged.
             self._invalid += 1
         if self._invalid >= MOST_INVALID:
             raise BackendError(
