@@ -3,6 +3,7 @@ import dataclasses
 import numpy as np
 import pytest
 from vega_control.config import GateConfig
+from vega_control.estop import Level
 from vega_control.gate import Mode, Now
 
 import hw_config
@@ -169,6 +170,47 @@ def test_chunks_that_are_late_again_and_again_become_one_sentence_that_says_why(
     rig.accept(steady_rows(3), 50)
     rig.run(0.2)
     assert [text.partition(",")[0] for text in rig.texts()][-1].startswith("holding: chunk 50")
+
+
+def test_an_arm_that_is_unplugged_is_told_however_late_chunks_have_been(rig, steady_rows):
+    for sequence in range(1, 11):
+        assert rig.accept(steady_rows(3), sequence) is None
+        rig.run(0.2)
+    rig.texts()
+    rig.silent = {"left"}
+    rig.run(0.2)
+    assert rig.texts() == ["holding: no joint states of the left arm for 0.1 s"]
+
+
+def test_an_arm_with_a_loose_cable_is_not_blamed_on_a_slow_computer_alone(rig):
+    told = []
+    for _ in range(8):
+        rig.silent = {"left"}
+        rig.run(0.15)
+        rig.silent = set()
+        rig.run(0.15)
+        told += rig.texts()
+    (why,) = [text for text in told if "again and again" in text]
+    assert "no joint states of the left arm" in why
+    assert "a cable or an adapter is loose" in why
+
+
+def test_each_recovery_is_told(rig):
+    for _ in range(2):
+        rig.silent = {"left"}
+        rig.run(0.15)
+        rig.silent = set()
+        rig.run(0.15)
+        assert rig.texts()[-1] == "the arms are well again"
+
+
+def test_each_stop_is_told_also_while_the_gate_is_not_active(rig):
+    rig.gate.deactivate()
+    for _ in range(2):
+        rig.gate.press_estop(Level.HOLD, "a hand")
+        (text,) = rig.texts()
+        assert text.startswith("emergency stop (hold) by a hand")
+        assert rig.gate.reset_estop(rig.now) is None
 
 
 def test_an_arm_that_is_disabled_is_told_once_however_late_its_states_come(rig, steady_rows):

@@ -12,7 +12,7 @@ from vega_control.collision_guard import CollisionGuard
 from vega_control.config import GateConfig
 from vega_control.estop import EmergencyStop, Level
 from vega_control.feedback import Feedback, Now
-from vega_control.report import Counters, Event, Log, Mode
+from vega_control.report import CHUNKS, Counters, Event, Log, Mode
 from vega_control.schedule import TIME_TOLERANCE_S, Command, ControlSteps, Target
 from vega_control.sources import Sources
 from vega_control.trajectory_limiter import TrajectoryLimiter
@@ -170,7 +170,7 @@ class Gate:
         if not self.estop.press(level, by):
             return
         self.counters.estops += 1
-        self._log.add("error", self.estop.text)
+        self._log.always("error", self.estop.text)
         if self.mode is not Mode.INACTIVE:
             self._clear()
             self.mode, self.reason = Mode.ESTOP, self.estop.text
@@ -237,7 +237,8 @@ class Gate:
             # accepted in between: executing never goes on with a problem.
             if problem != self._problem or self.mode is not Mode.HOLD:
                 self._problem = problem
-                self._hold("error", problem, late=problem == self.feedback.silence(now.monotonic_s))
+                silent = problem == self.feedback.silence(now.monotonic_s)
+                self._hold("error", problem, late=problem if silent else "")
             for place in self.feedback.disabled_arms:
                 self._limiter.place(self.feedback.positions, place)
             return
@@ -257,19 +258,22 @@ class Gate:
     def _check_source(self, now: Now) -> None:
         why = self._sources.ended(self.mode, now)
         if why is not None and self.mode is Mode.EXECUTING:
-            self._hold("warn", why, late=True)
+            self._hold("warn", why, late=CHUNKS)
         elif why is not None:
-            self._hold("info", f"{why}; {_PAUSED}", late=self.mode is Mode.LEADER)
+            self._hold("info", f"{why}; {_PAUSED}", late=why if self.mode is Mode.LEADER else "")
             self._paused = True
 
-    def _hold(self, level: str, reason: str, late: bool = False) -> None:
+    def _hold(self, level: str, reason: str, late: str = "") -> None:
         if self.mode is not Mode.HOLD:
             self.counters.holds += 1
         # Whoever took the arms from the policy gives them back explicitly.
         self._paused = self._paused or self.mode in (Mode.HOMING, Mode.LEADER)
         self.mode, self.reason = Mode.HOLD, reason
         self._sources.schedule.clear()
-        (self._log.late if late else self._log.add)(level, f"holding: {reason}")
+        if late:
+            self._log.late(level, f"holding: {reason}", late)
+        else:
+            self._log.add(level, f"holding: {reason}")
 
     def _note_blocked(self, blocked: bool) -> None:
         self.counters.commands_blocked += blocked

@@ -13,6 +13,12 @@ _SLOW = (
     "this computer is too slow, or the policy takes longer than its chunks last; close other "
     "programs, or look at policy/inference"
 )
+_LOST = (
+    "a cable or an adapter is loose, or this computer is too slow; look at /diagnostics, and close "
+    "other programs"
+)
+CHUNKS, STALE = "chunks", "stale chunks"
+"""Kinds of lateness that are a policy's; any other one is that of a source of joint states."""
 
 
 class Mode(enum.IntEnum):
@@ -59,18 +65,29 @@ class Log:
         self.now_s = 0.0
         self._refusing: str | None = None
         self._last = ""
-        self._late, self._told = Repeats(_SLOW), True
+        self._slow, self._lost, self._told = Repeats(_SLOW), Repeats(_LOST), True
 
     def add(self, level: str, text: str) -> None:
         """Notes an event, unless it is the last one again."""
         self._told = True
         if text != self._last:
-            self._last = text
-            self.events.append(Event(level, text))
+            self.always(level, text)
 
-    def late(self, level: str, text: str) -> None:
-        """Notes that something did not come in time; many times in a row become one sentence."""
-        line = self._late.line("late", text, self.now_s)
+    def always(self, level: str, text: str) -> None:
+        """Notes an event, also if it is the last one again."""
+        self._told, self._last = True, text
+        self.events.append(Event(level, text))
+
+    def late(self, level: str, text: str, kind: str) -> None:
+        """Notes that something did not come in time; many times in a row become one sentence.
+
+        Args:
+            level: Of the event.
+            text: What did not come.
+            kind: What is counted together: CHUNKS, STALE, or whose joint states do not come.
+        """
+        repeats = self._slow if kind in (CHUNKS, STALE) else self._lost
+        line = repeats.line(kind, text, self.now_s)
         if line is not None:
             self.events.append(Event(level, line))
         self._told = line == text
@@ -78,7 +95,7 @@ class Log:
     def in_time(self, text: str) -> None:
         """Notes that it goes on, unless it was not told either that it did not."""
         if self._told:
-            self.add("info", text)
+            self.always("info", text)
 
     def refusal(self, reason: str | None, text: str = "") -> None:
         """Notes a refusal, or with None that something was accepted.
@@ -86,5 +103,8 @@ class Log:
         A sender that repeats its mistake 3 times a second is reported once.
         """
         if reason is not None and reason != self._refusing and text:
-            (self.late if reason == "stale" else self.add)("warn", text)
+            if reason == "stale":
+                self.late("warn", text, STALE)
+            else:
+                self.add("warn", text)
         self._refusing = reason

@@ -169,6 +169,31 @@ def test_cameras_that_are_late_again_and_again_become_one_sentence_that_says_why
     assert sum("this computer is too slow for its cameras" in text for text in lines) == 1
 
 
+def test_a_camera_that_falls_silent_is_told_however_late_another_one_has_been():
+    told = []
+    buffer = ObservationBuffer(
+        {"head": 30.0, "wrist": 30.0}, {}, 0.2, 0.1, lambda frame: np.frombuffer(frame, np.uint8)
+    )
+    watch = SourceWatch(buffer, lambda level, text: told.append((level, text)))
+    for k in range(10):
+        now_s = 10.0 + 0.3 * k
+        for camera in ("head", "wrist"):
+            buffer.add_frame(camera, now_s, b"")
+        watch.poll(now_s)
+        buffer.add_frame("wrist", now_s + 0.2, b"")
+        watch.poll(now_s + 0.25)
+    told.clear()
+    buffer.add_frame("head", 13.1, b"")
+    buffer.add_frame("wrist", 13.0, b"")
+    watch.poll(13.1)
+    buffer.add_frame("head", 13.2, b"")
+    watch.poll(13.25)
+    assert told[-1] == (
+        "error",
+        "no chunks sent: wrist camera: last frame is 0.25 s old (limit 0.2 s)",
+    )
+
+
 def test_sources_get_a_moment_to_be_heard_after_the_start(rig):
     rig.watch.start(10.0)
     assert not rig.watch.poll(10.9)

@@ -40,6 +40,7 @@ class FakeRunner:
             chunk=25,
             tasks={"close_laptop": "close the laptop"},
             known_instructions=("close the laptop",),
+            instructions={"close_laptop": ("close the laptop",)},
             check_against=self._check,
             takes_device=True,
         )

@@ -73,7 +73,7 @@ class SourceWatch:
             if now_s < self._settled_s:
                 return False
             if not set(problem.sources) <= set(self._stale):
-                self._tell(f"no chunks sent: {problem}", problem.cameras, now_s)
+                self._tell(problem, now_s)
             self._stale, self._cameras = problem.sources, problem.cameras
             return False
         if self._stale:
@@ -85,8 +85,9 @@ class SourceWatch:
         self._settled_s = float("-inf")
         return True
 
-    def _tell(self, text: str, cameras: bool, now_s: float) -> None:
-        line = self._repeats.line("images", text, now_s) if cameras else None
+    def _tell(self, problem: StaleObservation, now_s: float) -> None:
+        text, kind = f"no chunks sent: {problem}", " ".join(problem.sources)
+        line = self._repeats.line(kind, text, now_s) if problem.cameras else None
         self._told = line == text
         self._log("debug" if line is None else "error", line or text)
 

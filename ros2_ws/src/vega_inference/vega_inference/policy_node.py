@@ -152,7 +152,9 @@ class PolicyNode(LifecycleNode):
                 f"this policy was not trained on {self._task.name}, only on "
                 f"{listed(contract.tasks) or 'nothing'}: expect it to fail"
             )
-        new = instructions.untrained(self._task.instruction, contract.known_instructions)
+        new = instructions.untrained(
+            self._task.instruction, contract.known_instructions, bool(contract.instructions)
+        )
         if new:
             self.get_logger().warning(new)
 
