@@ -81,13 +81,11 @@ class LaunchedSystem(Launched):
         assert killed == 1, f"{killed} processes of {executable} {node} in:\n{self.text}"
         return killed
 
-    def stop(self, number: signal.Signals) -> float:
-        """Ends it with a signal; the seconds until no process was left."""
-        began = time.monotonic()
+    def stop(self, number: signal.Signals) -> None:
+        """Ends it with a signal, and waits until no process is left or patience is over."""
         self.send(number)
         self.wait()
         self.has_ended(PATIENCE_S)
-        return time.monotonic() - began
 
 
 class Probe:

@@ -121,5 +121,5 @@ def test_an_argument_that_cannot_work_is_refused_before_anything_starts(tmp_path
 def test_a_stop_while_starting_leaves_nothing(checkpoint, tmp_path):
     with launched(f"checkpoint:={checkpoint}", f"output:={tmp_path / 'run'}") as system:
         system.wait_for_line("episode_node.*process started")
-        assert system.stop(signal.SIGINT) < 5.0
+        system.stop(signal.SIGINT)
         assert not system.processes()

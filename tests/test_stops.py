@@ -94,7 +94,10 @@ def test_a_policy_that_dies_leaves_the_stop_latched_until_people_leave_it(
         ask(probe, "gate/home")
         assert system.wait() != 0
         assert not system.processes()
-    assert system.count("died.*the gate holds the arms") == 1, system.text
+    # Whichever end is seen first; the policy's own stands above either.
+    first = "died.*the gate holds the arms|the episode was not carried out"
+    assert system.count(first) == 1, system.text
+    assert system.count(r"policy_node-\d+\]: process has died") == 1, system.text
 
 
 @pytest.mark.parametrize("offset_s", [0.0, 0.1])

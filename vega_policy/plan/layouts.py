@@ -16,7 +16,7 @@ from vega_policy.training.ranks import BUCKET
 
 DDP, FSDP2 = "DDP", "FSDP2"
 OF_THE_TRAINER = (DDP,)
-"""What `python -m vega_policy.train` can do."""
+"""What :mod:`vega_policy.train` can do."""
 
 GATHERED = "gathered"
 AVERAGING = "averaging"

@@ -40,7 +40,7 @@ class RobotState(NamedTuple):
 
 
 class EpisodeResult(NamedTuple):
-    """How it ended: success, failure, unjudged or aborted; why; the time it took (s, ROS time)."""
+    """How it ended: success, failure, unjudged, stopped or aborted; why; the time it took (s, ROS time)."""
 
     outcome: str
     reason: str

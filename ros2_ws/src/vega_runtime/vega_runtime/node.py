@@ -18,7 +18,7 @@ from vega_runtime.launched import Ending
 from vega_runtime.parameters import ParameterError
 
 _SIGNAL_POLL_S = 0.1
-_LAST_WORDS_S = 0.5
+_LAST_WORDS_S = 0.3
 
 
 class _Ending(Ending):
