@@ -81,7 +81,7 @@ def test_one_that_is_slowly_led_to_is_found_once_it_is_far_away():
     led = Led()
     led.run(10.0, lambda t: 0.1 * t)
     assert led.found == 1
-    assert led.now_s - 100.0 == pytest.approx(0.075 / 0.1 + 0.15 + 0.4, abs=0.2)
+    assert led.now_s - 100.0 == pytest.approx(0.15 / 0.1 + 0.15 + 0.4, abs=0.2)
 
 
 def test_who_begins_anew_from_where_the_arm_is_does_not_hide_it():
@@ -104,6 +104,24 @@ def test_a_policy_that_sees_that_the_arm_stands_does_not_hide_it():
 def test_an_arm_that_presses_a_little_is_no_alarm():
     led = Led()
     led.run(30.0, lambda t: 0.03 * (1.0 - math.cos(t)))
+    assert led.found is None
+
+
+@pytest.mark.parametrize("press_rad", [0.08, 0.12, 0.14])
+@pytest.mark.parametrize("speed", [0.05, 0.2, 0.5, 2.0])
+def test_an_arm_that_presses_steadily_within_the_tolerance_is_no_alarm(press_rad, speed):
+    led = Led()
+    led.run(1.0, lambda t: 0.3 * t, lambda at, told: told)  # it comes to something rigid
+    touch = led.at
+    led.run(10.0, lambda t: touch + min(speed * t, press_rad))
+    assert led.found is None
+
+
+def test_one_that_is_pressed_and_then_sent_where_it_stands_is_no_alarm():
+    led = Led()
+    for _ in range(5):
+        led.run(0.3, lambda t: 0.08)
+        led.run(3.0, lambda t: 0.0)
     assert led.found is None
 
 
