@@ -40,7 +40,11 @@ class RobotState(NamedTuple):
 
 
 class EpisodeResult(NamedTuple):
-    """How it ended: success, failure, unjudged, stopped or aborted; why; the time it took (s, ROS time)."""
+    """How an episode ended.
+
+    `outcome` is one of success, failure, unjudged, `stopped (emergency stop)` and aborted; `reason`
+    says why; the time that it took is in s of ROS time.
+    """
 
     outcome: str
     reason: str
