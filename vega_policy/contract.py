@@ -74,7 +74,7 @@ class PolicyContract(BaseModel):
     cameras: tuple[CameraContract, ...] = ()
     instructions: dict[str, tuple[str, ...]] = Field(
         default={},
-        description="all instructions of each task in the training data, where `tasks` has not all",
+        description="all instructions of each task in the training data; none: not written down",
     )
     git_commit: str = Field(description="of the code that made it")
 
@@ -98,7 +98,7 @@ class PolicyContract(BaseModel):
 
     @property
     def known_instructions(self) -> tuple[str, ...]:
-        """All that it was trained on; nothing where nobody wrote it down."""
+        """What it was trained on: all of it if there are `instructions`, else one for each task."""
         further = (text for texts in self.instructions.values() for text in texts)
         return tuple(dict.fromkeys((*self.tasks.values(), *further)))
 

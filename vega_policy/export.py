@@ -11,6 +11,7 @@ for. Every other weight keeps its bits.
 import argparse
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -23,6 +24,7 @@ from vega_core.command_line import positive
 from vega_policy import contract as contracts
 from vega_policy.checkpoint import expected, gathering, hf_config, names, reading, writing
 from vega_policy.checkpoint.files import read_json
+from vega_policy.checkpoint.streaming import finite
 from vega_policy.contract import problems
 from vega_policy.data.facts import DatasetFacts
 from vega_policy.errors import CheckpointError, PolicyError, listed
@@ -102,7 +104,8 @@ def export(
         report(line)
     expected.check_weights(source, contents.config, contents.state)
     reading.load_tokenizer(contents.tokenizer_file, contents.contract, contents.config)
-    writing.write(out, contents, report=report)
+    weights = {key: finite(key, weight) for key, weight in contents.state.items()}
+    writing.write(out, replace(contents, state=weights), report=report)
     return sorted(path.name for path in out.iterdir())
 
 

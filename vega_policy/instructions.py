@@ -1,16 +1,13 @@
 """What a policy can be told: the same rules before training and at every observation."""
 
 import string
-import unicodedata
 from collections.abc import Callable, Collection
 
+from vega_core import sentence
 from vega_policy.errors import listed
 
 FIELD = "instruction"
 _SPECIAL = ("<unk>", "<s>", "</s>", "<pad>")
-_UNSEEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
-"""Unicode categories of characters that nobody sees: control, format, surrogate, unassigned, ends
-of lines and paragraphs."""
 
 
 def as_told(instruction: str) -> str:
@@ -20,24 +17,23 @@ def as_told(instruction: str) -> str:
 
 def fault(instruction: object) -> str:
     """Why a policy cannot be told this, for people; empty if it can."""
-    if not isinstance(instruction, str) or not instruction.strip():
-        return f"expected a sentence, got {instruction!r}"
-    for place, character in enumerate(instruction):
-        if unicodedata.category(character) in _UNSEEN:
-            name = unicodedata.name(character, "a character without a name")
-            return f"character {place + 1} of {instruction!r} is U+{ord(character):04X} ({name})"
+    wrong = sentence.fault(instruction)
+    if wrong or not isinstance(instruction, str):
+        return wrong
     special = next((token for token in _SPECIAL if token in instruction.lower()), None)
     if special is not None:
         return f"{instruction!r} has {special}, which the tokenizer keeps for itself"
     return ""
 
 
-def untrained(instruction: str, known: Collection[str]) -> str:
+def untrained(instruction: str, known: Collection[str], all_are_known: bool = True) -> str:
     """What people should know of an instruction that a policy was not trained on.
 
     Args:
         instruction: What it is told.
-        known: All that it was trained on.
+        known: What it was trained on.
+        all_are_known: Whether that is all; else its policy.yaml, which is of before it held all,
+            names one of each task.
 
     Returns:
         Both texts, the nearest of the known ones first; nothing if it was trained on this, or
@@ -47,10 +43,15 @@ def untrained(instruction: str, known: Collection[str]) -> str:
     likeness = {text: _likeness(told, as_told(text)) for text in known}
     if not known or 1.0 in likeness.values():
         return ""
-    nearest = sorted(known, key=lambda text: -likeness[text])
+    nearest = listed(map(repr, sorted(known, key=lambda text: -likeness[text])))
+    if not all_are_known:
+        return (
+            f"the policy is told {instruction!r}; its policy.yaml names only {nearest}, one for "
+            "each task, and not all that it was trained on: if this is new, expect it to do worse"
+        )
     return (
         f"the policy is told {instruction!r}, on which it was not trained; it was trained on "
-        f"{listed(map(repr, nearest))}: expect it to do worse"
+        f"{nearest}: expect it to do worse"
     )
 
 

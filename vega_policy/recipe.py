@@ -23,7 +23,7 @@ PROMPT = "In: What action should the robot take to {instruction}?\nOut:"
 
 
 class _Frozen(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class LoraRecipe(_Frozen):

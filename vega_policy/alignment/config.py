@@ -9,7 +9,7 @@ from vega_policy.teachers import NO_TEACHER, TEACHERS, TeacherConfig, TeacherKin
 
 
 class _Frozen(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class EncoderConfig(_Frozen):
@@ -91,7 +91,7 @@ class AlignmentConfig(BaseModel):
     Each registered teacher has a group of fields besides, by its name.
     """
 
-    model_config = ConfigDict(extra="allow", frozen=True)
+    model_config = ConfigDict(extra="allow", frozen=True, allow_inf_nan=False)
 
     teacher: Annotated[str, AfterValidator(_known_teacher), Choices(teacher_names)] = Field(
         default=NO_TEACHER, description="what the policy is aligned to"

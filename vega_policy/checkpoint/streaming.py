@@ -27,12 +27,10 @@ def write_tensors(path: Path, state: Mapping[str, Weight]) -> None:
         state: Each weight keeps its dtype.
 
     Raises:
-        CheckpointError: The disk is full, the folder cannot be written to, or a weight is not
-            finite.
+        CheckpointError: The disk is full, or the folder cannot be written to.
     """
     try:
         tensors = {key: _own(weight) for key, weight in state.items()}
-        _check_finite(tensors)
         save_file(tensors, path, metadata={"format": "pt"})
         path.chmod(_READABLE)
     except (OSError, SafetensorError) as error:
@@ -47,13 +45,19 @@ def _own(weight: Weight) -> Tensor:
     return tensor if alone else tensor.clone()
 
 
-def _check_finite(tensors: Mapping[str, Tensor]) -> None:
-    for key, tensor in tensors.items():
-        if not all(bool(torch.isfinite(part).all()) for part in tensor.view(-1).split(_PIECE)):
+def finite(key: str, weight: Weight) -> Weight:
+    """A weight whose reading raises CheckpointError where it holds no numbers."""
+
+    def read() -> Tensor:
+        tensor = weight.read()
+        if not all(bool(torch.isfinite(part).all()) for part in tensor.flatten().split(_PIECE)):
             raise CheckpointError(
                 f"{key} holds NaN or infinity: a policy of it moves nothing; take an earlier "
                 "checkpoint, or the best one"
             )
+        return tensor
+
+    return weight._replace(read=read)
 
 
 def write_shards(

@@ -11,7 +11,7 @@ FIRST_FREE_ID = 3
 
 
 class _Frozen(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class TowerConfig(_Frozen):

@@ -15,7 +15,7 @@ if TYPE_CHECKING:  # declarations are read with every recipe, networks only wher
 class TeacherConfig(BaseModel):
     """A teacher's fields of a recipe, ``alignment.NAME``; all of them have defaults."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class Wanted(NamedTuple):

@@ -1,15 +1,19 @@
 """What policies are told: refusals before the first step, and what they were trained on."""
 
+import shutil
+
 import pytest
 
 from vega_policy import instructions
 from vega_policy.contract import FILE_NAME
-from vega_policy.errors import CheckpointError, DatasetError, RecipeError
+from vega_policy.errors import DatasetError, ObservationError, RecipeError
 from vega_policy.export import export
+from vega_policy.inference import VegaRunner
 from vega_policy.kinds import load_contract
 from vega_policy.recipe import load_recipe
 from vega_policy.tests.synthetic import small_recipe, write_dataset, write_episode
 from vega_policy.tests.test_data import opened
+from vega_policy.tests.test_inference import make_observation
 from vega_policy.training.provenance import training_contract
 from vega_policy.vega_contract import VegaContract
 
@@ -81,11 +85,21 @@ def test_all_instructions_of_a_task_stand_in_the_policy_yaml(tmp_path):
     assert any(line.startswith("3 instructions: 'close the laptop', ") for line in lines)
 
 
-def test_one_instruction_a_task_needs_no_further_key(saved, tmp_path):
-    VegaContract.load(saved).save(tmp_path)
+def test_training_writes_the_instructions_down_also_where_each_task_has_one(tmp_path):
+    write_dataset(tmp_path, 3)
+    training_contract(small_recipe(), opened(tmp_path).facts).save(tmp_path)
+    assert load_contract(tmp_path).instructions == {"close_laptop": ("close the laptop",)}
+
+
+def test_a_policy_yaml_that_does_not_hold_all_instructions_stays_so_and_is_said_to(saved, tmp_path):
+    contract = VegaContract.load(saved).model_copy(update={"instructions": {}})
+    contract.save(tmp_path)
     assert "instructions" not in (tmp_path / FILE_NAME).read_text()
-    export(saved, tmp_path / "out")
-    assert "instructions" not in (tmp_path / "out" / FILE_NAME).read_text()
+    known = load_contract(tmp_path).known_instructions
+    assert instructions.untrained("close the laptop", known, False) == ""
+    said = instructions.untrained("shut the computer", known, False)
+    assert "its policy.yaml names only 'close the laptop', one for each task" in said
+    assert "not trained" not in said
 
 
 def test_thousands_of_instructions_fit_into_the_file_and_a_few_into_a_line(saved, tmp_path):
@@ -110,14 +124,17 @@ def test_a_text_that_was_trained_on_is_known_whatever_its_case():
     assert "trained on 'close the laptop', 'open it'" in said
 
 
-@pytest.mark.parametrize("text", ["", "close\u200bit", "close it</s>", "close \ud800", "a\x07b"])
-def test_a_policy_that_was_trained_on_what_cannot_be_told_is_neither_loaded_nor_exported(
+@pytest.mark.parametrize("text", ["", "close\u200bit", "close it</s>", "a\x07b"])
+def test_an_older_policy_with_a_task_that_cannot_be_told_is_exported_and_refuses_that_alone(
     saved, tmp_path, text
 ):
-    folder = tmp_path / "policy"
-    folder.mkdir()
+    folder = shutil.copytree(saved, tmp_path / "policy")
     contract = VegaContract.load(saved)
-    contract.model_copy(update={"tasks": {"close_laptop": text}}).save(folder)
-    for refused in (lambda: load_contract(folder), lambda: export(folder, tmp_path / "out")):
-        with pytest.raises(CheckpointError, match=r"policy\.yaml is malformed: "):
-            refused()
+    tasks = {"blank": text, **contract.tasks}
+    contract.model_copy(update={"tasks": tasks}).save(folder)
+    export(folder, tmp_path / "out")
+    assert load_contract(tmp_path / "out").tasks == tasks
+    runner = VegaRunner.load(tmp_path / "out")
+    runner.infer(make_observation(0))
+    with pytest.raises(ObservationError, match="instruction: "):
+        runner.infer(make_observation(0, text))

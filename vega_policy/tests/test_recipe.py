@@ -133,3 +133,19 @@ def test_broken_files(models, text, message):
     (models / "broken.yaml").write_text(text)
     with pytest.raises(RecipeError, match=message):
         load_recipe("broken")
+
+
+@pytest.mark.parametrize("value", [".inf", "-.inf", ".nan"])
+@pytest.mark.parametrize(
+    "field",
+    [
+        "training.optimizer.learning_rate",
+        "training.optimizer.weight_decay",
+        "data.joint_minimum_span",
+        "data.augmentation.brightness",
+        "alignment.weight",
+    ],
+)
+def test_a_number_that_is_not_finite_is_refused_with_the_recipe(field, value):
+    with pytest.raises(RecipeError, match=field.replace(".", r"\.")):
+        load_recipe("twin_oft", [f"{field}={value}"])

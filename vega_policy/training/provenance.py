@@ -34,7 +34,6 @@ def training_contract(
             f"{recipe.model.action_dim}"
         )
     cameras = [known[name] for name in facts.camera_names]
-    several = any(len(texts) > 1 for texts in facts.instructions.values())
     return VegaContract(
         recipe=recipe.name,
         tasks=facts.tasks,
@@ -61,7 +60,7 @@ def training_contract(
         git_commit=git_commit(),
         base_checkpoint=recipe.base_checkpoint,
         base_digest=base_digest,
-        instructions=dict(facts.instructions) if several else {},
+        instructions=dict(facts.instructions),
     )
 
 

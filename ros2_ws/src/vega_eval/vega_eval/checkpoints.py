@@ -90,7 +90,7 @@ def untrained_for(policies: Sequence[PolicyIdentity], task: str) -> list[str]:
         if task not in contract.tasks:
             known = listed(contract.tasks) or "nothing"
             said.append(f"{policy.name} was not trained on {task}, only on {known}")
-        new = instructions.untrained(told, contract.known_instructions)
+        new = instructions.untrained(told, contract.known_instructions, bool(contract.instructions))
         said += [f"{policy.name}: {new}"] if new else []
     return said
 
