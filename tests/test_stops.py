@@ -136,6 +136,18 @@ class Table:
     def ready(self):
         ask(self.probe, "eval/ready")
 
+    def agrees_until_it_is_laid(self):
+        answered = []
+
+        def laid():
+            # On a busy computer the way home may be refused or end early: people are asked again.
+            newest = self.states[-1]
+            if "stand clear" in newest.text and newest not in answered:
+                answered.extend([newest] * self.probe.call(Trigger, "eval/ready").success)
+            return newest.phase == EvalState.LAYING and "lay the objects" in newest.text
+
+        self.probe.until(laid, lambda: f"objects to be laid, not {self.states[-1:]}", LONG_S)
+
     def modes_since(self, begun):
         return {gate.mode for gate in self.gates[begun:]}
 
@@ -155,8 +167,7 @@ def test_after_a_stop_or_a_silent_camera_arms_move_only_when_somebody_says_so(
     ):
         table = Table(system, probe)
         table.until(EvalState.LAYING, "the arms go home: stand clear")
-        table.ready()
-        table.until(EvalState.LAYING, "lay the objects")
+        table.agrees_until_it_is_laid()
 
         # Stopped and reset while people lay the objects.
         press(probe)
@@ -165,8 +176,7 @@ def test_after_a_stop_or_a_silent_camera_arms_move_only_when_somebody_says_so(
         ask(probe, "gate/estop_reset")
         table.until(EvalState.LAYING, "the emergency stop was pressed; the arms go home")
         table.nothing_moves_before_somebody_agrees(begun)
-        table.ready()
-        table.until(EvalState.LAYING, "lay the objects")
+        table.agrees_until_it_is_laid()
         table.ready()
         table.until(EvalState.RUNNING, "trial 1")
         probe.until_gate_is(GateState.EXECUTING)
@@ -184,8 +194,7 @@ def test_after_a_stop_or_a_silent_camera_arms_move_only_when_somebody_says_so(
         ask(probe, "gate/estop_reset")
         table.until(EvalState.LAYING, "the emergency stop was pressed; the arms go home")
         table.nothing_moves_before_somebody_agrees(begun)
-        table.ready()
-        table.until(EvalState.LAYING, "lay the objects")
+        table.agrees_until_it_is_laid()
 
         # A camera falls silent in a trial, and somebody's hand brings it back.
         table.ready()
@@ -197,8 +206,7 @@ def test_after_a_stop_or_a_silent_camera_arms_move_only_when_somebody_says_so(
         table.until(EvalState.LAYING, "the left_wrist camera has been silent")
         assert "the arms go home: stand clear" in table.states[-1].text
         table.nothing_moves_before_somebody_agrees(begun)
-        table.ready()
-        table.until(EvalState.LAYING, "lay the objects")
+        table.agrees_until_it_is_laid()
         assert system.count("Traceback") == 0, system.text
 
 

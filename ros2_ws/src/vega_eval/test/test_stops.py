@@ -238,9 +238,9 @@ def test_a_way_home_that_is_refused_is_asked_for_again_only_after_another_consen
     table.refusal = "no joint states of the left arm for 0.1 s"
     acting(table)
     table.run()
-    laying = [text for phase, text in table.shown if phase is SessionPhase.LAYING]
+    asked = [text for phase, text in table.shown if phase is SessionPhase.LAYING]
     home = "the arms go home: stand clear, then eval/ready"
-    assert laying[:2] == [
+    assert asked[:2] == [
         home,
         f"gate/home: no joint states of the left arm for 0.1 s; {home}",
     ]
