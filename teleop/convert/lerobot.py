@@ -30,6 +30,7 @@ _ACTIONS = ("action", "actions")
 _STEP_COLUMNS = ("timestamp", "frame_index", "task_index", "next.success")
 _TOLERANCE = 0.25
 """By how much of a step a time or an image may be off."""
+_RATE_REMEDY = "write the rate of the timestamps into meta/info.json"
 
 
 class LeRobot:
@@ -146,7 +147,7 @@ def _part(dataset: LeRobotFolder, text: str, vectors: list[str]) -> _Part:
 
 def _episode(dataset: LeRobotFolder, entry: Entry, options: ImportOptions) -> SourceEpisode:
     chosen = _chosen(dataset, options)
-    fps = positive_rate(dataset.fps, "fps of meta/info.json", "write the rate of the timestamps")
+    fps = positive_rate(dataset.fps, "fps of meta/info.json", _RATE_REMEDY)
     vectors = [chosen.state] if chosen.action is None else [chosen.state, chosen.action]
     keys = {part.key for vector in vectors for part in vector.parts}
     table = dataset.steps(entry, [*keys, *_STEP_COLUMNS])
@@ -163,6 +164,7 @@ def _episode(dataset: LeRobotFolder, entry: Entry, options: ImportOptions) -> So
         fps=fps,
         state=Series(stamps, state),
         leader=Series(stamps, actions[0]) if actions else None,
+        rate_remedy=_RATE_REMEDY,
         images=images,
         facts={
             "robot": dataset.robot,

@@ -210,6 +210,7 @@ def _episode(path: Path, topics: Topics, options: ImportOptions) -> SourceEpisod
         fps=_rate(list(images.values())),
         state=state,
         leader=leader,
+        rate_remedy="the images' header stamps are wrong: leave it out with --skip-damaged",
         images=BagImages(path, cameras, images, {}),
         facts={"robot": "real", "metadata_sha256": sha256_of(path / METADATA)},
         notes=tuple(filter(None, [outside_limits(state.values, "states")])),

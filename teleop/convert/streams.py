@@ -24,6 +24,7 @@ from teleop.export.demonstration import (
     Prepared,
 )
 from teleop.export.images import at_step, size
+from vega_core import sentence
 from vega_core.stamps import NS
 
 ROBOT_TYPE = "cobot_magic"
@@ -93,6 +94,7 @@ class SourceEpisode:
         images: Of all cameras.
         facts: What else the metadata says of it; JSON values.
         notes: What was assumed or is odd, a sentence each.
+        rate_remedy: What to do about a rate that no robot has.
     """
 
     name: str
@@ -105,6 +107,7 @@ class SourceEpisode:
     images: SourceImages
     facts: Mapping[str, Any]
     notes: tuple[str, ...] = ()
+    rate_remedy: str = "give --source-fps"
 
 
 def prepared(episode: SourceEpisode, action: ActionSource, fps: int | None) -> Prepared:
@@ -130,7 +133,7 @@ def _prepared(episode: SourceEpisode, action: ActionSource, fps: int | None) -> 
     if fps is None and not _has_steps(episode):
         fps = round(episode.fps)
     _check_rates(episode, fps)
-    _check_instruction(episode)
+    instruction = _instruction(episode)
     series = [episode.state]
     if action == "leader":
         if episode.leader is None:
@@ -149,7 +152,7 @@ def _prepared(episode: SourceEpisode, action: ActionSource, fps: int | None) -> 
         name=episode.name,
         digest=episode.digest,
         task=episode.task,
-        instruction=episode.instruction,
+        instruction=instruction,
         stamps_ns=kept,
         state=state,
         action=acted,
@@ -177,20 +180,25 @@ def _has_steps(episode: SourceEpisode) -> bool:
 
 def _check_rates(episode: SourceEpisode, fps: int | None) -> None:
     least, most = RATES
-    for rate, option in ((episode.fps, "--source-fps"), (fps or episode.fps, "--fps")):
+    for rate, remedy in (
+        (episode.fps, episode.rate_remedy),
+        (fps or episode.fps, "give another --fps"),
+    ):
         if not least <= rate <= most:
             raise ExportError(
-                f"{rate:.4g} steps a second, expected {least:g} to {most:g}: give {option}"
+                f"{rate:.4g} steps a second, expected {least:g} to {most:g}: {remedy}"
             )
 
 
-def _check_instruction(episode: SourceEpisode) -> None:
-    text = episode.instruction
-    if not text.strip() or not text.isprintable():
+def _instruction(episode: SourceEpisode) -> str:
+    text = episode.instruction.strip()
+    wrong = sentence.fault(text)
+    if wrong:
         raise ExportError(
-            f"the instruction is {text!r}, expected a sentence of printable characters: give "
-            "--instruction"
+            f"the instruction is {episode.instruction!r}, expected a sentence that can be told "
+            f"({wrong}): give --instruction"
         )
+    return text
 
 
 def _matched(

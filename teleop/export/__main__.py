@@ -31,7 +31,7 @@ from teleop.command_line import (
     run_export,
     share,
 )
-from teleop.export.checks import option_name, refuse, refused_together
+from teleop.export.checks import check_name, refuse, refused_together
 from teleop.export.formats import FORMATS, ExportPlan
 from teleop.export.recording import Choice, prepare
 from teleop.export.run import ExportJob, ExportSummary, run
@@ -76,6 +76,7 @@ def _parser() -> argparse.ArgumentParser:
     add(
         "--accept",
         nargs="+",
+        type=check_name,
         default=(),
         metavar="CHECK",
         help="export despite these errors of teleop.check, such as limits",
@@ -93,7 +94,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _export(arguments: argparse.Namespace) -> ExportSummary:
-    accepted = frozenset(map(option_name, arguments.accept))
+    accepted = frozenset(arguments.accept)
     choice = Choice(
         fps=arguments.fps,
         action=arguments.action,
@@ -117,6 +118,7 @@ def _export(arguments: argparse.Namespace) -> ExportSummary:
         compress=arguments.compress,
         skip_damaged=arguments.skip_damaged,
         remedy=_remedy(arguments.datasets),
+        other_formats=True,
         origin={
             "origin": "teleop",
             "datasets": [str(path.absolute()) for path in arguments.datasets],

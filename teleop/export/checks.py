@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+import argparse
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
+from typing import get_args
 
 from teleop.export.demonstration import ExportError, Prepared
 from teleop.export.recording import PreparedRecording
 from teleop.quality.cross_episode import check_across_episodes
-from teleop.quality.findings import Finding
+from teleop.quality.findings import Check, Finding
 
 
 def option_name(check: str) -> str:
     """What `--accept` calls a check."""
     return check.replace(" ", "-")
+
+
+def check_name(text: str) -> str:
+    """What `--accept` calls a check, for argparse."""
+    name, known = option_name(text), sorted(map(option_name, get_args(Check)))
+    if name not in known:
+        raise argparse.ArgumentTypeError(f"expected some of {', '.join(known)}, got {text}")
+    return name
 
 
 def refuse(findings: Iterable[Finding], accepted: Collection[str]) -> None:

@@ -33,6 +33,7 @@ class ExportPlan:
         remedy: What to do about damaged ones, for people.
         samples: How joints and images were brought to the rate, for people.
         origin: What else the metadata says of where the data came from.
+        other_formats: Whether the same command writes other formats, too.
     """
 
     out: Path
@@ -45,6 +46,7 @@ class ExportPlan:
     remedy: str = "Mend or delete them, or leave them out with --skip-damaged"
     samples: str = "nearest by capture stamp, not interpolated"
     origin: Mapping[str, Any] = field(default_factory=dict)
+    other_formats: bool = False
 
 
 class Exported(NamedTuple):

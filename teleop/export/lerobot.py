@@ -73,9 +73,10 @@ class LeRobotFormat:
         workers: Workers,
     ) -> Generator[str]:
         if layout.height % 2 or layout.width % 2:
+            remedy = "export to hdf5, or crop them" if plan.other_formats else "crop them"
             raise Refused(
                 f"{demonstrations[0].name}: images have {layout.width}x{layout.height} pixels, "
-                "expected an even width and height, as H.264 needs: export to hdf5, or crop them"
+                f"expected an even width and height, as H.264 needs: {remedy}"
             )
         parts = folder / "parts"
         parts.mkdir()

@@ -26,6 +26,7 @@ from teleop.quality.episode import EpisodeQuality, measure_recorded
 from teleop.quality.episode_checks import check_episode
 from teleop.quality.findings import Finding
 from teleop.resample import Match, Stamps
+from vega_core import sentence
 from vega_core.stamps import NS
 
 LONGEST_CUT_S = 0.5
@@ -145,7 +146,7 @@ def _prepared(folder: Path, recorded: Recorded, choice: Choice) -> tuple[Layout,
         name=str(folder),
         digest=info.mcap.sha256,
         task=info.task,
-        instruction=info.instruction,
+        instruction=_instruction(info.instruction),
         stamps_ns=points[:steps],
         state=followed[:steps],
         action=acted[choice.ahead : choice.ahead + steps],
@@ -163,6 +164,17 @@ def _prepared(folder: Path, recorded: Recorded, choice: Choice) -> tuple[Layout,
         robot_type=layout.robot,
     )
     return shared, demonstration
+
+
+def _instruction(recorded: str) -> str:
+    text = recorded.strip()
+    wrong = sentence.fault(text)
+    if wrong:
+        raise ExportError(
+            f"its instruction cannot be told to a policy ({wrong}): write what the operator was "
+            "told into its episode.json"
+        )
+    return text
 
 
 def _facts(recorded: Recorded, errors: Mapping[str, resample.StreamError]) -> dict[str, Any]:

@@ -38,39 +38,58 @@ def check_across_episodes(
 
 def _copies(ours: Sequence[EpisodeQuality], limits: Thresholds) -> Rows:
     """Of each group of equal episodes, all but the first."""
-    shapes = [_shape(quality.track) for quality in ours]
-    told: set[int] = set()
-    for (a, one), (b, other) in combinations(enumerate(ours), 2):
-        if b in told:
-            continue
-        same = _same(one, other, shapes[a], shapes[b], limits)
-        if same:
-            told.add(b)
-            text = f"{same} episode {one.info.index}"
+    shapes = _shapes(ours)
+    lengths = np.array([quality.info.duration_s for quality in ours])
+    idle = np.array([quality.idle for quality in ours])
+    files: dict[str, int] = {}
+    joints: dict[str, int] = {}
+    for place, quality in enumerate(ours):
+        found: dict[int, str] = {}
+        # Those that do nothing are told by themselves.
+        near = ~(np.minimum(idle[:place], quality.idle) > limits.still_share)
+        longest = np.maximum(lengths[:place], lengths[place])
+        near &= np.abs(lengths[:place] - lengths[place]) <= limits.same_length * longest
+        alike = _alike(shapes, place, np.flatnonzero(near), limits.same_rad)
+        if alike:
+            found[alike[0]] = f"nowhere more than {alike[1]:.4f} rad from"
+        if quality.arms:
+            first = joints.setdefault(quality.joints_digest, place)
+            found[first] = "its joint states are, to the last bit, those of"
+        first = files.setdefault(quality.info.mcap.sha256, place)
+        found[first] = "its file is that of"
+        first = min(found)
+        if first != place:
+            text = f"{found[first]} episode {ours[first].info.index}"
             remedy = f"keep one of the two; {SET_ASIDE}"
-            yield other.info.index, FindingDraft("error", "duplicate", text, remedy)
+            yield quality.info.index, FindingDraft("error", "duplicate", text, remedy)
 
 
-def _same(
-    one: EpisodeQuality,
-    other: EpisodeQuality,
-    shape: NDArray[np.float32],
-    other_shape: NDArray[np.float32],
-    limits: Thresholds,
-) -> str:
-    if one.info.mcap.sha256 == other.info.mcap.sha256:
-        return "its file is that of"
-    if one.arms and one.joints_digest == other.joints_digest:
-        return "its joint states are, to the last bit, those of"
-    if min(one.idle, other.idle) > limits.still_share:
-        return ""  # those that do nothing are told by themselves
-    longest = max(one.info.duration_s, other.info.duration_s)
-    if abs(one.info.duration_s - other.info.duration_s) > limits.same_length * longest:
-        return ""
-    if shape.shape != other_shape.shape or not len(shape):
-        return ""
-    apart = float(np.abs(shape - other_shape).max())
-    return f"nowhere more than {apart:.4f} rad from" if apart <= limits.same_rad else ""
+def _shapes(ours: Sequence[EpisodeQuality]) -> NDArray[np.float32]:
+    """Trajectories at a fixed number of points, [N, points, D]; NaN where there is none."""
+    each = [_shape(quality.track) for quality in ours]
+    widest = max(shape.shape[1] for shape in each)
+    shapes = np.full((len(each), _POINTS, widest), np.nan, dtype=np.float32)
+    for row, shape in zip(shapes, each):
+        row[: len(shape), : shape.shape[1]] = shape
+    return shapes
+
+
+def _alike(
+    shapes: NDArray[np.float32], place: int, near: NDArray[np.int64], most: float
+) -> tuple[int, float] | None:
+    """The first of some trajectories that is nowhere further than this from one, and how far."""
+    own = shapes[place]
+    known = np.isfinite(own[0])
+    if not known.any():
+        return None
+    some = slice(None, None, _POINTS // 4)  # which tell most of them apart
+    near = near[(np.isfinite(shapes[near, 0]) == known).all(axis=1)]
+    near = near[np.abs(shapes[near, some] - own[some])[..., known].max(axis=(1, 2)) <= most]
+    for other in near.tolist():
+        apart = float(np.abs(shapes[other] - own)[:, known].max())
+        if apart <= most:
+            return other, apart
+    return None
 
 
 def _shape(track: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from teleop.quality.episode import EpisodeQuality
-from teleop.quality.findings import SET_ASIDE, Finding, FindingDraft
+from teleop.quality.findings import SET_ASIDE, Check, Finding, FindingDraft
 from teleop.quality.images import CameraQuality
 from teleop.quality.motion_checks import check_motion
 from teleop.quality.stream_checks import check_streams
@@ -89,11 +89,12 @@ def _camera(
         at = camera.other_size_at
         text = f"{title}: its images differ in size, the first other one is image {at}"
         yield FindingDraft("error", "pictures", text, SET_ASIDE)
-    for share, check, what, remedy in (
+    looks: tuple[tuple[float, Check, str, str], ...] = (
         (camera.black, "black", "black", "is something before the lens, or the light off?"),
         (camera.white, "over-exposed", "over-exposed", "lower exposure or light"),
         (camera.flat, "empty", "of one colour", "restart the camera"),
-    ):
+    )
+    for share, check, what, remedy in looks:
         if share > limits.bad_images:
             yield FindingDraft(
                 "error",

@@ -6,6 +6,48 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 Severity = Literal["error", "warning"]
+Check = Literal[
+    "bad take",
+    "black",
+    "clock",
+    "colours",
+    "constant joint",
+    "cut",
+    "damaged",
+    "drift",
+    "duplicate",
+    "empty",
+    "frozen",
+    "gap",
+    "idle",
+    "jerk",
+    "joint order",
+    "jump",
+    "lag",
+    "left out",
+    "length",
+    "limits",
+    "misnamed",
+    "missing arm",
+    "missing camera",
+    "missing frames",
+    "missing states",
+    "missing stream",
+    "mixed",
+    "not finite",
+    "not sealed",
+    "over-exposed",
+    "paused",
+    "pictures",
+    "quarantine",
+    "rate",
+    "recovered",
+    "skew",
+    "stamps",
+    "swapped cameras",
+    "units",
+]
+"""All checks; on the command line with hyphens."""
 
 SET_ASIDE = "leave it out: move its folder to trash/"
 
@@ -33,7 +75,7 @@ class FindingDraft(NamedTuple):
     """A finding of which it is not said yet where it is."""
 
     severity: Severity
-    check: str
+    check: Check
     text: str
     remedy: str
 

@@ -398,7 +398,9 @@ def test_images_of_odd_size_are_refused_before_anything_is_written(tmp_path, cap
     cobot_magic(tmp_path / "src/episode_0.hdf5")
     replaced(tmp_path / "src/episode_0.hdf5", lambda key: images(key)[:, :47, :63])
     assert convert(tmp_path / "src", tmp_path / "out", "cobot_magic") == 1
-    assert "63x47 pixels, expected an even width and height" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "63x47 pixels, expected an even width and height, as H.264 needs: crop them" in said
+    assert "hdf5, or" not in said  # which an import does not write
 
 
 def test_steps_outside_of_the_limits_are_told(tmp_path, capsys):
@@ -443,7 +445,8 @@ def test_a_rate_in_the_file_that_is_none_is_refused(rate, tmp_path, capsys):
 def test_a_rate_that_no_robot_has_is_refused(options, tmp_path, capsys):
     cobot_magic(tmp_path / "src/episode_0.hdf5")
     assert convert(tmp_path / "src", tmp_path / "out", "cobot_magic", *options) == 1
-    assert f"steps a second, expected 1 to 1000: give {options[0]}" in capsys.readouterr().err
+    remedy = "give another --fps" if options[0] == "--fps" else "give --source-fps"
+    assert f"steps a second, expected 1 to 1000: {remedy}" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("text", ["", "  ", "close\nit", "close\u200bit", "close \udcff"])
@@ -452,6 +455,13 @@ def test_what_cannot_be_told_is_no_instruction(text, tmp_path, capsys):
     options = ["--instruction", text]
     assert convert(tmp_path / "src", tmp_path / "out", "cobot_magic", *options) == 1
     assert f"the instruction is {text!r}, expected a sentence" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("text", ["close it\n", "\u3000close it ", "close\u00a0it", "关\u3000上"])
+def test_spaces_of_any_kind_are_part_of_a_sentence_and_cut_off_around_it(text, tmp_path):
+    cobot_magic(tmp_path / "src/episode_0.hdf5")
+    assert convert(tmp_path / "src", tmp_path / "out", "cobot_magic", "--instruction", text) == 0
+    assert rows(tmp_path / "out")[0]["tasks"] == [text.strip()]
 
 
 def with_instructions(folder, stored):

@@ -320,6 +320,19 @@ def test_a_rate_that_is_none_is_refused(rate, tmp_path, capsys):
     assert "--source-fps" not in said  # which means nothing here
 
 
+def test_a_rate_that_no_robot_has_is_refused_with_what_can_be_done_here(tmp_path, capsys):
+    dataset_v2(tmp_path / "src", dtype="image")
+    for path in (tmp_path / "src").rglob("data/**/*.parquet"):
+        table = pq.read_table(path)
+        slow = pa.array(10.0 * np.arange(len(table)))
+        at = table.schema.get_field_index("timestamp")
+        pq.write_table(table.set_column(at, "timestamp", slow), path)
+    changed_info(tmp_path / "src", fps=0.1)
+    assert convert(tmp_path / "src", tmp_path / "out") == 1
+    said = capsys.readouterr().err
+    assert "0.1 steps a second, expected 1 to 1000: write the rate of the timestamps into" in said
+
+
 def in_other_units(folder, joint, gripper):
     """The values of all episodes times these factors."""
     factor = np.where(np.arange(14) % 7 == 6, gripper, joint)

@@ -277,3 +277,14 @@ def test_a_bag_that_was_cut_off_is_named_with_what_mends_it(tmp_path, capsys):
     (tmp_path / "src" / "metadata.yaml").unlink()
     assert convert(tmp_path / "src", tmp_path / "out") == 2
     assert f"`ros2 bag reindex {tmp_path / 'src'}`" in capsys.readouterr().err
+
+
+def test_images_too_rare_for_a_robot_are_refused_without_an_option_that_there_is_not(
+    tmp_path, monkeypatch, capsys
+):
+    bag(tmp_path / "src/bag")
+    monkeypatch.setattr("teleop.convert.rosbag2._rate", lambda stamps: 0.5)
+    assert convert(tmp_path / "src", tmp_path / "out", "--workers", "1") == 1
+    said = capsys.readouterr().err
+    assert "0.5 steps a second, expected 1 to 1000: the images' header stamps are wrong" in said
+    assert "--source-fps" not in said

@@ -143,6 +143,29 @@ def test_an_error_that_somebody_has_looked_at_is_exported_when_it_is_named(recor
     assert len(provenance(tmp_path / "out")["episodes"]) == 3
 
 
+def test_a_check_that_there_is_not_cannot_be_accepted(recorded, tmp_path, capsys):
+    with pytest.raises(SystemExit) as left:
+        export(recorded(), tmp_path / "out", ["hdf5"], "--accept", "limit")
+    assert left.value.code == 2
+    said = capsys.readouterr().err
+    assert "joint-order" in said
+    assert "got limit" in said
+
+
+@pytest.mark.parametrize("text", ["", "close\nit", "close\u200bit"])
+def test_an_instruction_that_no_policy_can_be_told_is_refused(text, tmp_path, capsys):
+    with open_store(tmp_path / "dataset") as store:
+        make_episode(store, instruction=text)
+        make_episode(store, instruction="close it\n", phase=1.0)
+    dataset, out = tmp_path / "dataset", tmp_path / "out"
+    assert export(dataset, out, ["lerobot"]) == 1
+    said = capsys.readouterr().err
+    assert "episodes/000000: its instruction cannot be told to a policy (" in said
+    assert export(dataset, out, ["lerobot"], "--skip-damaged") == 0
+    [told] = pq.read_table(next(out.glob("meta/episodes/**/*.parquet"))).column("tasks").to_pylist()
+    assert told == ["close it"]
+
+
 @pytest.mark.parametrize("form", FORMS, ids=" ".join)
 def test_an_image_that_only_decoding_shows_to_be_bad_costs_its_episode_alone(
     form, recorded, tmp_path, capsys
