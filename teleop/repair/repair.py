@@ -226,7 +226,13 @@ class _Repairer:
         if take is not None:
             texts[TAKE_METADATA] = as_metadata(take)
         prefix, file = salvage(path, target, texts)
-        take = take or take_in_file(prefix, index)
+        own = take_in_file(prefix, index)
+        if info is None and sealed and own and own.start.start_ns != sealed.start_ns:
+            # The journal's episode of this number is another one.
+            sealed, take, texts[TAKE_METADATA] = None, own, as_metadata(own)
+            target.unlink()
+            prefix, file = salvage(path, target, texts)
+        take = take or own
         if prefix.messages == 0 or take is None:
             target.unlink()
             missing = "no message of it reached the disk" if take else "what it was is not known"

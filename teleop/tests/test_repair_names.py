@@ -19,7 +19,7 @@ from teleop.repair import names
 from teleop.repair.__main__ import main as repair_command
 from teleop.repair.repair import repair
 from teleop.tests.crashes import killed_at
-from teleop.tests.episodes import make_episode, open_store, take_start, write_messages
+from teleop.tests.episodes import START_NS, make_episode, open_store, take_start, write_messages
 
 COUNT = 4
 
@@ -228,6 +228,20 @@ def test_a_copy_of_a_take_never_becomes_the_deleted_episode_of_its_folder(datase
     assert {each.reason for each in report.quarantined} == {f"episode {COUNT} is there already"}
     assert len(report.quarantined) == 2
     repaired(dataset)
+
+
+def test_a_take_without_description_in_the_folder_of_a_deleted_episode_is_not_that(dataset):
+    number = f"{COUNT - 1:06d}"
+    with open_store(dataset) as store:
+        store.delete_last("close_laptop")
+        start = take_start(task="carrots_to_bowls", start_ns=START_NS + 10**12)
+        write_messages(store.begin(start), 0.2)
+    [take] = unsealed_folders(dataset)
+    (take / TAKE_FILE).unlink()
+    shutil.rmtree(dataset / "trash" / number)
+    take.rename(take.with_name(number))
+    report = repaired(dataset)
+    assert [(each.index, each.task) for each in report.recovered] == [(3, "carrots_to_bowls")]
 
 
 def test_a_take_that_was_renamed_before_it_was_repaired_is_that_take(dataset):
