@@ -14,7 +14,7 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from types import FrameType
 
-from vega_runtime import surroundings
+from vega_runtime import abandoned_memory, surroundings
 
 GROUP = "vega_runtime.nodes"
 
@@ -30,6 +30,7 @@ def main() -> None:
     if problem := surroundings.problem():
         print(f"error: {problem}", file=sys.stderr)
         sys.exit(1)
+    abandoned_memory.give_back()
     (node,) = entry_points(group=GROUP, name=Path(sys.argv[0]).name)
     node.load()()
 

@@ -1,0 +1,72 @@
+"""Killed ROS 2 processes leave 32 MB of shared memory each; the next start gives it back."""
+
+import fcntl
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from vega_runtime.abandoned_memory import FOLDER, YOUNG_S, give_back
+
+NODE = "import rclpy; rclpy.init(); node = rclpy.create_node('owner'); print('up', flush=True); input()"
+
+
+@pytest.fixture
+def segment(tmp_path):
+    def make(name, age_s=YOUNG_S + 10):
+        segment, lock = tmp_path / name, tmp_path / f"{name}_el"
+        segment.write_bytes(bytes(8192))
+        lock.touch()
+        os.utime(lock, (time.time() - age_s,) * 2)
+        return segment, lock
+
+    return make
+
+
+def test_what_nobody_holds_is_removed(segment, tmp_path):
+    segment("fastrtps_0123456789abcdef")
+    segment("fastrtps_port7411")
+    assert give_back(tmp_path) == 2 * 8192
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_a_living_process_holds_is_new_or_is_not_of_ros_stays(segment, tmp_path):
+    _, held = segment("fastrtps_held")
+    segment("fastrtps_new", age_s=0)
+    segment("somebodys")
+    with held.open("r+") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        assert give_back(tmp_path) == 0
+    assert len(list(tmp_path.iterdir())) == 6
+
+
+def test_a_lock_without_its_segment_is_removed_too(segment, tmp_path):
+    segment("fastrtps_a")[0].unlink()
+    assert give_back(tmp_path) == 0
+    assert not list(tmp_path.iterdir())
+
+
+def segments_of(process):
+    maps = Path(f"/proc/{process.pid}/maps").read_text()
+    return {line.split()[-1] for line in maps.splitlines() if f"{FOLDER}/fastrtps_" in line}
+
+
+def test_a_killed_node_s_memory_is_found_by_its_lock(tmp_path):
+    command = [sys.executable, "-c", NODE]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen(command, **pipes) as node:
+        assert node.stdout.readline() == b"up\n"
+        own = {path for path in segments_of(node) if "port" not in path}
+        if not own:
+            pytest.skip("this ROS 2 does not use Fast DDS' shared memory")
+        node.send_signal(signal.SIGKILL)
+    (left,) = own
+    for name in (left, f"{left}_el"):
+        (tmp_path / Path(name).name).symlink_to(name)
+        os.utime(name, (time.time() - YOUNG_S - 10,) * 2)
+    assert give_back(tmp_path) > 0
+    for name in (left, f"{left}_el"):
+        Path(name).unlink()
