@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from vega_runtime.abandoned_memory import FOLDER, YOUNG_S, give_back
 
-NODE = "import rclpy; rclpy.init(); node = rclpy.create_node('owner'); print('up', flush=True); input()"
+NODE = "import rclpy; rclpy.init(); node = rclpy.create_node('owner'); print('up'); input()"
 
 
 @pytest.fixture
@@ -51,22 +51,23 @@ def test_a_lock_without_its_segment_is_removed_too(segment, tmp_path):
 
 def segments_of(process):
     maps = Path(f"/proc/{process.pid}/maps").read_text()
-    return {line.split()[-1] for line in maps.splitlines() if f"{FOLDER}/fastrtps_" in line}
+    names = {line.split()[-1] for line in maps.splitlines() if f"{FOLDER}/fastrtps_" in line}
+    return {name for name in names if "port" not in name and not name.endswith("_el")}
 
 
 def test_a_killed_node_s_memory_is_found_by_its_lock(tmp_path):
-    command = [sys.executable, "-c", NODE]
+    command = [sys.executable, "-u", "-c", NODE]
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
     with subprocess.Popen(command, **pipes) as node:
         assert node.stdout.readline() == b"up\n"
-        own = {path for path in segments_of(node) if "port" not in path}
+        own = segments_of(node)
         if not own:
             pytest.skip("this ROS 2 does not use Fast DDS' shared memory")
         node.send_signal(signal.SIGKILL)
-    (left,) = own
-    for name in (left, f"{left}_el"):
-        (tmp_path / Path(name).name).symlink_to(name)
-        os.utime(name, (time.time() - YOUNG_S - 10,) * 2)
+    left = [Path(name) for segment in own for name in (segment, f"{segment}_el")]
+    for file in left:
+        (tmp_path / file.name).symlink_to(file)
+        os.utime(file, (time.time() - YOUNG_S - 10,) * 2)
     assert give_back(tmp_path) > 0
-    for name in (left, f"{left}_el"):
-        Path(name).unlink()
+    for file in left:
+        file.unlink()
