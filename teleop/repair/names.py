@@ -169,15 +169,30 @@ def _claims(dataset: Path, said: Journal, failed: Failed) -> Iterator[_Claim]:
 
 def _claim(folder: Path, said: Journal) -> _Claim | None:
     """Which episode a folder is; None for one that is no episode's."""
+    name = folder.name.removesuffix(_MOVING)
+    index = int(name) if name.isdecimal() else None
     try:
         info = sealed_as(folder)
-        return _Claim(folder, info.index, info)
     except EpisodeDamaged:
-        name = folder.name.removesuffix(_MOVING)
-        index = int(name) if name.isdecimal() else None
         known = _by_digest(folder, index, said)
+    else:
+        return (
+            _Claim(folder, info.index, info) if info.index == index else _other(folder, info, said)
+        )
     number = known.index if known else index
     return None if number is None else _Claim(folder, number, known)
+
+
+def _other(folder: Path, info: EpisodeInfo, said: Journal) -> _Claim:
+    """One that says another number than its folder's: which of the two the journal knows it by."""
+    name = folder.name.removesuffix(_MOVING)
+    if name.isdecimal():
+        known = journalled_info(said, int(name))
+        if known is not None and (folder / MCAP_FILE).is_file():
+            claim = _Claim(folder, known.index, known)
+            if claim.whole:  # its description is what is damaged
+                return claim
+    return _Claim(folder, info.index, info)
 
 
 def _by_digest(folder: Path, index: int | None, said: Journal) -> EpisodeInfo | None:
