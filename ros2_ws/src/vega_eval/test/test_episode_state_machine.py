@@ -167,6 +167,20 @@ def test_where_nobody_judges_the_episode_starts_without_a_scene_and_ends_unjudge
     assert episode.reason == "time limit; nobody judged success"
 
 
+def test_where_a_person_judges_in_the_twin_its_scene_is_not_compared():
+    episode = EpisodeStateMachine(
+        EpisodeScene("close_laptop"), LIMIT_S, Patience(), wall_s=100.0, judged=False
+    )
+    episode.observe_scene(SCENE, True, 1.0)
+    assert not episode.wants_reset()
+    episode.observe_gate(True, "", 1.0)
+    episode.observe_step(1.0)
+    episode.observe_scene(SCENE, True, 2.0)
+    assert episode.running
+    episode.advance(1.0 + LIMIT_S, 200.0)
+    assert episode.outcome is EpisodeOutcome.UNJUDGED
+
+
 @pytest.mark.parametrize("when", ["before it begins", "while it runs", "at the time limit"])
 def test_an_emergency_stop_ends_it_as_stopped_and_its_clock_with_it(episode, when):
     if when != "before it begins":

@@ -96,8 +96,13 @@ class EpisodeStateMachine:
         return self.start_s is None and self._scene_shown not in (None, self.scene)
 
     def observe_scene(self, scene: EpisodeScene, success: bool, now_s: float) -> None:
-        """The twin told which scene lies there and whether its task is done."""
+        """The twin told which scene lies there and whether its task is done.
+
+        Where a person judges, it is theirs to say whether the scene is the right one.
+        """
         self._up = True
+        if not self._judged:
+            return
         self._scene_shown = scene
         if self.running and success and scene == self.scene:
             self._now_s = max(self._now_s, now_s)
