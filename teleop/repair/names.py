@@ -176,22 +176,22 @@ def _claim(folder: Path, said: Journal) -> _Claim | None:
     except EpisodeDamaged:
         known = _by_digest(folder, index, said)
     else:
-        return (
-            _Claim(folder, info.index, info) if info.index == index else _other(folder, info, said)
-        )
+        if info.index != index:
+            return _renamed_or_damaged(folder, index, info, said)
+        return _Claim(folder, info.index, info)
     number = known.index if known else index
     return None if number is None else _Claim(folder, number, known)
 
 
-def _other(folder: Path, info: EpisodeInfo, said: Journal) -> _Claim:
+def _renamed_or_damaged(
+    folder: Path, index: int | None, info: EpisodeInfo, said: Journal
+) -> _Claim:
     """One that says another number than its folder's: which of the two the journal knows it by."""
-    name = folder.name.removesuffix(_MOVING)
-    if name.isdecimal():
-        known = journalled_info(said, int(name))
-        if known is not None and (folder / MCAP_FILE).is_file():
-            claim = _Claim(folder, known.index, known)
-            if claim.whole:  # its description is what is damaged
-                return claim
+    known = None if index is None else journalled_info(said, index)
+    if known is not None:
+        claim = _Claim(folder, known.index, known)
+        if claim.whole:  # its description is what is damaged
+            return claim
     return _Claim(folder, info.index, info)
 
 

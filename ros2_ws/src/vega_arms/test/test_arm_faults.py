@@ -100,16 +100,18 @@ def test_a_problem_that_is_over_gives_way_to_the_next_step(rig):
     rig.driver.enable()
 
 
+FAULTS_OF_ANY_MOTOR = [
+    (0, "voltage too low; check the power supply"),
+    (1, "motor too hot; let it cool"),
+    (2, "overcurrent; free it"),
+    (3, "driver too hot; let it cool"),
+    (5, "driver error; switch the arm off and on"),
+]
+
+
 @pytest.mark.parametrize(
     ("bit", "words"),
-    [
-        (0, "voltage too low; check the power supply"),
-        (1, "motor too hot; let it cool"),
-        (2, "overcurrent; free it"),
-        (3, "driver too hot; let it cool"),
-        (5, "driver error; switch the arm off and on"),
-        (7, "stalled; free it"),
-    ],
+    [*FAULTS_OF_ANY_MOTOR, (7, "stalled; free it")],
 )
 def test_a_motor_s_fault_names_its_remedy(rig, bit, words):
     def begin():
@@ -126,14 +128,7 @@ def test_every_state_that_stops_an_arm_names_its_remedy(code):
 
 @pytest.mark.parametrize(
     ("bit", "words"),
-    [
-        (0, "voltage too low; check the power supply"),
-        (1, "motor too hot; let it cool"),
-        (2, "overcurrent; free it"),
-        (3, "driver too hot; let it cool"),
-        (4, "sensor error; check the cable"),
-        (5, "driver error; switch the arm off and on"),
-    ],
+    [*FAULTS_OF_ANY_MOTOR, (4, "sensor error; check the cable")],
 )
 def test_a_gripper_s_fault_is_told_with_its_remedy_and_enabling_clears_it(rig, bit, words):
     def begin():

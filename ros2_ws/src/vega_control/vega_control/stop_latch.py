@@ -7,8 +7,9 @@ the name of an abstract socket, which vanishes with the process, whatever ends i
 
 from __future__ import annotations
 
-import os
 import socket
+
+from vega_runtime import surroundings
 
 from vega_control.report import Mode
 
@@ -17,7 +18,7 @@ LEAVE_S = 15.0
 
 
 def _address() -> str:
-    return f"\0vega-stop-{os.environ.get('ROS_DOMAIN_ID') or '0'}"
+    return f"\0vega-stop-{surroundings.domain()}"
 
 
 def is_latched() -> bool:
